@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* depmod(8): the one program that writes a kernel's index, and what this build of it can do. */
+#ifndef DMV_HOST_DEPMOD_H
+#define DMV_HOST_DEPMOD_H
+
+#include <stdbool.h>
+
+#include "dmv/outcome.h"
+#include "host/roots.h"
+
+/**
+ * dmv_depmod_run() - rebuild the index of one kernel
+ * @r: the roots; depmod gets -b ROOT and -C ROOT/etc/depmod.d (and the other standard folders below the root that exist)
+ * @kver: kernel release
+ * @reterr: filled on a refusal
+ *
+ * depmod prints some errors and still exits 0 (a dangling link), so every line on its standard error counts as failure.
+ *
+ * Return: 0; DMV_TOOL_FAILED with what it said; a negative errno (-ENOENT: no depmod).
+ */
+int dmv_depmod_run(const DmvRoots *r, const char *kver, DmvError *reterr);
+/* Does `depmod --version` name kmod 30 or newer, which knows `exclude`? Return: 0 or a negative errno. */
+int dmv_depmod_has_exclude(const DmvRoots *r, bool *ret);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Observe: the edges, each filling its part of the World. One external library or kernel interface a file.
+ *
+ * Every function collects what it cannot read as a problem of the World and goes on; it returns a negative errno only
+ * for lack of memory or when the whole source is unusable for another reason than not being there.
+ */
+#ifndef DMV_HOST_OBSERVE_H
+#define DMV_HOST_OBSERVE_H
+
+#include "host/roots.h"
+#include "model/world.h"
+
+/* pci.c: devices with ids and class by libpci over <sysfs>/bus/pci, names by its pci.ids. */
+int dmv_observe_pci(const DmvRoots *r, DmvWorld *w);
+/* udev.c: modalias, bound driver and module, interfaces, block devices, SR-IOV, for the devices that pci.c found. On
+ * the running system by libudev; from a recorded sysfs folder by the same attributes and links. */
+int dmv_observe_udev(const DmvRoots *r, DmvWorld *w);
+/* dmi.c: vendor and product from <sysfs>/class/dmi/id. */
+int dmv_observe_dmi(const DmvRoots *r, DmvWorld *w);
+/* kernel.c: kernels below <root>/<modules> and their module files (tree walk); the running one by uname(2) when the
+ * root is the running system, or by <procfs>/sys/kernel/osrelease when that was named. */
+int dmv_observe_kernels(const DmvRoots *r, DmvWorld *w);
+/* module.c (libkmod): for each kernel with an index, the path of each module in @names, and the modules for each
+ * device's modalias. */
+int dmv_observe_indexes(const DmvRoots *r, DmvWorld *w, char *const *names);
+/* loaded.c: <sysfs>/module: version, srcversion, build-id and vendor notes of what is loaded. */
+int dmv_observe_loaded(const DmvRoots *r, DmvWorld *w);
+/* store.c: installed releases in the store, <kver>/dmv and <kver>/xenserver. */
+int dmv_observe_installed(const DmvRoots *r, DmvWorld *w);
+/* depmod.c: our 00-dmv.conf, and whether depmod knows `exclude`. */
+int dmv_observe_depmod(const DmvRoots *r, DmvWorld *w);
+
+/* observe.c: all of it, in order; names of modules in question are those of installed releases, of links in the trees
+ * and of @more (may be NULL). */
+int dmv_observe(const DmvRoots *r, char *const *more, DmvWorld *ret);
+/* observe.c: devices and what is loaded, anew, into a World that has the rest (after a hotplug event). */
+int dmv_observe_hardware(const DmvRoots *r, DmvWorld *w);
+
+/**
+ * dmv_module_read() - what one module file says (libkmod-independent: libelf, libarchive for .xz/.zst/.gz)
+ * @fd: the file, read from its beginning
+ * @ret: filled; free with dmv_module_info_deinit()
+ * @reterr: filled on a refusal, may be NULL
+ *
+ * Reads .modinfo, .note.gnu.build-id, .note.XenServer and the signature's claims. At most 128 MiB uncompressed.
+ *
+ * Return: 0; DMV_MODULE_NOT_ELF, DMV_TOO_LARGE, DMV_MALFORMED; a negative errno.
+ */
+int dmv_module_read(int fd, DmvModuleInfo *ret, DmvError *reterr);
+/* The same from memory (an uncompressed module). The fuzz target. */
+int dmv_module_parse(const void *data, size_t size, DmvModuleInfo *ret, DmvError *reterr);
+
+/* Modules that `modprobe NAME` or a device's modalias would load now, by libkmod on a kernel's real index.
+ * @ret_path: relative to the kernel's folder, owned; NULL for a built-in. Return: 0; DMV_NO_SUCH_OBJECT; -errno. */
+int dmv_module_lookup(const DmvRoots *r, const char *kver, const char *name_or_modalias, char **ret_name,
+                      char **ret_path);
+
+/* hotplug.c: a udev monitor for PCI devices, bound or gone, on an event loop. */
+struct sd_event;
+typedef struct DmvHotplug DmvHotplug;
+int dmv_hotplug_new(struct sd_event *event, void (*cb)(const char *action, const char *slot, void *userdata),
+                    void *userdata, DmvHotplug **ret);
+DmvHotplug *dmv_hotplug_free(DmvHotplug *h);
+
+#endif
