@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One RPM: verified against a private keyring, judged by its header, unpacked by ourselves. Only the fetch worker links
+ * this: librpm may exit() the process it lives in.
+ */
+#ifndef DMV_TRUST_RPM_H
+#define DMV_TRUST_RPM_H
+
+#include "base/cleanup.h"
+#include "dmv/outcome.h"
+#include "model/catalog.h"
+
+typedef struct DmvKeyring DmvKeyring;
+
+/* Return: 0, -ENOMEM. Nothing of the host's rpm configuration or database is read, ever. */
+int dmv_keyring_new(DmvKeyring **ret);
+DmvKeyring *dmv_keyring_free(DmvKeyring *k);
+/* Adds one armoured certificate. Return: 0; DMV_RPM_BAD_KEY_FILE (binary, empty, or more than one); -ENOMEM. */
+int dmv_keyring_add(DmvKeyring *k, const char *data, size_t size, DmvError *reterr);
+
+/**
+ * dmv_rpm_unpack() - verify a package and unpack it
+ * @fd: the RPM; its size and sha256 were compared with the catalog by the caller
+ * @k: who may sign
+ * @driver, @variant: parts of the prefix that files must lie below
+ * @p: what the catalog says: nevra, signer, kernel, unpacked size, files
+ * @dirfd: an empty private folder; files are made in it with their paths relative to the prefix
+ *         (/lib/modules/KERNEL/dmv/DRIVER/VARIANT/, also below /usr)
+ * @reterr: filled on a refusal
+ *
+ * Order: signature (header and payload, required) -> hash algorithm and signer -> header policy, before anything is
+ * decompressed -> payload -> every file's size and sha256 against the catalog. Scriptlets never run.
+ *
+ * Return: 0; one of DMV_RPM_* , DMV_SIZE_MISMATCH or DMV_HASH_MISMATCH for a file; a negative errno. After a refusal the
+ * folder may hold files; the caller removes it.
+ */
+int dmv_rpm_unpack(int fd, const DmvKeyring *k, const char *driver, const char *variant, const DmvPackage *p, int dirfd,
+                   DmvError *reterr);
+
+#endif
