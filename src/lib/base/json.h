@@ -2,9 +2,9 @@
 /*
  * Strict JSON: one gate for catalogs, state files and the wire.
  *
- * json-c's strict mode still takes duplicate members (the last wins), single quotes, NaN, raw control characters,
- * \u0000, lone surrogates and overlong UTF-8, and it clamps integers. So a scanner judges the bytes first
- * (RFC 8259, UTF-8, limits), and only then json-c builds the tree.
+ * json-c's strict mode still takes duplicate members (the last wins), single quotes, NaN, raw control
+ * characters, \u0000, lone surrogates and overlong UTF-8, and it clamps integers. So a scanner judges the
+ * bytes first (RFC 8259, UTF-8, limits), and only then json-c builds the tree.
  */
 #ifndef DMV_BASE_JSON_H
 #define DMV_BASE_JSON_H
@@ -18,10 +18,12 @@
 #include "dmv/outcome.h"
 
 typedef struct DmvJsonLimits {
-    size_t size;          /* bytes */
-    unsigned depth;       /* nesting of arrays and objects, at most 64 */
-    size_t nodes;         /* values of any kind */
-    bool plain_integers;  /* numbers only as integers 0 ... 10^15-1: for what is signed or stored */
+    size_t size;         /* bytes */
+    unsigned depth;      /* nesting of arrays and objects, at most 64 */
+    size_t nodes;        /* values of any kind */
+    bool plain_integers; /* numbers only as integers 0 ... 10^15-1: for what is signed or stored */
+    bool wide_integers;  /* integers beyond int64 become floating point instead of a refusal: for the wire,
+                          * where  they spoil one parameter and not the connection */
 } DmvJsonLimits;
 
 /**
@@ -33,8 +35,9 @@ typedef struct DmvJsonLimits {
  * @reterr: filled on a refusal, may be NULL
  *
  * Accepts exactly one RFC 8259 value surrounded by white space. Refuses duplicate members (compared after
- * unescaping), invalid or overlong UTF-8, \u0000, lone surrogates, raw control characters, trailing bytes, integers
- * beyond int64.
+ * unescaping), invalid or overlong UTF-8, \u0000, lone surrogates, raw control characters, trailing bytes,
+ * integers beyond int64 (see @limits->wide_integers), numbers that overflow floating point. The value `null`
+ * gives NULL.
  *
  * Return: 0; DMV_EMPTY for no bytes at all; DMV_TOO_LARGE above @limits->size or ->nodes; DMV_TOO_DEEP;
  * DMV_MALFORMED; -ENOMEM.
@@ -50,7 +53,8 @@ int dmv_json_parse(const char *data, size_t size, const DmvJsonLimits *limits, j
  *
  * Escapes DEL and does not escape '/'.
  *
- * Return: 0; -EINVAL for NaN, Inf or invalid UTF-8 in a string; -ENOMEM.
+ * Return: 0; -EINVAL for NaN, Inf, an integer beyond int64, a string that holds U+0000 or invalid UTF-8;
+ * -ENOMEM.
  */
 int dmv_json_format(json_object *o, char **ret, size_t *ret_size);
 
@@ -91,7 +95,8 @@ typedef struct DmvJsonField {
 int dmv_json_read(json_object *o, const char *where, const DmvJsonField *fields, size_t n_fields,
                   bool allow_unknown, DmvError *reterr);
 
-/* Adds @value (taken over, even on failure) as member @key of @o. Return: 0, or -ENOMEM (also if @value is NULL). */
+/* Adds @value (taken over, even on failure) as member @key of @o. Return: 0, or -ENOMEM (also if @value is
+ * NULL). */
 int dmv_json_add(json_object *o, const char *key, json_object *value);
 /* Adds a string member unless @s is NULL. Return: 0, or -ENOMEM. */
 int dmv_json_add_string(json_object *o, const char *key, const char *s);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Strict JSON: the scanner judges the bytes, then json-c builds the tree; and back.
+ *
+ * Duplicate members need no table of their own: json-c keeps one member a name, so the number of members that
+ * were written differs from the number in the tree exactly when a name came twice.
+ */
+#include "json.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "json-scan.h"
+#include "text.h"
+
+/* json-c counts bytes in an int; wide integers may grow the text. */
+#define SIZE_LIMIT ((size_t)INT_MAX / 2)
+
+/* Adds up the members of all objects below @o. Returns false for a number that became infinite. */
+static bool count_members(json_object *o, size_t *n)
+{
+    switch (json_object_get_type(o)) {
+    case json_type_object: {
+        json_object_object_foreach (o, key, value) {
+            (void)key;
+            if (value && !count_members(value, n))
+                return false;
+        }
+        *n += (size_t)json_object_object_length(o);
+        return true;
+    }
+    case json_type_array:
+        for (size_t i = 0; i < json_object_array_length(o); i++)
+            if (!count_members(json_object_array_get_idx(o, i), n))
+                return false;
+        return true;
+    case json_type_double:
+        return isfinite(json_object_get_double(o));
+    case json_type_null:
+    case json_type_boolean:
+    case json_type_int:
+    case json_type_string:
+        return true;
+    }
+    return true;
+}
+
+static void cleanup_tokener(json_tokener **t)
+{
+    if (*t)
+        json_tokener_free(*t);
+}
+
+/* json-c over bytes that the scanner has passed. */
+static int build(const char *data, size_t size, json_object **ret)
+{
+    DMV_CLEANUP(cleanup_tokener) json_tokener *t = json_tokener_new_ex(DMV_JSON_DEPTH_MAX + 2);
+    json_object *o;
+
+    if (!t)
+        return -ENOMEM;
+    json_tokener_set_flags(t, JSON_TOKENER_STRICT);
+    o = json_tokener_parse_ex(t, data, (int)size);
+    /* a number on its own ends only with what follows it */
+    if (json_tokener_get_error(t) == json_tokener_continue)
+        o = json_tokener_parse_ex(t, "", 1);
+    if (json_tokener_get_error(t) != json_tokener_success) {
+        json_object_put(o);
+        return DMV_MALFORMED;
+    }
+    *ret = o;
+    return 0;
+}
+
+static int scan_and_build(DmvJsonScan *s, json_object **ret)
+{
+    DMV_CLEANUP_JSON json_object *o = NULL;
+    const char *from = s->p;
+    size_t in_tree = 0;
+    int r;
+
+    r = dmv_json_scan(s);
+    if (r != 0)
+        return r;
+    if (s->rewritten.size > 0)
+        r = build(s->rewritten.data, s->rewritten.size, &o);
+    else
+        r = build(from, (size_t)(s->end - from), &o);
+    if (r != 0)
+        s->why = "json-c does not take it";
+    else if (!count_members(o, &in_tree))
+        s->why = "a number beyond what floating point holds";
+    else if (in_tree != s->members)
+        s->why = "a member comes twice in one object";
+    if (r != 0 || s->why)
+        return r < 0 ? r : DMV_MALFORMED;
+    *ret = DMV_TAKE_PTR(o);
+    return 0;
+}
+
+int dmv_json_parse(const char *data, size_t size, const DmvJsonLimits *limits, json_object **ret,
+                   DmvError *reterr)
+{
+    DMV_CLEANUP(dmv_json_scan_deinit) DmvJsonScan s = {.limits = limits};
+    int r;
+
+    if (size == 0)
+        return dmv_error_set(reterr, DMV_EMPTY, "cannot read JSON", NULL, "there are no bytes");
+    if (size > limits->size || size > SIZE_LIMIT)
+        return dmv_error_set(reterr, DMV_TOO_LARGE, "cannot read JSON", NULL,
+                             "%zu bytes, but at most %zu are taken", size, limits->size);
+    s.p = data;
+    s.end = data + size;
+    r = scan_and_build(&s, ret);
+    if (r < 0)
+        return dmv_error_set(reterr, r, "cannot read JSON", NULL, "out of memory");
+    if (r > 0)
+        return dmv_error_set(reterr, r, "cannot read JSON", NULL, "byte %zu: %s", (size_t)(s.p - data),
+                             s.why);
+    return 0;
+}
+
+/* May every value below @o be written? */
+static bool is_writable(json_object *o)
+{
+    switch (json_object_get_type(o)) {
+    case json_type_object: {
+        json_object_object_foreach (o, key, value) {
+            (void)key;
+            if (!is_writable(value))
+                return false;
+        }
+        return true;
+    }
+    case json_type_array:
+        for (size_t i = 0; i < json_object_array_length(o); i++)
+            if (!is_writable(json_object_array_get_idx(o, i)))
+                return false;
+        return true;
+    case json_type_double:
+        return isfinite(json_object_get_double(o));
+    case json_type_int:
+        return json_object_get_int64(o) < 0 || json_object_get_uint64(o) <= INT64_MAX;
+    case json_type_string:
+        return strlen(json_object_get_string(o)) == (size_t)json_object_get_string_len(o);
+    case json_type_null:
+    case json_type_boolean:
+        return true;
+    }
+    return true;
+}
+
+int dmv_json_format(json_object *o, char **ret, size_t *ret_size)
+{
+    DMV_CLEANUP_TEXT DmvText t = {0};
+    const unsigned char *p, *end, *copied;
+    const char *s;
+    size_t size = 0, n;
+
+    if (!is_writable(o))
+        return -EINVAL;
+    s = json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
+    if (!s)
+        return -ENOMEM;
+    copied = p = (const unsigned char *)s;
+    end = p + size;
+    for (; p < end; p += n) {
+        n = dmv_utf8_length(p, end);
+        if (n == 0)
+            return -EINVAL;
+        if (*p != 0x7f)
+            continue;
+        dmv_text_append_bytes(&t, copied, (size_t)(p - copied));
+        dmv_text_append(&t, "\\u007f");
+        copied = p + 1;
+    }
+    dmv_text_append_bytes(&t, copied, (size_t)(end - copied));
+    return dmv_text_take(&t, ret, ret_size);
+}
