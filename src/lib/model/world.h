@@ -88,7 +88,14 @@ typedef struct DmvModuleFile {
     char *target; /* where the link points, as read, or NULL if this is no link */
     bool dangling;
     bool ours;    /* a link into the store or into an adopted variant's folder */
+    char *build_id; /* of files in the kernel's own tree whose module is in question, else NULL */
 } DmvModuleFile;
+
+/* A link below usr/lib/firmware/updates/<kver>. */
+typedef struct DmvFirmwareLink {
+    char *path;   /* relative to that folder */
+    char *target; /* as read */
+} DmvFirmwareLink;
 
 /* What the index of a kernel gives for a name that somebody manages. */
 typedef struct DmvIndexEntry {
@@ -112,6 +119,8 @@ typedef struct DmvKernel {
     size_t n_index;
     DmvBinding *bindings; /* one a present device, virtual functions left out */
     size_t n_bindings;
+    DmvFirmwareLink *firmware; /* sorted by path; links only */
+    size_t n_firmware;
 } DmvKernel;
 
 /* A module that the running kernel has loaded. */
