@@ -90,7 +90,7 @@ int dmv_history_parse(const char *data, size_t size, DmvHistory *ret)
     while (r == 0 && h.good_bytes < size) {
         DMV_CLEANUP_ERROR DmvError error = {0};
         const char *line = data + h.good_bytes, *end = memchr(line, '\n', size - h.good_bytes);
-        DmvHistoryEntry e = {0}, *slot;
+        DmvHistoryEntry e = {0}, *slot = NULL;
 
         if (!end)
             r = dmv_error_set(&error, DMV_STATE_BROKEN, NULL, NULL, "the line is cut off");
@@ -184,13 +184,12 @@ int dmv_history_append(DmvHistory *h, DmvHistoryEntry *e, char **ret_line, size_
     dmv_text_append_bytes(&line, json, size);
     dmv_text_append(&line, "\n");
     r = dmv_text_take(&line, ret_line, ret_size);
-    if (r == 0 && !(slot = DMV_ARRAY_ADD(h->items, h->n))) {
-        free(*ret_line);
-        r = -ENOMEM;
-    }
-    if (r < 0) {
+    slot = r == 0 ? DMV_ARRAY_ADD(h->items, h->n) : NULL;
+    if (!slot) {
+        if (r == 0)
+            free(*ret_line);
         dmv_history_entry_deinit(&copy);
-        return r;
+        return -ENOMEM;
     }
     *slot = copy;
     h->last_number = e->number;
