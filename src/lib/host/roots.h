@@ -2,9 +2,9 @@
 /*
  * Where everything is. No other file knows an absolute path.
  *
- * root prefixes every file that is read or written; sysfs and procfs say where hardware and the kernel's state are read
- * from. Under a root that is not "/", sysfs and procfs of the running machine say nothing about that root, so they are
- * only used if they were named.
+ * root prefixes every file that is read or written; sysfs and procfs say where hardware and the kernel's
+ * state are read from. Under a root that is not "/", sysfs and procfs of the running machine say nothing
+ * about that root, so they are only used if they were named.
  */
 #ifndef DMV_HOST_ROOTS_H
 #define DMV_HOST_ROOTS_H
@@ -30,8 +30,10 @@ typedef struct DmvRoots {
     char *sysfs;   /* absolute path of sysfs, or NULL: unknown */
     char *procfs;  /* absolute path of procfs, or NULL: unknown */
     int fd;        /* O_PATH descriptor of the root */
-    char *modules; /* relative to the root: "usr/lib/modules", or "lib/modules" on a system that is not merged */
+    char *modules; /* relative to the root: "usr/lib/modules", or "lib/modules" on a system that is not merged
+                    */
     bool running;  /* the root is the running system */
+    bool live_sysfs; /* sysfs is the running system's, so that libudev knows it too */
 } DmvRoots;
 
 /**
