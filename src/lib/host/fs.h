@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Files. The only place with system calls that can be short or interrupted, and the only one that knows how a change
- * becomes durable (fsync of the file, rename, fsync of the folder).
+ * Files. The only place with system calls that can be short or interrupted, and the only one that knows how a
+ * change becomes durable (fsync of the file, rename, fsync of the folder).
  *
- * Paths are relative to a descriptor and are resolved below it (openat2(2), RESOLVE_BENEATH), so that no link that
- * somebody planted leads out of it.
+ * Paths are relative to a descriptor and are resolved below it (openat2(2), RESOLVE_BENEATH), so that no link
+ * that somebody planted leads out of it.
  */
 #ifndef DMV_HOST_FS_H
 #define DMV_HOST_FS_H
@@ -23,8 +23,8 @@
  * @flags: open(2) flags; O_CLOEXEC is added
  * @mode: for O_CREAT
  *
- * Return: a descriptor; -EXDEV if a link leads out; -ELOOP with O_NOFOLLOW; or another negative errno. On a kernel
- * without openat2(2) (before 5.6) the components are walked one by one and links are refused.
+ * Return: a descriptor; -EXDEV if a link leads out; -ELOOP with O_NOFOLLOW; or another negative errno. On a
+ * kernel without openat2(2) (before 5.6) the components are walked one by one and links are refused.
  */
 int dmv_fs_open(int dirfd, const char *path, int flags, mode_t mode);
 /* The same, refusing every symbolic link (RESOLVE_NO_SYMLINKS). */
@@ -38,7 +38,8 @@ int dmv_fs_open_nolinks(int dirfd, const char *path, int flags, mode_t mode);
  *
  * Works on files of sysfs and procfs too, whose size says nothing.
  *
- * Return: 0; -EFBIG above @max; -EISDIR, -ENOENT, ... A FIFO or device is refused with -EINVAL without blocking.
+ * Return: 0; -EFBIG above @max; -EISDIR, -ENOENT, ... A FIFO or device is refused with -EINVAL without
+ * blocking.
  */
 int dmv_fs_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size);
 int dmv_fs_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
@@ -46,10 +47,24 @@ int dmv_fs_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
 /* Reads a link. @ret is owned by the caller. Return: 0; -EINVAL if it is none; -ENOENT, ... */
 int dmv_fs_read_link(int dirfd, const char *path, char **ret);
 
+/**
+ * dmv_fs_resolve() - where a path leads, as a process chrooted to the folder would see it
+ * @dirfd: the folder that counts as "/"
+ * @path: relative to it; absolute links count from it too, and ".." stops at it
+ * @ret: the path without any link in it, relative to @dirfd, owned by the caller
+ * @ret_exists: false for a dangling link; @ret says then what is missing
+ *
+ * For looking only: another process can change what it says, so nothing is opened by @ret that has to be
+ * safe.
+ *
+ * Return: 0; -ELOOP above 40 links; -ENOMEM, -EACCES, ...
+ */
+int dmv_fs_resolve(int dirfd, const char *path, char **ret, bool *ret_exists);
+
 int dmv_fs_write_all(int fd, const void *data, size_t size);
 
-/* Puts a file in place: temporary file in the same folder, write, fsync, rename, fsync of the folder. 0 or -errno; on
- * failure the temporary file is gone. Missing parent folders are not made. */
+/* Puts a file in place: temporary file in the same folder, write, fsync, rename, fsync of the folder. 0 or
+ * -errno; on failure the temporary file is gone. Missing parent folders are not made. */
 int dmv_fs_replace_file(int dirfd, const char *path, const void *data, size_t size, mode_t mode);
 /* The same for a symbolic link. */
 int dmv_fs_replace_link(int dirfd, const char *path, const char *target);
@@ -57,9 +72,11 @@ int dmv_fs_replace_link(int dirfd, const char *path, const char *target);
 int dmv_fs_append_file(int dirfd, const char *path, const void *data, size_t size, mode_t mode);
 /* Removes a file or link and syncs the folder. -ENOENT counts as success. */
 int dmv_fs_remove(int dirfd, const char *path);
-/* Makes a folder and its missing parents with @mode; existing ones stay as they are. Syncs the parents of new ones. */
+/* Makes a folder and its missing parents with @mode; existing ones stay as they are. Syncs the parents of new
+ * ones. */
 int dmv_fs_mkdirs(int dirfd, const char *path, mode_t mode);
-/* Removes a folder and all below it, without following links or leaving the filesystem. -ENOENT is success. */
+/* Removes a folder and all below it, without following links or leaving the filesystem. -ENOENT is success.
+ */
 int dmv_fs_remove_tree(int dirfd, const char *path);
 /* Removes a folder if it is empty, then its parents up to and not including @stop. */
 int dmv_fs_remove_empty_dirs(int dirfd, const char *path, const char *stop);

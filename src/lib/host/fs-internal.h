@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What fs.c and fs-tree.c share. Not for other files. */
+#ifndef DMV_HOST_FS_INTERNAL_H
+#define DMV_HOST_FS_INTERNAL_H
+
+/**
+ * dmv_fs_open_parent() - the folder that holds what a path names
+ * @dirfd: the folder that @path is relative to
+ * @path: its last component is not looked at
+ * @ret_name: the last component, owned by the caller
+ *
+ * Return: a descriptor that can be synced; -EINVAL if the last component is "", "." or ".."; another negative
+ * errno.
+ */
+int dmv_fs_open_parent(int dirfd, const char *path, char **ret_name);
+/* fsync(2), again after a signal. */
+int dmv_fs_sync_fd(int fd);
+
+#endif

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../support/scratch.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "host/fs.h"
+
+static bool exists(const Scratch *s, const char *path)
+{
+    struct stat st;
+
+    return fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static size_t count(const Scratch *s, const char *path)
+{
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+
+    assert_int_equal(dmv_fs_list(s->fd, path, &entries, &n), 0);
+    dmv_fs_entries_free(entries, n);
+    return n;
+}
+
+static void assert_content(const Scratch *s, const char *path, const char *text)
+{
+    DMV_CLEANUP_FREE char *data = scratch_read(s, path, NULL);
+
+    assert_string_equal(data, text);
+}
+
+/* ---- opening ---- */
+
+static void check_open(const Scratch *s, int through_link)
+{
+    int fd = dmv_fs_open(s->fd, "in/a//b/./file", O_RDONLY, 0);
+
+    assert_true(fd >= 0);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    assert_int_equal(close(fd), 0);
+    fd = dmv_fs_open(s->fd, "in/link/file", O_RDONLY, 0);
+    if (through_link == 0) {
+        assert_true(fd >= 0);
+        assert_int_equal(close(fd), 0);
+    } else {
+        assert_int_equal(fd, through_link);
+    }
+    assert_int_equal(dmv_fs_open_nolinks(s->fd, "in/link/file", O_RDONLY, 0), -ELOOP);
+    assert_int_equal(dmv_fs_open(s->fd, "in/link", O_RDONLY | O_NOFOLLOW, 0), -ELOOP);
+    assert_int_equal(dmv_fs_open(s->fd, "in/missing", O_RDONLY, 0), -ENOENT);
+    assert_int_equal(dmv_fs_open(s->fd, "in/a/b/file/x", O_RDONLY, 0), -ENOTDIR);
+    assert_int_equal(dmv_fs_open(s->fd, "", O_RDONLY, 0), -ENOENT);
+    assert_int_equal(dmv_fs_open(s->fd, "../out", O_RDONLY, 0), -EXDEV);
+    assert_int_equal(dmv_fs_open(s->fd, "/etc/passwd", O_RDONLY, 0), -EXDEV);
+}
+
+static void make_tree(const Scratch *s)
+{
+    scratch_write(s, "in/a/b/file", "text");
+    scratch_link(s, "in/link", "a/b");
+    scratch_link(s, "in/absolute", "/etc/passwd");
+    scratch_link(s, "in/up", "../../../../../../../etc/passwd");
+}
+
+static void test_open(void **state)
+{
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    make_tree(&s);
+    check_open(&s, 0);
+    assert_int_equal(dmv_fs_open(s.fd, "in/absolute", O_RDONLY, 0), -EXDEV);
+    assert_int_equal(dmv_fs_open(s.fd, "in/up", O_RDONLY, 0), -EXDEV);
+}
+
+/* A kernel without openat2(2), made by a real filter of system calls in a child. */
+static void test_open_without_openat2(void **state)
+{
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = DMV_N_ELEMENTS(rules), .filter = rules};
+    SCRATCH s;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    scratch_init(&s);
+    make_tree(&s);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+            _exit(1);
+        if (syscall(SYS_openat2, -1, "", NULL, 0) != -1 || errno != ENOSYS)
+            _exit(2);
+        check_open(&s, -ELOOP);
+        assert_int_equal(dmv_fs_open(s.fd, "in/absolute", O_RDONLY, 0), -ELOOP);
+        assert_int_equal(dmv_fs_open(s.fd, "in/absolute", O_PATH, 0), -ELOOP);
+        assert_int_equal(dmv_fs_mkdirs(s.fd, "in/new/folder", 0700), 0);
+        assert_int_equal(dmv_fs_replace_file(s.fd, "in/new/folder/f", "x", 1, 0600), 0);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_content(&s, "in/new/folder/f", "x");
+}
+
+/* ---- reading ---- */
+
+static void test_read(void **state)
+{
+    DMV_CLEANUP_FREE char *data = NULL;
+    char *untouched = NULL;
+    size_t size = 0;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_write(&s, "file", "0123456789");
+    scratch_write(&s, "empty", "");
+    scratch_mkdir(&s, "folder");
+    assert_int_equal(mkfifo(scratch_path(&s, "fifo"), 0600), 0);
+    assert_int_equal(dmv_fs_read_file(s.fd, "file", 10, &data, &size), 0);
+    assert_int_equal(size, 10);
+    assert_string_equal(data, "0123456789");
+    assert_int_equal(dmv_fs_read_file(s.fd, "file", 9, &untouched, NULL), -EFBIG);
+    assert_int_equal(dmv_fs_read_file(s.fd, "folder", 10, &untouched, NULL), -EISDIR);
+    assert_int_equal(dmv_fs_read_file(s.fd, "fifo", 10, &untouched, NULL), -EINVAL);
+    assert_int_equal(dmv_fs_read_file(s.fd, "missing", 10, &untouched, NULL), -ENOENT);
+    assert_null(untouched);
+    assert_int_equal(dmv_fs_read_file(s.fd, "empty", 0, &untouched, &size), 0);
+    assert_int_equal(size, 0);
+    assert_string_equal(untouched, "");
+    free(untouched);
+}
+
+/* procfs says 0 for the size of everything. */
+static void test_read_without_size(void **state)
+{
+    DMV_CLEANUP_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    DMV_CLEANUP_FREE char *data = NULL;
+    size_t size = 0;
+    char *untouched = NULL;
+
+    (void)state;
+    assert_int_equal(dmv_fs_read_file(proc, "kallsyms", 64 * 1024 * 1024, &data, &size), 0);
+    assert_true(size > 8192);
+    assert_int_equal(dmv_fs_read_file(proc, "kallsyms", 8192, &untouched, NULL), -EFBIG);
+    assert_null(untouched);
+}
+
+static void test_read_link(void **state)
+{
+    DMV_CLEANUP_FREE char *target = NULL, *long_one = NULL;
+    char far[1200], *untouched = NULL;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    memset(far, 'x', sizeof(far));
+    far[sizeof(far) - 1] = '\0';
+    scratch_link(&s, "a/link", "somewhere else");
+    scratch_link(&s, "a/long", far);
+    scratch_write(&s, "a/file", "");
+    assert_int_equal(dmv_fs_read_link(s.fd, "a/link", &target), 0);
+    assert_string_equal(target, "somewhere else");
+    assert_int_equal(dmv_fs_read_link(s.fd, "a/long", &long_one), 0);
+    assert_string_equal(long_one, far);
+    assert_int_equal(dmv_fs_read_link(s.fd, "a/file", &untouched), -EINVAL);
+    assert_int_equal(dmv_fs_read_link(s.fd, "a/none", &untouched), -ENOENT);
+    assert_int_equal(dmv_fs_read_link(s.fd, "none/none", &untouched), -ENOENT);
+    assert_int_equal(dmv_fs_read_link(s.fd, "..", &untouched), -EINVAL);
+    assert_null(untouched);
+}
+
+static void test_resolve(void **state)
+{
+    static const struct {
+        const char *path, *result;
+        bool exists;
+    } cases[] = {
+        {"usr/lib/store/x.ko", "usr/lib/store/x.ko", true},
+        {"lib/store/x.ko", "usr/lib/store/x.ko", true},
+        {"mod/relative.ko", "usr/lib/store/x.ko", true},
+        {"mod/absolute.ko", "usr/lib/store/x.ko", true},
+        {"mod/chain.ko", "usr/lib/store/x.ko", true},
+        {"mod/dangling.ko", "usr/lib/store/gone/y.ko", false},
+        {"mod/../../../lib/./store", "usr/lib/store", true},
+        {"mod/through.ko", "usr/lib/store/x.ko/deeper", false},
+    };
+    char *untouched = NULL;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_write(&s, "usr/lib/store/x.ko", "");
+    scratch_link(&s, "lib", "usr/lib");
+    scratch_link(&s, "mod/relative.ko", "../lib/store/x.ko");
+    scratch_link(&s, "mod/absolute.ko", "/lib/store/x.ko");
+    scratch_link(&s, "mod/chain.ko", "absolute.ko");
+    scratch_link(&s, "mod/dangling.ko", "../lib/store/gone/y.ko");
+    scratch_link(&s, "mod/through.ko", "relative.ko/deeper");
+    scratch_link(&s, "mod/loop", "loop");
+    for (size_t i = 0; i < DMV_N_ELEMENTS(cases); i++) {
+        DMV_CLEANUP_FREE char *result = NULL;
+        bool there = !cases[i].exists;
+
+        assert_int_equal(dmv_fs_resolve(s.fd, cases[i].path, &result, &there), 0);
+        assert_string_equal(result, cases[i].result);
+        assert_int_equal(there, cases[i].exists);
+    }
+    assert_int_equal(dmv_fs_resolve(s.fd, "mod/loop", &untouched, &(bool){false}), -ELOOP);
+    assert_null(untouched);
+}
+
+/* ---- replacing ---- */
+
+static void test_replace_file(void **state)
+{
+    mode_t old = umask(077);
+    struct stat st;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_write(&s, "d/target", "old");
+    scratch_link(&s, "d/link", "target");
+    assert_int_equal(dmv_fs_replace_file(s.fd, "d/new", "abc", 3, 0644), 0);
+    assert_int_equal(fstatat(s.fd, "d/new", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0644);
+    assert_int_equal(dmv_fs_replace_file(s.fd, "d/link", "fresh", 5, 0600), 0);
+    assert_content(&s, "d/link", "fresh");
+    assert_content(&s, "d/target", "old"); /* the link was replaced, not written through */
+    assert_int_equal(dmv_fs_replace_file(s.fd, "missing/f", "x", 1, 0600), -ENOENT);
+    assert_int_equal(dmv_fs_replace_file(s.fd, "d/..", "x", 1, 0600), -EINVAL);
+    assert_int_equal(dmv_fs_replace_file(s.fd, "../f", "x", 1, 0600), -EXDEV);
+    scratch_mkdir(&s, "d/folder");
+    assert_int_equal(dmv_fs_replace_file(s.fd, "d/folder", "x", 1, 0600), -EISDIR);
+    assert_int_equal(count(&s, "d"), 4); /* no temporary is left */
+    (void)umask(old);
+}
+
+/* A write that fails half way: the old file stays, the temporary goes. */
+static void test_replace_file_too_large(void **state)
+{
+    struct rlimit old, low;
+    char big[8192];
+    int r;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    memset(big, 'x', sizeof(big));
+    scratch_write(&s, "d/f", "old");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    low = (struct rlimit){.rlim_cur = 4096, .rlim_max = old.rlim_max};
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    r = dmv_fs_replace_file(s.fd, "d/f", big, sizeof(big), 0600);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(r, -EFBIG);
+    assert_content(&s, "d/f", "old");
+    assert_int_equal(count(&s, "d"), 1);
+}
+
+static void test_replace_link(void **state)
+{
+    DMV_CLEANUP_FREE char *target = NULL;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_link(&s, "d/l", "old");
+    scratch_mkdir(&s, "d/folder");
+    assert_int_equal(dmv_fs_replace_link(s.fd, "d/l", "new"), 0);
+    assert_int_equal(dmv_fs_read_link(s.fd, "d/l", &target), 0);
+    assert_string_equal(target, "new");
+    assert_int_equal(dmv_fs_replace_link(s.fd, "d/folder", "new"), -EISDIR);
+    assert_int_equal(dmv_fs_replace_link(s.fd, "none/l", "new"), -ENOENT);
+    assert_int_equal(dmv_fs_replace_link(s.fd, "d/e", ""), -ENOENT);
+    assert_int_equal(count(&s, "d"), 2);
+}
+
+static void test_append(void **state)
+{
+    struct rlimit old, low;
+    struct stat st;
+    char big[8192];
+    int r;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    memset(big, 'x', sizeof(big));
+    assert_int_equal(dmv_fs_append_file(s.fd, "log", "one\n", 4, 0600), 0);
+    assert_int_equal(dmv_fs_append_file(s.fd, "log", "two\n", 4, 0600), 0);
+    assert_content(&s, "log", "one\ntwo\n");
+    assert_int_equal(fstatat(s.fd, "log", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(dmv_fs_append_file(s.fd, "none/log", "x", 1, 0600), -ENOENT);
+    scratch_link(&s, "link", "log");
+    assert_int_equal(dmv_fs_append_file(s.fd, "link", "x", 1, 0600), -ELOOP);
+    scratch_mkdir(&s, "folder");
+    assert_int_equal(dmv_fs_append_file(s.fd, "folder", "x", 1, 0600), -EISDIR);
+    /* a record that does not fit leaves nothing of itself */
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    low = (struct rlimit){.rlim_cur = 4096, .rlim_max = old.rlim_max};
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    r = dmv_fs_append_file(s.fd, "log", big, sizeof(big), 0600);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(r, -EFBIG);
+    assert_content(&s, "log", "one\ntwo\n");
+}
+
+static void test_write_all(void **state)
+{
+    DMV_CLEANUP_CLOSE int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    SCRATCH s;
+    int fd;
+
+    (void)state;
+    scratch_init(&s);
+    assert_int_equal(dmv_fs_write_all(full, "x", 1), -ENOSPC);
+    assert_int_equal(dmv_fs_write_all(-1, "x", 1), -EBADF);
+    fd = dmv_fs_open(s.fd, "f", O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(dmv_fs_write_all(fd, "text", 4), 0);
+    assert_int_equal(close(fd), 0);
+    assert_content(&s, "f", "text");
+}
+
+/* ---- removing, renaming, folders ---- */
+
+static void test_remove(void **state)
+{
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_write(&s, "target", "");
+    scratch_link(&s, "link", "target");
+    assert_int_equal(dmv_fs_remove(s.fd, "link"), 0);
+    assert_true(exists(&s, "target"));
+    assert_false(exists(&s, "link"));
+    assert_int_equal(dmv_fs_remove(s.fd, "link"), 0);
+    assert_int_equal(dmv_fs_remove(s.fd, "none/none"), 0);
+    scratch_mkdir(&s, "folder");
+    assert_int_equal(dmv_fs_remove(s.fd, "folder"), -EISDIR);
+    assert_int_equal(dmv_fs_remove(s.fd, "."), -EINVAL);
+}
+
+static void test_mkdirs(void **state)
+{
+    mode_t old = umask(077);
+    struct stat st;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    assert_int_equal(dmv_fs_mkdirs(s.fd, "a/b/c", 0755), 0);
+    assert_int_equal(dmv_fs_mkdirs(s.fd, "a/b/c/", 0700), 0);
+    assert_int_equal(fstatat(s.fd, "a/b/c", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0755);
+    scratch_write(&s, "file", "");
+    scratch_link(&s, "dangling", "nowhere");
+    scratch_link(&s, "out", "/tmp");
+    assert_int_equal(dmv_fs_mkdirs(s.fd, "file/x", 0755), -ENOTDIR);
+    assert_int_equal(dmv_fs_mkdirs(s.fd, "dangling", 0755), -ENOTDIR);
+    assert_int_equal(dmv_fs_mkdirs(s.fd, "out/x", 0755), -EXDEV);
+    assert_int_equal(dmv_fs_mkdirs(s.fd, "", 0755), -EINVAL);
+    (void)umask(old);
+}
+
+static void test_remove_tree(void **state)
+{
+    char deep[64 * 2 + 64] = "deep";
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_write(&s, "keep/file", "");
+    scratch_write(&s, "t/a/b/file", "");
+    scratch_link(&s, "t/a/link", "../../keep");
+    assert_int_equal(mkfifo(scratch_path(&s, "t/fifo"), 0600), 0);
+    assert_int_equal(dmv_fs_remove_tree(s.fd, "t"), 0);
+    assert_false(exists(&s, "t"));
+    assert_true(exists(&s, "keep/file"));
+    assert_int_equal(dmv_fs_remove_tree(s.fd, "t"), 0);
+    assert_int_equal(dmv_fs_remove_tree(s.fd, "t/none"), 0);
+    scratch_link(&s, "link", "keep");
+    assert_int_equal(dmv_fs_remove_tree(s.fd, "link"), 0);
+    assert_true(exists(&s, "keep/file"));
+    assert_int_equal(dmv_fs_remove_tree(s.fd, ".."), -EINVAL);
+    for (int i = 0; i < 70; i++)
+        strcat(deep, "/d");
+    scratch_mkdir(&s, deep);
+    assert_int_equal(dmv_fs_remove_tree(s.fd, "deep"), -ELOOP);
+}
+
+static void test_remove_empty_dirs(void **state)
+{
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_mkdir(&s, "store/k/d/v/1");
+    scratch_mkdir(&s, "store/k/d2");
+    assert_int_equal(dmv_fs_remove_empty_dirs(s.fd, "store/k/d/v/1", "store"), 0);
+    assert_false(exists(&s, "store/k/d"));
+    assert_true(exists(&s, "store/k/d2"));
+    assert_int_equal(dmv_fs_remove_empty_dirs(s.fd, "store/k/d2", "store"), 0);
+    assert_false(exists(&s, "store/k"));
+    assert_true(exists(&s, "store"));
+    assert_int_equal(dmv_fs_remove_empty_dirs(s.fd, "store/gone/x", "store"), 0);
+    assert_int_equal(dmv_fs_remove_empty_dirs(s.fd, "stored/x", "store"), -EINVAL);
+    assert_int_equal(dmv_fs_remove_empty_dirs(s.fd, "store", "store"), -EINVAL);
+    scratch_write(&s, "store/file", "");
+    assert_int_equal(dmv_fs_remove_empty_dirs(s.fd, "store/file", "store"), -ENOTDIR);
+}
+
+static void test_rename(void **state)
+{
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_write(&s, "a/f", "f");
+    scratch_write(&s, "b/g", "g");
+    assert_int_equal(dmv_fs_rename(s.fd, "a/f", "b/g", true), -EEXIST);
+    assert_content(&s, "b/g", "g");
+    assert_int_equal(dmv_fs_rename(s.fd, "a/f", "b/g", false), 0);
+    assert_content(&s, "b/g", "f");
+    assert_int_equal(dmv_fs_rename(s.fd, "a/f", "b/h", true), -ENOENT);
+    assert_int_equal(dmv_fs_rename(s.fd, "b/g", "none/h", true), -ENOENT);
+    assert_int_equal(dmv_fs_rename(s.fd, "b/g", "../h", true), -EXDEV);
+}
+
+static void test_sync(void **state)
+{
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_write(&s, "t/a/file", "x");
+    scratch_link(&s, "t/a/dangling", "nowhere");
+    assert_int_equal(mkfifo(scratch_path(&s, "t/fifo"), 0600), 0);
+    assert_int_equal(dmv_fs_sync_dir(s.fd, "t"), 0);
+    assert_int_equal(dmv_fs_sync_dir(s.fd, "t/a/file"), -ENOTDIR);
+    assert_int_equal(dmv_fs_sync_dir(s.fd, "none"), -ENOENT);
+    assert_int_equal(dmv_fs_sync_tree(s.fd, "t"), 0);
+    assert_int_equal(dmv_fs_sync_tree(s.fd, "t/a/file"), 0);
+    assert_int_equal(dmv_fs_sync_tree(s.fd, "none"), -ENOENT);
+}
+
+/* ---- copying, measuring, listing ---- */
+
+static void test_copy_hashed(void **state)
+{
+    static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    DMV_CLEANUP_CLOSE int in = -1;
+    DMV_CLEANUP_CLOSE int out = -1;
+    DMV_CLEANUP_CLOSE int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    char hex[DMV_SHA256_HEX];
+    uint64_t size = 0;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_write(&s, "in", "abc");
+    in = dmv_fs_open(s.fd, "in", O_RDONLY, 0);
+    out = dmv_fs_open(s.fd, "out", O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(dmv_fs_copy_hashed(in, out, 3, hex, &size), 0);
+    assert_string_equal(hex, abc);
+    assert_int_equal(size, 3);
+    assert_content(&s, "out", "abc");
+    memset(hex, 0, sizeof(hex));
+    assert_int_equal(dmv_fs_copy_hashed(in, -1, 3, hex, NULL), 0); /* from its beginning again */
+    assert_string_equal(hex, abc);
+    assert_int_equal(dmv_fs_copy_hashed(in, -1, 2, hex, NULL), -EFBIG);
+    assert_int_equal(dmv_fs_copy_hashed(in, full, 3, hex, NULL), -ENOSPC);
+    assert_int_equal(dmv_fs_copy_hashed(-1, -1, 3, hex, NULL), -EBADF);
+}
+
+static void test_free_bytes(void **state)
+{
+    uint64_t n = 0;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    assert_int_equal(dmv_fs_free_bytes(s.fd, ".", &n), 0);
+    assert_true(n > 0);
+    assert_int_equal(dmv_fs_free_bytes(s.fd, "none", &n), -ENOENT);
+}
+
+static void test_list(void **state)
+{
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_write(&s, "d/b", "");
+    scratch_mkdir(&s, "d/c");
+    scratch_link(&s, "d/a", "b");
+    assert_int_equal(mkfifo(scratch_path(&s, "d/.f"), 0600), 0);
+    assert_int_equal(dmv_fs_list(s.fd, "d", &entries, &n), 0);
+    assert_int_equal(n, 4);
+    assert_string_equal(entries[0].name, ".f");
+    assert_int_equal(entries[0].kind, DMV_FS_ELSE);
+    assert_int_equal(entries[1].kind, DMV_FS_LINK);
+    assert_int_equal(entries[2].kind, DMV_FS_FILE);
+    assert_int_equal(entries[3].kind, DMV_FS_FOLDER);
+    dmv_fs_entries_free(entries, n);
+    assert_int_equal(dmv_fs_list(s.fd, "d/b", &entries, &n), -ENOTDIR);
+    assert_int_equal(dmv_fs_list(s.fd, "none", &entries, &n), -ENOENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_open_without_openat2),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_read_without_size),
+        cmocka_unit_test(test_read_link),
+        cmocka_unit_test(test_resolve),
+        cmocka_unit_test(test_replace_file),
+        cmocka_unit_test(test_replace_file_too_large),
+        cmocka_unit_test(test_replace_link),
+        cmocka_unit_test(test_append),
+        cmocka_unit_test(test_write_all),
+        cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_mkdirs),
+        cmocka_unit_test(test_remove_tree),
+        cmocka_unit_test(test_remove_empty_dirs),
+        cmocka_unit_test(test_rename),
+        cmocka_unit_test(test_sync),
+        cmocka_unit_test(test_copy_hashed),
+        cmocka_unit_test(test_free_bytes),
+        cmocka_unit_test(test_list),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
