@@ -15,14 +15,16 @@ typedef struct DmvSpawnResult {
 
 /**
  * dmv_spawn_wait() - run a program to its end
- * @argv: the program (absolute, or looked up in the fixed PATH /usr/sbin:/usr/bin:/sbin:/bin) and its arguments
+ * @argv: the program (absolute, or looked up in the fixed PATH /usr/sbin:/usr/bin:/sbin:/bin) and its
+ * arguments
  * @timeout_usec: after that the child's process group is killed
  * @ret: what came of it; free with dmv_spawn_result_deinit()
  *
- * The child gets LC_ALL=C, that PATH and nothing else of the environment, /dev/null as standard input, no other
- * descriptor, and its own process group.
+ * The child gets LC_ALL=C, that PATH and nothing else of the environment, /dev/null as standard input, no
+ * other descriptor, and its own process group.
  *
- * Return: 0 when the child was started and has ended (see @ret), or a negative errno (-ENOENT: no such program).
+ * Return: 0 when the child was started and has ended (see @ret), or a negative errno (-ENOENT: no such
+ * program).
  */
 int dmv_spawn_wait(const char *const argv[], uint64_t timeout_usec, DmvSpawnResult *ret);
 void dmv_spawn_result_deinit(DmvSpawnResult *r);
