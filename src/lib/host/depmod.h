@@ -10,11 +10,13 @@
 
 /**
  * dmv_depmod_run() - rebuild the index of one kernel
- * @r: the roots; depmod gets -b ROOT and -C ROOT/etc/depmod.d (and the other standard folders below the root that exist)
+ * @r: the roots; depmod gets -b ROOT and -C ROOT/etc/depmod.d (and the other standard folders below the root
+ * that exist)
  * @kver: kernel release
  * @reterr: filled on a refusal
  *
- * depmod prints some errors and still exits 0 (a dangling link), so every line on its standard error counts as failure.
+ * depmod prints some errors and still exits 0 (a dangling link), so every line on its standard error counts
+ * as failure.
  *
  * Return: 0; DMV_TOOL_FAILED with what it said; a negative errno (-ENOENT: no depmod).
  */

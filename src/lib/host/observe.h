@@ -2,8 +2,8 @@
 /*
  * Observe: the edges, each filling its part of the World. One external library or kernel interface a file.
  *
- * Every function collects what it cannot read as a problem of the World and goes on; it returns a negative errno only
- * for lack of memory or when the whole source is unusable for another reason than not being there.
+ * Every function collects what it cannot read as a problem of the World and goes on; it returns a negative
+ * errno only for lack of memory or when the whole source is unusable for another reason than not being there.
  */
 #ifndef DMV_HOST_OBSERVE_H
 #define DMV_HOST_OBSERVE_H
@@ -13,16 +13,16 @@
 
 /* pci.c: devices with ids and class by libpci over <sysfs>/bus/pci, names by its pci.ids. */
 int dmv_observe_pci(const DmvRoots *r, DmvWorld *w);
-/* udev.c: modalias, bound driver and module, interfaces, block devices, SR-IOV, for the devices that pci.c found. On
- * the running system by libudev; from a recorded sysfs folder by the same attributes and links. */
+/* udev.c: modalias, bound driver and module, interfaces, block devices, SR-IOV, for the devices that pci.c
+ * found. On the running system by libudev; from a recorded sysfs folder by the same attributes and links. */
 int dmv_observe_udev(const DmvRoots *r, DmvWorld *w);
 /* dmi.c: vendor and product from <sysfs>/class/dmi/id. */
 int dmv_observe_dmi(const DmvRoots *r, DmvWorld *w);
-/* kernel.c: kernels below <root>/<modules> and their module files (tree walk); the running one by uname(2) when the
- * root is the running system, or by <procfs>/sys/kernel/osrelease when that was named. */
+/* kernel.c: kernels below <root>/<modules> and their module files (tree walk); the running one by uname(2)
+ * when the root is the running system, or by <procfs>/sys/kernel/osrelease when that was named. */
 int dmv_observe_kernels(const DmvRoots *r, DmvWorld *w);
-/* module.c (libkmod): for each kernel with an index, the path of each module in @names, and the modules for each
- * device's modalias. */
+/* module.c (libkmod): for each kernel with an index, the path of each module in @names, and the modules for
+ * each device's modalias. */
 int dmv_observe_indexes(const DmvRoots *r, DmvWorld *w, char *const *names);
 /* loaded.c: <sysfs>/module: version, srcversion, build-id and vendor notes of what is loaded. */
 int dmv_observe_loaded(const DmvRoots *r, DmvWorld *w);
@@ -31,8 +31,8 @@ int dmv_observe_installed(const DmvRoots *r, DmvWorld *w);
 /* depmod.c: our 00-dmv.conf, and whether depmod knows `exclude`. */
 int dmv_observe_depmod(const DmvRoots *r, DmvWorld *w);
 
-/* observe.c: all of it, in order; names of modules in question are those of installed releases, of links in the trees
- * and of @more (may be NULL). */
+/* observe.c: all of it, in order; names of modules in question are those of installed releases, of links in
+ * the trees and of @more (may be NULL). */
 int dmv_observe(const DmvRoots *r, char *const *more, DmvWorld *ret);
 /* observe.c: devices and what is loaded, anew, into a World that has the rest (after a hotplug event). */
 int dmv_observe_hardware(const DmvRoots *r, DmvWorld *w);
@@ -43,7 +43,8 @@ int dmv_observe_hardware(const DmvRoots *r, DmvWorld *w);
  * @ret: filled; free with dmv_module_info_deinit()
  * @reterr: filled on a refusal, may be NULL
  *
- * Reads .modinfo, .note.gnu.build-id, .note.XenServer and the signature's claims. At most 128 MiB uncompressed.
+ * Reads .modinfo, .note.gnu.build-id, .note.XenServer and the signature's claims. At most 128 MiB
+ * uncompressed.
  *
  * Return: 0; DMV_MODULE_NOT_ELF, DMV_TOO_LARGE, DMV_MALFORMED; a negative errno.
  */
@@ -52,7 +53,8 @@ int dmv_module_read(int fd, DmvModuleInfo *ret, DmvError *reterr);
 int dmv_module_parse(const void *data, size_t size, DmvModuleInfo *ret, DmvError *reterr);
 
 /* Modules that `modprobe NAME` or a device's modalias would load now, by libkmod on a kernel's real index.
- * @ret_path: relative to the kernel's folder, owned; NULL for a built-in. Return: 0; DMV_NO_SUCH_OBJECT; -errno. */
+ * @ret_path: relative to the kernel's folder, owned; NULL for a built-in. Return: 0; DMV_NO_SUCH_OBJECT;
+ * -errno. */
 int dmv_module_lookup(const DmvRoots *r, const char *kver, const char *name_or_modalias, char **ret_name,
                       char **ret_path);
 
