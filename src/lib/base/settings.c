@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Settings by tables: one row a key. A file is taken as a whole or not at all, so that half of a bad file never counts.
+ */
+#include "base/settings.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <string.h>
+
+#include "base/text.h"
+
+typedef enum KeyType { KEY_NUMBER, KEY_STRING, KEY_LIST, KEY_BOOL } KeyType;
+
+typedef struct Key {
+    const char *section, *name;
+    KeyType type;
+    uint64_t max; /* of a number */
+    size_t offset;
+} Key;
+
+typedef struct Parse {
+    const char *file;
+    const Key *keys;
+    size_t n_keys;
+    char *base;    /* the struct that is filled */
+    uint64_t seen; /* one bit a key */
+    int line;
+    int result;
+    DmvError *reterr;
+} Parse;
+
+static const Key settings_keys[] = {
+    {"daemon", "idle-timeout", KEY_NUMBER, 86400, offsetof(DmvSettings, idle_timeout)},
+    {"generations", "keep", KEY_NUMBER, 1000, offsetof(DmvSettings, keep_generations)},
+    {"fetch", "timeout", KEY_NUMBER, 86400, offsetof(DmvSettings, fetch_timeout)},
+    {"fetch", "max-catalog", KEY_NUMBER, 64u << 20, offsetof(DmvSettings, max_catalog)},
+    {"fetch", "max-package", KEY_NUMBER, UINT64_C(4) << 30, offsetof(DmvSettings, max_package)},
+};
+
+static const Key stream_keys[] = {
+    {"stream", "name", KEY_STRING, 0, offsetof(DmvStreamConf, name)},
+    {"stream", "url", KEY_LIST, 0, offsetof(DmvStreamConf, urls)},
+    {"stream", "root", KEY_STRING, 0, offsetof(DmvStreamConf, root)},
+    {"stream", "ca", KEY_STRING, 0, offsetof(DmvStreamConf, ca)},
+    {"stream", "enabled", KEY_BOOL, 0, offsetof(DmvStreamConf, enabled)},
+};
+
+static int refuse(Parse *p, const char *why, const char *section, const char *name)
+{
+    p->result = dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s, line %d: %s: [%s] %s", p->file,
+                              p->line, why, section, name);
+    return 0;
+}
+
+static int take_bool(bool *ret, const char *value)
+{
+    static const char *const yes[] = {"yes", "true", "on", "1"}, *const no[] = {"no", "false", "off", "0"};
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(yes); i++) {
+        if (strcmp(value, yes[i]) == 0)
+            *ret = true;
+        else if (strcmp(value, no[i]) == 0)
+            *ret = false;
+        else
+            continue;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+static int take_value(const Key *k, void *field, const char *value)
+{
+    switch (k->type) {
+    case KEY_NUMBER:
+        return dmv_parse_u64(value, k->max, field);
+    case KEY_BOOL:
+        return take_bool(field, value);
+    case KEY_STRING:
+        return value[0] ? dmv_set_string(field, value) : -EINVAL;
+    case KEY_LIST:
+        return value[0] ? dmv_strv_push(field, value) : -EINVAL;
+    }
+    return -EINVAL;
+}
+
+/* inih's callback: 0 stops. */
+static int on_key(void *userdata, const char *section, const char *name, const char *value, int line)
+{
+    Parse *p = userdata;
+
+    p->line = line;
+    for (size_t i = 0; i < p->n_keys; i++) {
+        const Key *k = &p->keys[i];
+        int r;
+
+        if (strcmp(k->section, section) != 0 || strcmp(k->name, name) != 0)
+            continue;
+        if ((p->seen & (UINT64_C(1) << i)) && k->type != KEY_LIST)
+            return refuse(p, "set twice", section, name);
+        p->seen |= UINT64_C(1) << i;
+        r = take_value(k, p->base + k->offset, value);
+        if (r == -ENOMEM) {
+            p->result = r;
+            return 0;
+        }
+        return r < 0 ? refuse(p, r == -ERANGE ? "out of range" : "not a valid value", section, name) : 1;
+    }
+    return refuse(p, "no such setting", section, name);
+}
+
+static int parse_file(Parse *p, const char *data, size_t size)
+{
+    DMV_CLEANUP_FREE char *text = NULL;
+    int r;
+
+    if (size > DMV_SETTINGS_MAX_BYTES)
+        return dmv_error_set(p->reterr, DMV_TOO_LARGE, NULL, NULL, "%s has more than %u bytes", p->file,
+                             DMV_SETTINGS_MAX_BYTES);
+    if (memchr(data, '\0', size))
+        return dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s holds a NUL byte", p->file);
+    text = strndup(data, size);
+    if (!text)
+        return -ENOMEM;
+    r = ini_parse_string(text, on_key, p);
+    if (p->result == 0 && r != 0)
+        p->result = r < 0 ? -ENOMEM
+                          : dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)",
+                                          "%s, line %d is no section, key or comment", p->file, r);
+    return p->result;
+}
+
+void dmv_settings_init(DmvSettings *s)
+{
+    *s = (DmvSettings){
+        .idle_timeout = 30,
+        .keep_generations = 20,
+        .fetch_timeout = 900,
+        .max_catalog = 64u << 20,
+        .max_package = UINT64_C(1) << 30,
+    };
+}
+
+int dmv_settings_parse(const char *name, const char *data, size_t size, DmvSettings *s, DmvError *reterr)
+{
+    DmvSettings fresh = *s;
+    Parse p = {.file = name,
+               .keys = settings_keys,
+               .n_keys = DMV_N_ELEMENTS(settings_keys),
+               .base = (char *)&fresh,
+               .reterr = reterr};
+    int r = parse_file(&p, data, size);
+
+    if (r == 0)
+        *s = fresh;
+    return r;
+}
+
+void dmv_stream_conf_deinit(DmvStreamConf *s)
+{
+    free(s->name);
+    dmv_strv_free(s->urls);
+    free(s->root);
+    free(s->ca);
+    *s = (DmvStreamConf){0};
+}
+
+/* http and https with a host, file with an absolute path; nothing that a shell or a header could take for more. */
+static bool url_is_valid(const char *url)
+{
+    static const char *const schemes[] = {"http://", "https://", "file:///"};
+
+    for (const char *p = url; *p; p++)
+        if (*p <= ' ' || *p >= 0x7f || *p == '"' || *p == '\\')
+            return false;
+    for (size_t i = 0; i < DMV_N_ELEMENTS(schemes); i++)
+        if (dmv_starts_with(url, schemes[i]) && url[strlen(schemes[i])] != '\0')
+            return true;
+    return false;
+}
+
+static int check_stream(const char *file, const DmvStreamConf *s, DmvError *reterr)
+{
+    if (!dmv_name_is_valid(s->name))
+        return dmv_error_set(reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s: \"%s\" cannot be the name of a stream",
+                             file, s->name);
+    if (!s->urls)
+        return dmv_error_set(reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s: there is no url=", file);
+    for (char **u = s->urls; *u; u++)
+        if (!url_is_valid(*u))
+            return dmv_error_set(reterr, DMV_BAD_SETTING, NULL, "http://, https:// and file:/// are known",
+                                 "%s: \"%s\" cannot be the URL of a stream", file, *u);
+    return 0;
+}
+
+int dmv_stream_conf_parse(const char *name, const char *default_name, const char *data, size_t size, DmvStreamConf *ret,
+                          DmvError *reterr)
+{
+    DmvStreamConf s = {.enabled = true};
+    Parse p = {.file = name,
+               .keys = stream_keys,
+               .n_keys = DMV_N_ELEMENTS(stream_keys),
+               .base = (char *)&s,
+               .reterr = reterr};
+    int r = parse_file(&p, data, size);
+
+    if (r == 0 && !s.name)
+        r = dmv_set_string(&s.name, default_name);
+    if (r == 0)
+        r = check_stream(name, &s, reterr);
+    if (r != 0) {
+        dmv_stream_conf_deinit(&s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
