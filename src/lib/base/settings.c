@@ -25,8 +25,8 @@ typedef struct Parse {
     size_t n_keys;
     char *base;    /* the struct that is filled */
     uint64_t seen; /* one bit a key */
-    int line;
-    int result;
+    int result;     /* of the first line that was refused */
+    const char *why; /* why it was */
     DmvError *reterr;
 } Parse;
 
@@ -46,10 +46,10 @@ static const Key stream_keys[] = {
     {"stream", "enabled", KEY_BOOL, 0, offsetof(DmvStreamConf, enabled)},
 };
 
-static int refuse(Parse *p, const char *why, const char *section, const char *name)
+static int refuse(Parse *p, const char *why)
 {
-    p->result = dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s, line %d: %s: [%s] %s", p->file,
-                              p->line, why, section, name);
+    p->result = DMV_BAD_SETTING;
+    p->why = why;
     return 0;
 }
 
@@ -84,12 +84,13 @@ static int take_value(const Key *k, void *field, const char *value)
     return -EINVAL;
 }
 
-/* inih's callback: 0 stops. */
-static int on_key(void *userdata, const char *section, const char *name, const char *value, int line)
+/* inih's callback: 0 marks the line as wrong, and inih goes on. */
+static int on_key(void *userdata, const char *section, const char *name, const char *value)
 {
     Parse *p = userdata;
 
-    p->line = line;
+    if (p->result != 0)
+        return 0;
     for (size_t i = 0; i < p->n_keys; i++) {
         const Key *k = &p->keys[i];
         int r;
@@ -97,16 +98,16 @@ static int on_key(void *userdata, const char *section, const char *name, const c
         if (strcmp(k->section, section) != 0 || strcmp(k->name, name) != 0)
             continue;
         if ((p->seen & (UINT64_C(1) << i)) && k->type != KEY_LIST)
-            return refuse(p, "set twice", section, name);
+            return refuse(p, "it was set before");
         p->seen |= UINT64_C(1) << i;
         r = take_value(k, p->base + k->offset, value);
         if (r == -ENOMEM) {
             p->result = r;
             return 0;
         }
-        return r < 0 ? refuse(p, r == -ERANGE ? "out of range" : "not a valid value", section, name) : 1;
+        return r < 0 ? refuse(p, r == -ERANGE ? "the number is too large" : "that is no valid value") : 1;
     }
-    return refuse(p, "no such setting", section, name);
+    return refuse(p, "there is no such setting");
 }
 
 static int parse_file(Parse *p, const char *data, size_t size)
@@ -123,11 +124,12 @@ static int parse_file(Parse *p, const char *data, size_t size)
     if (!text)
         return -ENOMEM;
     r = ini_parse_string(text, on_key, p);
-    if (p->result == 0 && r != 0)
-        p->result = r < 0 ? -ENOMEM
-                          : dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)",
-                                          "%s, line %d is no section, key or comment", p->file, r);
-    return p->result;
+    if (r < 0 || p->result < 0)
+        return -ENOMEM;
+    if (r > 0) /* the first line that inih or the table refused */
+        return dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s, line %d: %s", p->file, r,
+                             p->why ? p->why : "this is no section, key or comment");
+    return 0;
 }
 
 void dmv_settings_init(DmvSettings *s)
