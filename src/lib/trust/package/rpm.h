@@ -15,7 +15,8 @@ typedef struct DmvKeyring DmvKeyring;
 /* Return: 0, -ENOMEM. Nothing of the host's rpm configuration or database is read, ever. */
 int dmv_keyring_new(DmvKeyring **ret);
 DmvKeyring *dmv_keyring_free(DmvKeyring *k);
-/* Adds one armoured certificate. Return: 0; DMV_RPM_BAD_KEY_FILE (binary, empty, or more than one); -ENOMEM. */
+/* Adds one armoured certificate. Return: 0; DMV_RPM_BAD_KEY_FILE (binary, empty, more than one,
+ * revoked, RSA below 2048 bits); -ENOMEM. */
 int dmv_keyring_add(DmvKeyring *k, const char *data, size_t size, DmvError *reterr);
 
 /**
