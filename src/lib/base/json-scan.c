@@ -240,17 +240,37 @@ static int scan_scalar(DmvJsonScan *s)
     }
 }
 
+/* Is the member with this name, as it is written, the one to cut out? An escape could hide that it is. */
+static int note_cut(DmvJsonScan *s, const char *name, size_t size)
+{
+    if (memchr(name, '\\', size))
+        return refuse(s, DMV_MALFORMED, "an escape in the name of a member, here");
+    if (strlen(s->cut_name) != size || memcmp(s->cut_name, name, size) != 0)
+        return 0;
+    if (s->cut_from)
+        return refuse(s, DMV_MALFORMED, "a member comes twice in one object");
+    s->cut_here = true;
+    return 0;
+}
+
 /* At the name of a member; moves behind its colon. */
 static int scan_name(DmvJsonScan *s)
 {
+    const char *name;
     int r;
 
     skip_space(s);
     if (s->p == s->end || *s->p != '"')
         return refuse(s, DMV_MALFORMED, "a member without a name in double quotes");
+    name = s->p + 1;
     r = scan_string(s);
     if (r != 0)
         return r;
+    if (s->depth == 1 && s->cut_name) {
+        r = note_cut(s, name, (size_t)(s->p - 1 - name));
+        if (r != 0)
+            return r;
+    }
     skip_space(s);
     if (s->p == s->end || *s->p != ':')
         return refuse(s, DMV_MALFORMED, "a member without a colon");
@@ -284,6 +304,10 @@ static int scan_next(DmvJsonScan *s)
     while (s->depth > 0) {
         bool object = s->in_object & 1;
 
+        if (s->depth == 1 && s->cut_from && !s->cut_to) {
+            s->cut_to = s->p;
+            s->cut_members = s->members - s->cut_members;
+        }
         skip_space(s);
         if (s->p == s->end)
             return refuse(s, DMV_MALFORMED, "ends inside an object or array");
@@ -300,18 +324,21 @@ static int scan_next(DmvJsonScan *s)
     return 0;
 }
 
-int dmv_json_scan(DmvJsonScan *s)
+int dmv_json_scan_value(DmvJsonScan *s)
 {
     int r;
 
-    skip_space(s);
-    s->copied = s->p;
     do {
         bool open = false;
 
         skip_space(s);
         if (s->p == s->end)
             return refuse(s, DMV_MALFORMED, "ends where a value is needed");
+        if (s->cut_here) {
+            s->cut_here = false;
+            s->cut_from = s->p;
+            s->cut_members = s->members;
+        }
         if (++s->nodes > s->limits->nodes)
             return refuse(s, DMV_TOO_LARGE, "holds too many values");
         r = *s->p == '{' || *s->p == '[' ? scan_open(s, &open) : scan_scalar(s);
@@ -320,6 +347,18 @@ int dmv_json_scan(DmvJsonScan *s)
         if (r != 0)
             return r;
     } while (s->depth > 0);
+    return 0;
+}
+
+int dmv_json_scan(DmvJsonScan *s)
+{
+    int r;
+
+    skip_space(s);
+    s->copied = s->p;
+    r = dmv_json_scan_value(s);
+    if (r != 0)
+        return r;
     if (s->rewritten.size > 0)
         dmv_text_append_bytes(&s->rewritten, s->copied, (size_t)(s->p - s->copied));
     skip_space(s);

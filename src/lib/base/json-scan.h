@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The scanner behind dmv_json_parse(): it judges bytes and builds nothing. Only json.c includes this.
+ * The scanner behind dmv_json_parse(): it judges bytes and builds nothing. Only json.c and json-cut.c include
+ * this.
  */
 #ifndef DMV_BASE_JSON_SCAN_H
 #define DMV_BASE_JSON_SCAN_H
@@ -21,6 +22,11 @@ typedef struct DmvJsonScan {
     DmvText rewritten;  /* the value with wide integers made floating point; empty if there were none */
     const char *copied; /* up to where @rewritten holds the input */
     const char *why;    /* the reason of a refusal */
+    /* a member of the outermost object that the caller wants as bytes: see json-cut.h */
+    const char *cut_name;          /* NULL: none */
+    bool cut_here;                 /* the next value is that member's */
+    const char *cut_from, *cut_to; /* its bytes; NULL while it was not there */
+    size_t cut_members;            /* how many of @members are in it */
 } DmvJsonScan;
 
 /**
@@ -30,6 +36,31 @@ typedef struct DmvJsonScan {
  * Return: 0; DMV_MALFORMED, DMV_TOO_DEEP, DMV_TOO_LARGE (too many values), with @why and @p set; -ENOMEM.
  */
 int dmv_json_scan(DmvJsonScan *s);
+
+/* The same for one value that may be followed by something: afterwards @p is behind it. */
+int dmv_json_scan_value(DmvJsonScan *s);
+
+/**
+ * dmv_json_build() - json-c over bytes that the scanner has passed
+ * @t: a tokener for DMV_JSON_DEPTH_MAX + 2 levels
+ * @data: the bytes of one value
+ * @size: how many
+ * @members: how many members the scanner has counted in them
+ * @ret: the tree, owned by the caller
+ * @ret_why: the reason of a refusal
+ *
+ * Return: 0; DMV_MALFORMED (a member twice in one object, a number beyond floating point).
+ */
+int dmv_json_build(json_tokener *t, const char *data, size_t size, size_t members, json_object **ret,
+                   const char **ret_why);
+
+/* Return: a strict tokener, or NULL for lack of memory. */
+json_tokener *dmv_json_tokener_new(void);
+static inline void dmv_cleanup_tokener(json_tokener **t)
+{
+    if (*t)
+        json_tokener_free(*t);
+}
 
 /* The length of the valid UTF-8 sequence at @p (RFC 3629: no overlong form, no surrogate, at most U+10FFFF),
  * or 0. */

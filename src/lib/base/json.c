@@ -47,57 +47,51 @@ static bool count_members(json_object *o, size_t *n)
     return true;
 }
 
-static void cleanup_tokener(json_tokener **t)
+json_tokener *dmv_json_tokener_new(void)
 {
-    if (*t)
-        json_tokener_free(*t);
+    json_tokener *t = json_tokener_new_ex(DMV_JSON_DEPTH_MAX + 2);
+
+    if (t)
+        json_tokener_set_flags(t, JSON_TOKENER_STRICT);
+    return t;
 }
 
-/* json-c over bytes that the scanner has passed. */
-static int build(const char *data, size_t size, json_object **ret)
+int dmv_json_build(json_tokener *t, const char *data, size_t size, size_t members, json_object **ret,
+                   const char **ret_why)
 {
-    DMV_CLEANUP(cleanup_tokener) json_tokener *t = json_tokener_new_ex(DMV_JSON_DEPTH_MAX + 2);
-    json_object *o;
+    DMV_CLEANUP_JSON json_object *o = NULL;
+    size_t in_tree = 0;
 
-    if (!t)
-        return -ENOMEM;
-    json_tokener_set_flags(t, JSON_TOKENER_STRICT);
+    json_tokener_reset(t);
     o = json_tokener_parse_ex(t, data, (int)size);
     /* a number on its own ends only with what follows it */
     if (json_tokener_get_error(t) == json_tokener_continue)
         o = json_tokener_parse_ex(t, "", 1);
-    if (json_tokener_get_error(t) != json_tokener_success) {
-        json_object_put(o);
-        return DMV_MALFORMED;
-    }
-    *ret = o;
-    return 0;
+    if (json_tokener_get_error(t) != json_tokener_success)
+        *ret_why = "json-c does not take it";
+    else if (!count_members(o, &in_tree))
+        *ret_why = "a number beyond what floating point holds";
+    else if (in_tree != members)
+        *ret_why = "a member comes twice in one object";
+    else
+        *ret = DMV_TAKE_PTR(o);
+    return *ret_why ? DMV_MALFORMED : 0;
 }
 
 static int scan_and_build(DmvJsonScan *s, json_object **ret)
 {
-    DMV_CLEANUP_JSON json_object *o = NULL;
+    DMV_CLEANUP(dmv_cleanup_tokener) json_tokener *t = dmv_json_tokener_new();
     const char *from = s->p;
-    size_t in_tree = 0;
     int r;
 
+    if (!t)
+        return -ENOMEM;
     r = dmv_json_scan(s);
     if (r != 0)
         return r;
     if (s->rewritten.size > 0)
-        r = build(s->rewritten.data, s->rewritten.size, &o);
-    else
-        r = build(from, (size_t)(s->end - from), &o);
-    if (r != 0)
-        s->why = "json-c does not take it";
-    else if (!count_members(o, &in_tree))
-        s->why = "a number beyond what floating point holds";
-    else if (in_tree != s->members)
-        s->why = "a member comes twice in one object";
-    if (r != 0 || s->why)
-        return r < 0 ? r : DMV_MALFORMED;
-    *ret = DMV_TAKE_PTR(o);
-    return 0;
+        return dmv_json_build(t, s->rewritten.data, s->rewritten.size, s->members, ret, &s->why);
+    return dmv_json_build(t, from, (size_t)(s->end - from), s->members, ret, &s->why);
 }
 
 int dmv_json_parse(const char *data, size_t size, const DmvJsonLimits *limits, json_object **ret,
