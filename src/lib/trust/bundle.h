@@ -2,9 +2,9 @@
 /*
  * The bundle: root history and catalog of a stream in one signed object, and what a host trusts after it.
  *
- * A bundle is {"format":"dmv-bundle-1","roots":[ENV...],"catalog":ENV}; ENV is a DSSE v1 envelope. Verification is a
- * function of bytes, of what was trusted before, and of the time: it does no I/O. The caller stores what comes back, step
- * by step, before it uses anything.
+ * A bundle is {"format":"dmv-bundle-1","roots":[ENV...],"catalog":ENV}; ENV is a DSSE v1 envelope.
+ * Verification is a function of bytes, of what was trusted before, and of the time: it does no I/O. The
+ * caller stores what comes back, step by step, before it uses anything.
  */
 #ifndef DMV_TRUST_BUNDLE_H
 #define DMV_TRUST_BUNDLE_H
@@ -21,7 +21,7 @@
 
 /* What a host trusts of one stream. */
 typedef struct DmvTrustState {
-    char *root;      /* payload of the trusted root: the exact bytes */
+    char *root; /* payload of the trusted root: the exact bytes */
     size_t root_size;
     int64_t root_version;
     /* the last accepted catalog; 0 when there was none for the current key set */
@@ -34,8 +34,9 @@ typedef struct DmvTrustState {
 void dmv_trust_state_deinit(DmvTrustState *s);
 #define DMV_CLEANUP_TRUST_STATE DMV_CLEANUP(dmv_trust_state_deinit)
 
-/* Makes a state that trusts a root from a file that was shipped or configured (a bare root payload, or an envelope
- * whose own threshold it meets). Return: 0; DMV_NO_ROOT, DMV_MALFORMED, DMV_BELOW_THRESHOLD, ...; -ENOMEM. */
+/* Makes a state that trusts a root from a file that was shipped or configured (a bare root payload, or an
+ * envelope whose own threshold it meets). Return: 0; DMV_NO_ROOT, DMV_MALFORMED, DMV_BELOW_THRESHOLD, ...;
+ * -ENOMEM. */
 int dmv_trust_state_from_root(const char *data, size_t size, DmvTrustState *ret, DmvError *reterr);
 
 /* To and from the bytes of /var/lib/dmv/trust/<stream>.json. Return: 0; DMV_STATE_BROKEN; -ENOMEM. */
@@ -43,12 +44,13 @@ int dmv_trust_state_parse(const char *data, size_t size, DmvTrustState *ret, Dmv
 int dmv_trust_state_format(const DmvTrustState *s, char **ret, size_t *ret_size);
 
 typedef struct DmvBundleResult {
-    DmvTrustState state; /* what to store; also filled as far as the root chain got when the catalog was refused */
-    bool root_moved;     /* state.root is newer than before */
-    bool unchanged;      /* the catalog is the one that was trusted already */
-    bool expired;        /* accepted only because the caller allowed stale catalogs */
+    DmvTrustState
+        state; /* what to store; also filled as far as the root chain got when the catalog was refused */
+    bool root_moved;      /* state.root is newer than before */
+    bool unchanged;       /* the catalog is the one that was trusted already */
+    bool expired;         /* accepted only because the caller allowed stale catalogs */
     bool clock_untrusted; /* the clock was behind the floor; the floor was used */
-    char *catalog;       /* payload bytes, owned; NULL when refused */
+    char *catalog;        /* payload bytes, owned; NULL when refused */
     size_t catalog_size;
 } DmvBundleResult;
 void dmv_bundle_result_deinit(DmvBundleResult *r);
@@ -65,15 +67,15 @@ void dmv_bundle_result_deinit(DmvBundleResult *r);
  * @ret: filled; deinit it whatever is returned
  * @reterr: filled on a refusal, may be NULL
  *
- * Order: root chain (N+1 signed by the thresholds of N and of N+1, no gap) -> root expiry -> catalog threshold -> type, spec,
- * stream -> version and equivocation (counter scoped to the catalog key set) -> expiry. A signature counts once for each
- * distinct key.
+ * Order: root chain (N+1 signed by the thresholds of N and of N+1, no gap) -> root expiry -> catalog
+ * threshold -> type, spec, stream -> version and equivocation (counter scoped to the catalog key set) ->
+ * expiry. A signature counts once for each distinct key.
  *
- * Return: 0 accepted; DMV_EMPTY, DMV_TOO_LARGE, DMV_TOO_DEEP, DMV_MALFORMED, DMV_WRONG_TYPE, DMV_BAD_BASE64, DMV_BAD_KEY,
- * DMV_BELOW_THRESHOLD, DMV_ROOT_GAP, DMV_ROOT_OLD_KEYS, DMV_ROOT_NEW_KEYS, DMV_ROOT_EXPIRED, DMV_UNKNOWN_SPEC,
- * DMV_WRONG_STREAM, DMV_ROLLBACK, DMV_EQUIVOCATION, DMV_CATALOG_EXPIRED; -ENOMEM.
+ * Return: 0 accepted; DMV_EMPTY, DMV_TOO_LARGE, DMV_TOO_DEEP, DMV_MALFORMED, DMV_WRONG_TYPE, DMV_BAD_BASE64,
+ * DMV_BAD_KEY, DMV_BELOW_THRESHOLD, DMV_ROOT_GAP, DMV_ROOT_OLD_KEYS, DMV_ROOT_NEW_KEYS, DMV_ROOT_EXPIRED,
+ * DMV_UNKNOWN_SPEC, DMV_WRONG_STREAM, DMV_ROLLBACK, DMV_EQUIVOCATION, DMV_CATALOG_EXPIRED; -ENOMEM.
  */
-int dmv_bundle_verify(const char *data, size_t size, const DmvTrustState *before, const char *stream, int64_t now,
-                      bool allow_stale, DmvBundleResult *ret, DmvError *reterr);
+int dmv_bundle_verify(const char *data, size_t size, const DmvTrustState *before, const char *stream,
+                      int64_t now, bool allow_stale, DmvBundleResult *ret, DmvError *reterr);
 
 #endif

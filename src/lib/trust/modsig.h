@@ -2,8 +2,8 @@
 /*
  * The signature at the end of a kernel module, judged against our own certificates.
  *
- * Layout: ELF | CMS SignedData | struct module_signature (12 bytes) | "~Module signature appended~\n". libkmod shows what a
- * module claims; this proves it.
+ * Layout: ELF | CMS SignedData | struct module_signature (12 bytes) | "~Module signature appended~\n".
+ * libkmod shows what a module claims; this proves it.
  */
 #ifndef DMV_TRUST_MODSIG_H
 #define DMV_TRUST_MODSIG_H
@@ -37,7 +37,7 @@ size_t dmv_certificates_count(const DmvCertificates *c);
  * Return: 0; DMV_MODULE_UNSIGNED, DMV_MODULE_BAD_FOOTER, DMV_MODULE_BAD_CMS, DMV_MODULE_WEAK_HASH,
  * DMV_MODULE_UNKNOWN_SIGNER, DMV_MODULE_BAD_SIGNATURE; -ENOMEM.
  */
-int dmv_modsig_verify(const void *data, size_t size, const DmvCertificates *c, const char *signer, char **ret_signer,
-                      DmvError *reterr);
+int dmv_modsig_verify(const void *data, size_t size, const DmvCertificates *c, const char *signer,
+                      char **ret_signer, DmvError *reterr);
 
 #endif
