@@ -2,8 +2,8 @@
 /*
  * The catalog: the signed list of releases of one stream, as plain data.
  *
- * Parsing happens after verification (trust/bundle.h) and is strict: one wrong value refuses the whole catalog, because
- * it was signed as a whole. The format is described in dmv-catalog(5).
+ * Parsing happens after verification (trust/bundle.h) and is strict: one wrong value refuses the whole
+ * catalog, because it was signed as a whole. The format is described in dmv-catalog(5).
  */
 #ifndef DMV_MODEL_CATALOG_H
 #define DMV_MODEL_CATALOG_H
@@ -13,21 +13,21 @@
 
 /* A file that a package brings, as its path below the release's folder. */
 typedef struct DmvCatalogFile {
-    char *path;     /* "ice.ko", "info.json", "firmware/intel/ice/ddp/ice.pkg" */
-    uint64_t size;  /* bytes */
+    char *path;    /* "ice.ko", "info.json", "firmware/intel/ice/ddp/ice.pkg" */
+    uint64_t size; /* bytes */
     char sha256[65];
     char *build_id; /* of a module, lower-case hex, or NULL */
-    char *signer;   /* of a module: subject key id of the certificate in lower-case hex, or NULL: any of ours */
+    char *signer; /* of a module: subject key id of the certificate in lower-case hex, or NULL: any of ours */
 } DmvCatalogFile;
 
 /* One release for one kernel. */
 typedef struct DmvPackage {
-    char *kernel; /* kernel release whose vermagic the modules carry */
+    char *kernel;       /* kernel release whose vermagic the modules carry */
     char *name, *nevra; /* "dmv-intel-ice-dell-1.15.5-...", "NAME-VERSION-RELEASE.ARCH" */
-    char *href;   /* relative to the repository */
-    uint64_t size; /* of the RPM in bytes */
+    char *href;         /* relative to the repository */
+    uint64_t size;      /* of the RPM in bytes */
     char sha256[65];
-    char *signer; /* key id (16 hex digits) of the RPM's signature, or NULL: any of ours */
+    char *signer;      /* key id (16 hex digits) of the RPM's signature, or NULL: any of ours */
     uint64_t unpacked; /* sum of the files' sizes in bytes */
     DmvCatalogFile *files;
     size_t n_files;
@@ -61,7 +61,8 @@ typedef struct DmvCatalog {
     int64_t issued, expires; /* seconds since the epoch */
     DmvRelease *releases;    /* sorted by driver, variant, version */
     size_t n_releases;
-    DmvMatcher *matcher; /* devices to indexes into releases; built while parsing */
+    DmvMatcher *matcher;    /* devices to indexes into releases; built while parsing */
+    struct DmvArena *arena; /* where everything lies that the releases point to; never free a part */
 } DmvCatalog;
 
 /**
@@ -73,8 +74,8 @@ typedef struct DmvCatalog {
  *
  * Does not judge expiry, stream or version: trust/bundle.c has done that.
  *
- * Return: 0; DMV_EMPTY, DMV_TOO_LARGE, DMV_TOO_DEEP, DMV_MALFORMED (with the place in @reterr), DMV_WRONG_TYPE,
- * DMV_UNKNOWN_SPEC; -ENOMEM.
+ * Return: 0; DMV_EMPTY, DMV_TOO_LARGE, DMV_TOO_DEEP, DMV_MALFORMED (with the place in @reterr),
+ * DMV_WRONG_TYPE, DMV_UNKNOWN_SPEC; -ENOMEM.
  */
 int dmv_catalog_parse(const char *data, size_t size, DmvCatalog **ret, DmvError *reterr);
 DmvCatalog *dmv_catalog_free(DmvCatalog *c);
