@@ -124,17 +124,17 @@ static int take_root(json_object *element, size_t index, Chain *c, DmvError *ret
         c->seen = true;
         return 0;
     }
-    r = dmv_envelope_verify(&e, c->root.root.keys, c->root.root.n_keys, c->root.root.threshold, reterr);
+    r = dmv_envelope_verify(&e, c->root.root.keys, c->root.root.n_keys, c->root.root.threshold, NULL);
     if (r == 0)
         return follow(c, &e, reterr);
+    if (r < 0)
+        return out_of_memory(reterr);
     /* history from before the trusted root, signed by keys that are long gone */
-    if (r == DMV_BELOW_THRESHOLD && !c->seen && index < (size_t)c->root.version)
+    if (!c->seen && index < (size_t)c->root.version)
         return 0;
-    return r == DMV_BELOW_THRESHOLD
-               ? dmv_error_set(reterr, DMV_ROOT_OLD_KEYS, WHAT, "tell the publisher",
-                               "element %zu of its roots is not signed by enough keys of root %lld", index,
-                               (long long)c->root.version)
-               : r;
+    return dmv_error_set(reterr, DMV_ROOT_OLD_KEYS, WHAT, "tell the publisher",
+                         "element %zu of its roots is not signed by enough keys of root %lld", index,
+                         (long long)c->root.version);
 }
 
 /* What is judged of a catalog before its releases are looked at. */
