@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The index of a kernel, kept aside while a transaction is not confirmed.
+ *
+ * Running depmod again would give back an index like the old one, but not when it is depmod or the disk that
+ * failed. So the old files are kept as further names of the same files (they cost nothing: depmod makes new
+ * ones and renames), and going back is eleven renames.
+ */
+#ifndef DMV_APPLY_KEEP_H
+#define DMV_APPLY_KEEP_H
+
+#include <stddef.h>
+
+/* Name of the folder below a kernel's folder; holds no .ko, so depmod finds nothing in it. */
+#define DMV_KEEP_DIR ".dmv-index"
+
+/**
+ * dmv_keep_list() - which index files a kernel has
+ * @root: the root's descriptor
+ * @folder: the kernel's folder, relative to it
+ * @ret: names such as "modules.dep.bin", sorted, owned by the caller; what comes with the kernel
+ * (modules.order, modules.builtin, ...) is not among them
+ *
+ * Return: 0, or a negative errno.
+ */
+int dmv_keep_list(int root, const char *folder, char ***ret);
+
+/* Keeps these files, and syncs. What an older transaction kept is dropped. Return: 0, or a negative errno. */
+int dmv_keep_save(int root, const char *folder, char *const *names);
+
+/**
+ * dmv_keep_restore() - put the kept files back, and remove index files that were not there
+ * @root: the root's descriptor
+ * @folder: the kernel's folder
+ * @names: all the files that were there
+ *
+ * One that is not kept was not changed yet, or is back already: restoring twice is like restoring once.
+ * Syncs.
+ *
+ * Return: 0, or a negative errno.
+ */
+int dmv_keep_restore(int root, const char *folder, char *const *names);
+
+/* Forgets what was kept. Return: 1 if there was something, 0 if not, or a negative errno. */
+int dmv_keep_drop(int root, const char *folder);
+
+/* Makes the files of the index as durable as a crash demands: depmod syncs nothing. Return: 0, or a negative
+ * errno. */
+int dmv_keep_sync(int root, const char *folder);
+
+/* What tells this index from one that somebody makes later; "" if there is none. Return: 0, or a negative
+ * errno. */
+int dmv_keep_stamp(int root, const char *folder, char **ret);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One worker per root.
+ *
+ * The daemon starts one worker at a time; this is for two daemons, and for a worker that outlived its daemon.
+ * A stale file means nothing: only the kernel's lock counts, the number in the file is for people.
+ */
+#include "daemon/apply/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "daemon/apply/failure.h"
+#include "host/fs.h"
+
+static int busy(int fd, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *text = NULL;
+    uint64_t pid = 0;
+
+    if (dmv_fs_read_fd(fd, 32, &text, NULL) == 0) {
+        text[strcspn(text, "\n")] = '\0';
+        (void)dmv_parse_u64(text, INT32_MAX, &pid);
+    }
+    return dmv_error_set(reterr, DMV_BUSY, "another change is running",
+                         "wait until it has ended and try again", "process %llu holds %s",
+                         (unsigned long long)pid, DMV_LOCK_PATH);
+}
+
+int dmv_lock_take(const DmvRoots *r, int *ret, DmvError *reterr)
+{
+    DMV_CLEANUP_CLOSE int fd = -1;
+    char text[32];
+    int result = dmv_fs_mkdirs(r->fd, DMV_RUN_DIR, 0755);
+
+    if (result < 0)
+        return dmv_failure(reterr, result, "make", DMV_RUN_DIR);
+    fd = dmv_fs_open(r->fd, DMV_LOCK_PATH, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
+    if (fd < 0)
+        return dmv_failure(reterr, fd, "open", DMV_LOCK_PATH);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? busy(fd, reterr) : dmv_failure(reterr, -errno, "lock", DMV_LOCK_PATH);
+    (void)snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    /* a full disk takes the number away from people, never the lock from us */
+    if (ftruncate(fd, 0) == 0)
+        (void)dmv_fs_write_all(fd, text, strlen(text));
+    *ret = DMV_TAKE_FD(fd);
+    return 0;
+}

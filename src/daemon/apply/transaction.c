@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The steps of a plan as one transaction: all of them, or none.
+ *
+ * What costs time is depmod; what is left to us is to sync each changed folder once, and not each change. The
+ * order that the disk has to see is: journal, changes, index, journal again; between these points any order
+ * is fine, because the journal restores each path on its own.
+ */
+#include "daemon/apply/transaction.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "daemon/apply/failure.h"
+#include "daemon/apply/journal.h"
+#include "daemon/apply/keep.h"
+#include "daemon/apply/step.h"
+#include "daemon/apply/undo.h"
+#include "host/depmod.h"
+#include "host/fs.h"
+
+typedef struct Transaction {
+    const DmvRoots *roots;
+    const DmvTransactionOptions *options;
+    DmvJournal journal;
+    char **dirty; /* folders that were changed and not synced */
+    size_t done, total;
+} Transaction;
+
+static int deinit_transaction(Transaction *t)
+{
+    dmv_journal_deinit(&t->journal);
+    t->dirty = dmv_strv_free(t->dirty);
+    return 0;
+}
+
+/* ---- before ---- */
+
+/* Remembers what is at a path, once. A folder that shall be made and is there already is not touched. */
+static int remember(Transaction *t, const char *path, bool shall_be_folder, DmvError *reterr)
+{
+    DMV_CLEANUP_IMAGE DmvImage before = {0};
+    DmvJournalEntry *e;
+    int r;
+
+    if (dmv_journal_find(&t->journal, path))
+        return 0;
+    r = dmv_image_read(t->roots->fd, path, &before);
+    if (r < 0)
+        return dmv_failure(reterr, r, "look at", path);
+    if (shall_be_folder && before.kind == DMV_IMAGE_FOLDER)
+        return 0;
+    e = DMV_ARRAY_ADD(t->journal.entries, t->journal.n_entries);
+    if (!e)
+        return -ENOMEM;
+    e->before = before;
+    before = (DmvImage){0};
+    return dmv_set_string(&e->path, path);
+}
+
+/* Remembers a folder and those above it: mkdir makes them all. */
+static int remember_folders(Transaction *t, const char *path, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *prefix = strdup(path);
+    int r = prefix ? 0 : -ENOMEM;
+
+    for (char *slash = prefix; r == 0 && (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        if (strchr(prefix, '/')) /* the folders right below the root are always there */
+            r = remember(t, prefix, true, reterr);
+        *slash = '/';
+    }
+    return r != 0 ? r : remember(t, path, true, reterr);
+}
+
+static int remember_kernel(Transaction *t, const char *release, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *folder = NULL;
+    DmvJournalKernel *k;
+    int r;
+
+    for (size_t i = 0; i < t->journal.n_kernels; i++)
+        if (dmv_streq(t->journal.kernels[i].release, release))
+            return dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL, "two depmod runs for kernel %s",
+                                 release);
+    folder = dmv_roots_kernel_path(t->roots, release, NULL);
+    k = folder ? DMV_ARRAY_ADD(t->journal.kernels, t->journal.n_kernels) : NULL;
+    if (!k || dmv_set_string(&k->release, release) < 0)
+        return -ENOMEM;
+    r = dmv_keep_list(t->roots->fd, folder, &k->index);
+    return r < 0 ? dmv_failure(reterr, r, "list", folder) : 0;
+}
+
+/* What only the disk can say: a link must lead to a file, and may only take the place of a link. */
+static int check_disk(Transaction *t, const DmvStep *s, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *target = NULL;
+    DMV_CLEANUP_CLOSE int fd = -1;
+    const DmvJournalEntry *e = dmv_journal_find(&t->journal, s->path);
+    bool link = s->kind == DMV_STEP_LINK || s->kind == DMV_STEP_UNLINK;
+    struct stat st;
+    int r;
+
+    if (link && e && e->before.kind != DMV_IMAGE_ABSENT && e->before.kind != DMV_IMAGE_LINK)
+        return dmv_error_set(reterr, DMV_CONFLICT, NULL, "remove or rename it if it is not needed any more",
+                             "%s is there, and dmv did not make it", s->path);
+    if (s->kind != DMV_STEP_LINK)
+        return 0;
+    r = dmv_apply_link_resolve(s->path, s->content, &target);
+    if (r < 0)
+        return r;
+    fd = dmv_fs_open_nolinks(t->roots->fd, target, O_PATH, 0);
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return dmv_error_set(reterr, DMV_BROKEN_RELEASE, NULL, "install the release again",
+                             "%s would lead to %s, and there is no such file", s->path, target);
+    return 0;
+}
+
+static int prepare_step(Transaction *t, const DmvStep *s, DmvError *reterr)
+{
+    int r = dmv_apply_step_check(t->roots, s, reterr);
+
+    if (r != 0)
+        return r;
+    if (s->kind == DMV_STEP_DEPMOD)
+        return remember_kernel(t, s->kernel, reterr);
+    r = s->kind == DMV_STEP_MKDIR ? remember_folders(t, s->path, reterr)
+                                  : remember(t, s->path, false, reterr);
+    return r != 0 ? r : check_disk(t, s, reterr);
+}
+
+static int refuse_unfinished(const DmvRoots *r, DmvError *reterr)
+{
+    struct stat st;
+
+    if (fstatat(r->fd, DMV_JOURNAL_PATH, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : dmv_failure(reterr, -errno, "look at", DMV_JOURNAL_PATH);
+    return dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, "it has to be confirmed, undone or recovered first",
+                         "another change was not finished: %s is there", DMV_JOURNAL_PATH);
+}
+
+static int prepare(Transaction *t, const DmvStep *steps, size_t n_steps, DmvError *reterr)
+{
+    int r = refuse_unfinished(t->roots, reterr);
+
+    if (r == 0 && n_steps > DMV_APPLY_STEPS_MAX)
+        r = dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL, "more than %d steps", DMV_APPLY_STEPS_MAX);
+    for (size_t i = 0; r == 0 && i < n_steps; i++)
+        r = prepare_step(t, &steps[i], reterr);
+    return r;
+}
+
+/* ---- changes ---- */
+
+static int mark_dirty(Transaction *t, const char *path)
+{
+    DMV_CLEANUP_FREE char *parent = strndup(path, (size_t)(strrchr(path, '/') - path));
+
+    return parent ? dmv_strv_push_unique(&t->dirty, parent) : -ENOMEM;
+}
+
+static int write_image(Transaction *t, const char *path, const DmvImage *image, DmvError *reterr)
+{
+    int r = dmv_image_write(t->roots->fd, path, image);
+
+    if (r == -EEXIST || r == -EINVAL)
+        return dmv_error_set(reterr, DMV_CONFLICT, NULL, NULL,
+                             "something that dmv did not make is in the way at %s", path);
+    if (r < 0)
+        return dmv_failure(reterr, r, image->kind == DMV_IMAGE_ABSENT ? "remove" : "make", path);
+    return r > 0 ? mark_dirty(t, path) : 0;
+}
+
+/* The folders above come first; prepare() has put each of them into the journal. */
+static int make_folder(Transaction *t, const char *path, DmvError *reterr)
+{
+    static const DmvImage folder = {.kind = DMV_IMAGE_FOLDER};
+    DMV_CLEANUP_FREE char *prefix = strdup(path);
+    int r = prefix ? 0 : -ENOMEM;
+
+    for (char *slash = prefix; r == 0 && (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        if (strchr(prefix, '/'))
+            r = write_image(t, prefix, &folder, reterr);
+        *slash = '/';
+    }
+    return r != 0 ? r : write_image(t, path, &folder, reterr);
+}
+
+static int sync_dirty(Transaction *t, DmvError *reterr)
+{
+    for (char **folder = t->dirty; folder && *folder; folder++) {
+        int r = dmv_fs_sync_dir(t->roots->fd, *folder);
+
+        if (r < 0)
+            return dmv_failure(reterr, r, "sync", *folder);
+    }
+    t->dirty = dmv_strv_free(t->dirty);
+    return 0;
+}
+
+static int boundary(Transaction *t, const char *name, DmvError *reterr)
+{
+    int r = dmv_transaction_boundary(t->options, name);
+
+    return r < 0 ? dmv_failure(reterr, r, "go on after", name) : 0;
+}
+
+static int run_depmod(Transaction *t, const char *release, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(t->roots, release, NULL);
+    char **index = NULL;
+    int r = folder ? sync_dirty(t, reterr) : -ENOMEM;
+
+    if (r != 0)
+        return r;
+    for (size_t i = 0; i < t->journal.n_kernels; i++)
+        if (dmv_streq(t->journal.kernels[i].release, release))
+            index = t->journal.kernels[i].index;
+    r = dmv_keep_save(t->roots->fd, folder, index);
+    if (r < 0)
+        return dmv_failure(reterr, r, "keep the index in", folder);
+    r = boundary(t, "kept", reterr);
+    if (r == 0)
+        r = dmv_depmod_run(t->roots, release, reterr);
+    if (r < 0)
+        return dmv_failure(reterr, r, "run depmod in", folder);
+    if (r == 0)
+        r = boundary(t, "depmod", reterr);
+    if (r != 0)
+        return r;
+    r = dmv_keep_sync(t->roots->fd, folder);
+    return r < 0 ? dmv_failure(reterr, r, "sync the index in", folder) : 0;
+}
+
+static int do_step(Transaction *t, const DmvStep *s, DmvError *reterr)
+{
+    DmvImage image = {.kind = DMV_IMAGE_ABSENT};
+
+    switch (s->kind) {
+    case DMV_STEP_MKDIR:
+        return make_folder(t, s->path, reterr);
+    case DMV_STEP_DEPMOD:
+        return run_depmod(t, s->kernel, reterr);
+    case DMV_STEP_LINK:
+    case DMV_STEP_WRITE:
+        image.kind = s->kind == DMV_STEP_LINK ? DMV_IMAGE_LINK : DMV_IMAGE_FILE;
+        image.mode = s->kind == DMV_STEP_LINK ? 0 : 0644;
+        image.data = s->content; /* borrowed */
+        image.size = strlen(s->content);
+        return write_image(t, s->path, &image, reterr);
+    case DMV_STEP_UNLINK:
+    case DMV_STEP_REMOVE:
+        return write_image(t, s->path, &image, reterr);
+    case DMV_STEP_MAX:
+    case DMV_STEP_INVALID:
+    default:
+        return -EINVAL;
+    }
+}
+
+static void tell(Transaction *t, const DmvStep *s)
+{
+    DMV_CLEANUP_FREE char *message = NULL;
+    const char *object = s->kind == DMV_STEP_DEPMOD ? s->kernel : s->path;
+
+    t->done++;
+    if (!t->options || !t->options->progress)
+        return;
+    if (asprintf(&message, "%s %s", dmv_step_kind_to_string(s->kind), object) < 0)
+        message = NULL;
+    t->options->progress(t->done, t->total, message ? message : "", t->options->userdata);
+}
+
+/* The stamps tell a later undo whether the indexes are still those that were made here. */
+static int seal(Transaction *t, DmvError *reterr)
+{
+    int r = sync_dirty(t, reterr);
+
+    for (size_t i = 0; r == 0 && i < t->journal.n_kernels; i++) {
+        DmvJournalKernel *k = &t->journal.kernels[i];
+        DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(t->roots, k->release, NULL);
+        char *stamp = NULL;
+
+        r = folder ? dmv_keep_stamp(t->roots->fd, folder, &stamp) : -ENOMEM;
+        if (r < 0)
+            return dmv_failure(reterr, r, "look at the index of", k->release);
+        free(k->stamp);
+        k->stamp = stamp;
+    }
+    if (r != 0)
+        return r;
+    t->journal.state = DMV_JOURNAL_APPLIED;
+    r = dmv_journal_save(t->roots->fd, &t->journal);
+    if (r < 0)
+        return dmv_failure(reterr, r, "write", DMV_JOURNAL_PATH);
+    return boundary(t, "applied", reterr);
+}
+
+static int change(Transaction *t, const DmvStep *steps, size_t n_steps, DmvError *reterr)
+{
+    int r = boundary(t, "journal", reterr);
+
+    for (size_t i = 0; r == 0 && i < n_steps; i++) {
+        r = do_step(t, &steps[i], reterr);
+        if (r == 0) {
+            tell(t, &steps[i]);
+            r = boundary(t, "step", reterr);
+        }
+    }
+    return r != 0 ? r : seal(t, reterr);
+}
+
+/* ---- the four calls ---- */
+
+/* Takes everything back after a failure whose reason is in @reterr. */
+static int give_up(Transaction *t, int failure, DmvError *reterr)
+{
+    DMV_CLEANUP_ERROR DmvError second = {0};
+    DMV_CLEANUP_ERROR DmvError first = {0};
+    int r;
+
+    if (reterr)
+        dmv_error_move(&first, reterr);
+    r = dmv_undo(t->roots, &t->journal, t->options, &second);
+    if (r == 0) {
+        if (first.code == 0)
+            first.code = failure;
+        dmv_error_move(reterr, &first);
+        (void)dmv_error_set_what(reterr, "generation %llu was not applied; everything is as before",
+                                 (unsigned long long)t->journal.generation);
+        return failure;
+    }
+    return dmv_error_set(reterr, r, "a change failed and could not be taken back entirely", second.next,
+                         "%s; then %s", first.why ? first.why : dmv_outcome_reason(failure),
+                         second.why ? second.why : dmv_outcome_reason(r));
+}
+
+int dmv_transaction_apply(const DmvRoots *r, uint64_t generation, const DmvStep *steps, size_t n_steps,
+                          const DmvTransactionOptions *options, DmvError *reterr)
+{
+    __attribute__((cleanup(deinit_transaction)))
+    Transaction t = {.roots = r, .options = options, .journal.generation = generation, .total = n_steps};
+    int result = prepare(&t, steps, n_steps, reterr);
+
+    if (result != 0) {
+        (void)dmv_error_set_what(reterr, "generation %llu was not applied; nothing was changed",
+                                 (unsigned long long)generation);
+        return result;
+    }
+    result = dmv_journal_save(r->fd, &t.journal);
+    if (result < 0)
+        return give_up(&t, dmv_failure(reterr, result, "write", DMV_JOURNAL_PATH), reterr);
+    result = change(&t, steps, n_steps, reterr);
+    return result == 0 ? 0 : give_up(&t, result, reterr);
+}
+
+int dmv_transaction_undo(const DmvRoots *r, const DmvTransactionOptions *options, DmvError *reterr)
+{
+    DMV_CLEANUP_JOURNAL DmvJournal j = {0};
+    int result = dmv_journal_load(r->fd, &j, reterr);
+
+    if (result == DMV_NO_SUCH_OBJECT)
+        return dmv_error_set(reterr, result, "nothing to undo", NULL,
+                             "no change is waiting for confirmation");
+    return result != 0 ? result : dmv_undo(r, &j, options, reterr);
+}
+
+int dmv_transaction_confirm(const DmvRoots *r, const DmvTransactionOptions *options, DmvError *reterr)
+{
+    DMV_CLEANUP_JOURNAL DmvJournal j = {0};
+    int result = dmv_journal_load(r->fd, &j, reterr);
+
+    if (result == DMV_NO_SUCH_OBJECT || (result == 0 && j.state != DMV_JOURNAL_APPLIED))
+        return dmv_error_set(reterr, DMV_NO_SUCH_OBJECT, "nothing to confirm", NULL,
+                             "no change is waiting for confirmation");
+    if (result != 0)
+        return result;
+    result = dmv_transaction_boundary(options, "confirm");
+    if (result == 0)
+        result = dmv_journal_remove(r->fd);
+    if (result < 0)
+        return dmv_failure(reterr, result, "remove", DMV_JOURNAL_PATH);
+    /* from here on the change is final: what is left over is removed now or by the next recovery */
+    if (dmv_transaction_boundary(options, "confirmed") == 0)
+        (void)dmv_undo_drop_kept(r, NULL);
+    return 0;
+}
+
+/* A journal that cannot be read says nothing about the trees; observing them does. */
+static int set_aside(const DmvRoots *r, DmvError *reterr)
+{
+    DMV_CLEANUP_ERROR DmvError why = {0};
+    int result;
+
+    if (reterr)
+        dmv_error_move(&why, reterr);
+    result = dmv_journal_set_aside(r->fd);
+    if (result < 0)
+        return dmv_failure(reterr, result, "move aside", DMV_JOURNAL_PATH);
+    return dmv_error_set(reterr, DMV_STATE_BROKEN, "an interrupted change cannot be taken back",
+                         "dmvctl status shows what differs, dmvctl activate brings it in order",
+                         "%s; it was moved to %s", why.why ? why.why : "the journal cannot be read",
+                         DMV_JOURNAL_BROKEN_PATH);
+}
+
+/* Leftovers of a journal that was being written when the power went. */
+static int clean(const DmvRoots *r, bool *ret_found, DmvError *reterr)
+{
+    static const char temporary[] = DMV_JOURNAL_DIR "/" DMV_IMAGE_TEMPORARY;
+    bool found = false;
+    int result = unlinkat(r->fd, temporary, 0) < 0 ? -errno : 1;
+
+    if (result < 0 && result != -ENOENT)
+        return dmv_failure(reterr, result, "remove", temporary);
+    *ret_found = result > 0;
+    result = dmv_undo_drop_kept(r, &found);
+    *ret_found = *ret_found || found;
+    return result < 0 ? dmv_failure(reterr, result, "forget the kept index below", r->modules) : 0;
+}
+
+int dmv_transaction_recover(const DmvRoots *r, const DmvTransactionOptions *options, DmvRecovery *ret,
+                            uint64_t *ret_generation, DmvError *reterr)
+{
+    DMV_CLEANUP_JOURNAL DmvJournal j = {0};
+    bool found = false;
+    int result = dmv_journal_load(r->fd, &j, reterr);
+
+    *ret = DMV_RECOVERY_NONE;
+    *ret_generation = 0;
+    if (result < 0)
+        return result;
+    if (result > 0 && result != DMV_NO_SUCH_OBJECT)
+        return set_aside(r, reterr);
+    if (result == 0) {
+        result = dmv_undo(r, &j, options, reterr);
+        if (result != 0)
+            return result;
+        *ret = DMV_RECOVERY_UNDONE;
+        *ret_generation = j.generation;
+    }
+    result = clean(r, &found, reterr);
+    if (result == 0 && found && *ret == DMV_RECOVERY_NONE)
+        *ret = DMV_RECOVERY_CLEANED;
+    return result;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The steps of a plan as one transaction: all of them, or none.
+ *
+ * apply: journal (synced) | steps in their order | folders synced | index kept aside | depmod | index synced
+ * | journal says applied. Then confirm removes the journal, or undo gives everything back. Whoever finds a
+ * journal later (recover) gives everything back too: there is no roll-forward, because what was never
+ * verified is not worth having.
+ *
+ * Undoing puts back what there was, then the index, and only then takes away what is new: at every moment
+ * each file that the index names is there, so a crash in the middle of undoing leaves a host that boots.
+ */
+#ifndef DMV_APPLY_TRANSACTION_H
+#define DMV_APPLY_TRANSACTION_H
+
+#include <stdint.h>
+
+#include "dmv/outcome.h"
+#include "host/roots.h"
+#include "model/plan.h"
+
+typedef struct DmvTransactionOptions {
+    /* Called after each step with what was done; may be NULL. */
+    void (*progress)(size_t done, size_t total, const char *message, void *userdata);
+    /*
+     * Called at every boundary between two changes of the disk, with the boundary's name; may be NULL. A
+     * value below 0 counts as failure of what comes next. For tests that stop there.
+     */
+    int (*boundary)(const char *name, void *userdata);
+    void *userdata;
+} DmvTransactionOptions;
+
+/**
+ * dmv_transaction_apply() - do the steps
+ * @r: the roots
+ * @generation: number of the generation that they lead to
+ * @steps: the steps, in their order
+ * @n_steps: how many, at most DMV_APPLY_STEPS_MAX
+ * @options: may be NULL
+ * @reterr: filled on a refusal, may be NULL
+ *
+ * The caller holds the lock (lock.h). On any failure everything is as before, and @reterr says so; the
+ * journal stays after success only.
+ *
+ * Return: 0: applied, not confirmed. DMV_INVALID_REQUEST, DMV_NO_SUCH_KERNEL for steps that are not allowed;
+ * DMV_BROKEN_RELEASE for a link whose target is missing; DMV_CONFLICT if a file that dmv did not make is in
+ * the way; DMV_STATE_BROKEN if another transaction was not confirmed (nothing was done), or if undoing failed
+ * too (the journal stays for dmv_transaction_recover()); DMV_TOOL_FAILED of depmod; DMV_NO_SPACE,
+ * DMV_READ_ONLY; a negative errno.
+ */
+int dmv_transaction_apply(const DmvRoots *r, uint64_t generation, const DmvStep *steps, size_t n_steps,
+                          const DmvTransactionOptions *options, DmvError *reterr);
+
+/**
+ * dmv_transaction_undo() - give everything back
+ *
+ * Can be repeated after it was interrupted. Files that somebody else has put where our links were stay.
+ *
+ * Return: 0; DMV_NO_SUCH_OBJECT if there is no transaction; DMV_STATE_BROKEN with the first thing that could
+ * not be restored (the rest is, the journal stays); what dmv_journal_load() returns.
+ */
+int dmv_transaction_undo(const DmvRoots *r, const DmvTransactionOptions *options, DmvError *reterr);
+
+/* Makes an applied transaction final. Return: 0; DMV_NO_SUCH_OBJECT if there is none; a negative errno. */
+int dmv_transaction_confirm(const DmvRoots *r, const DmvTransactionOptions *options, DmvError *reterr);
+
+typedef enum DmvRecovery {
+    DMV_RECOVERY_NONE,    /* nothing was left behind */
+    DMV_RECOVERY_UNDONE,  /* a transaction was taken back */
+    DMV_RECOVERY_CLEANED, /* only leftovers */
+} DmvRecovery;
+
+/**
+ * dmv_transaction_recover() - what a crash or a power cut has left behind
+ * @r: the roots
+ * @options: may be NULL
+ * @ret: what was done
+ * @ret_generation: of the transaction that was taken back
+ * @reterr: filled on a refusal, may be NULL
+ *
+ * Return: 0; DMV_STATE_BROKEN for a journal that cannot be read (it is moved aside, so that this is said
+ * once) or if undoing failed; a negative errno.
+ */
+int dmv_transaction_recover(const DmvRoots *r, const DmvTransactionOptions *options, DmvRecovery *ret,
+                            uint64_t *ret_generation, DmvError *reterr);
+
+#endif

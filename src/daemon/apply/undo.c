@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The way back: what a journal says is made true again.
+ *
+ * One thing that cannot be restored must not keep the others from it, so every failure is remembered and the
+ * work goes on; the journal is removed only when nothing failed. A kernel that was removed meanwhile has
+ * nothing to restore.
+ */
+#include "daemon/apply/undo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "daemon/apply/failure.h"
+#include "daemon/apply/keep.h"
+#include "host/depmod.h"
+#include "host/fs.h"
+
+typedef struct Undo {
+    const DmvRoots *roots;
+    const DmvJournal *journal;
+    const DmvTransactionOptions *options;
+    char **dirty;    /* folders to sync */
+    DmvError *error; /* the first failure */
+    int failed;
+} Undo;
+
+static int deinit_undo(Undo *u)
+{
+    u->dirty = dmv_strv_free(u->dirty);
+    return 0;
+}
+
+int dmv_transaction_boundary(const DmvTransactionOptions *options, const char *name)
+{
+    return options && options->boundary ? options->boundary(name, options->userdata) : 0;
+}
+
+static void note_failure(Undo *u, int code, const char *doing, const char *path)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+
+    if (code == 0 || u->failed != 0)
+        return;
+    u->failed = dmv_failure(&e, code, doing, path);
+    dmv_error_move(u->error, &e);
+}
+
+static void add_dirty(Undo *u, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    DMV_CLEANUP_FREE char *parent = strndup(path, (size_t)(slash - path));
+
+    note_failure(u, parent ? dmv_strv_push_unique(&u->dirty, parent) : -ENOMEM, "remember", path);
+}
+
+static void sync_dirty(Undo *u)
+{
+    for (char **folder = u->dirty; folder && *folder; folder++) {
+        int r = dmv_fs_sync_dir(u->roots->fd, *folder);
+
+        if (r != -ENOENT)
+            note_failure(u, r, "sync", *folder);
+    }
+    u->dirty = dmv_strv_free(u->dirty);
+}
+
+/* Is the kernel gone in whose folder this lies? */
+static bool is_of_gone_kernel(const DmvRoots *r, const char *path)
+{
+    size_t n = strlen(r->modules);
+    DMV_CLEANUP_FREE char *folder = NULL;
+    struct stat st;
+    const char *end;
+
+    if (strncmp(path, r->modules, n) != 0 || path[n] != '/')
+        return false;
+    end = strchrnul(path + n + 1, '/');
+    folder = strndup(path, (size_t)(end - path));
+    return folder && fstatat(r->fd, folder, &st, 0) < 0 && errno == ENOENT;
+}
+
+/* A crash between making and renaming leaves the temporary name. */
+static void remove_temporary(Undo *u, const char *path)
+{
+    const char *name;
+    DMV_CLEANUP_CLOSE int folder = dmv_image_open_parent(u->roots->fd, path, &name);
+
+    if (folder >= 0 && unlinkat(folder, DMV_IMAGE_TEMPORARY, 0) < 0 && errno != ENOENT)
+        note_failure(u, -errno, "remove the temporary file beside", path);
+}
+
+/* A file that somebody has put where a link of ours was stays: what its package manager did since is not
+ * ours. */
+static void put_back(Undo *u, const DmvJournalEntry *e)
+{
+    int r = dmv_image_write(u->roots->fd, e->path, &e->before);
+
+    if (r == -ENOENT) { /* somebody has removed the folder */
+        const char *slash = strrchr(e->path, '/');
+        DMV_CLEANUP_FREE char *parent = strndup(e->path, (size_t)(slash - e->path));
+
+        r = parent ? dmv_fs_mkdirs(u->roots->fd, parent, 0755) : -ENOMEM;
+        if (r >= 0)
+            r = dmv_image_write(u->roots->fd, e->path, &e->before);
+    }
+    if (r < 0 && r != -EEXIST)
+        note_failure(u, r, "restore", e->path);
+    else if (r > 0)
+        add_dirty(u, e->path);
+}
+
+/* What is new goes, unless somebody has put a file of their own there: that is not ours to remove. */
+static void take_away(Undo *u, const DmvJournalEntry *e)
+{
+    static const DmvImage absent = {.kind = DMV_IMAGE_ABSENT};
+    DMV_CLEANUP_IMAGE DmvImage now = {0};
+    bool conf = dmv_streq(e->path, DMV_DEPMOD_CONF);
+    int r = dmv_image_read(u->roots->fd, e->path, &now);
+
+    if (r == 0 && now.kind == DMV_IMAGE_FILE && !conf)
+        return;
+    if (r == 0)
+        r = dmv_image_write(u->roots->fd, e->path, &absent);
+    if (r < 0)
+        note_failure(u, r, "remove", e->path);
+    else if (r > 0)
+        add_dirty(u, e->path);
+}
+
+static void restore_entries(Undo *u, bool absent)
+{
+    const DmvJournal *j = u->journal;
+
+    for (size_t i = j->n_entries; i-- > 0;) {
+        const DmvJournalEntry *e = &j->entries[i];
+
+        if ((e->before.kind == DMV_IMAGE_ABSENT) != absent || is_of_gone_kernel(u->roots, e->path))
+            continue;
+        remove_temporary(u, e->path);
+        if (absent)
+            take_away(u, e);
+        else
+            put_back(u, e);
+        note_failure(u, dmv_transaction_boundary(u->options, "undo-entry"), "stop at", e->path);
+    }
+    sync_dirty(u);
+}
+
+/* Did somebody run depmod after us? Then the old index is not the right one any more. */
+static bool is_foreign_index(Undo *u, const DmvJournalKernel *k, const char *folder)
+{
+    DMV_CLEANUP_FREE char *stamp = NULL;
+
+    return u->journal->state == DMV_JOURNAL_APPLIED && dmv_keep_stamp(u->roots->fd, folder, &stamp) == 0 &&
+           !dmv_streq(stamp, k->stamp);
+}
+
+static void restore_index(Undo *u, const DmvJournalKernel *k, bool *ret_foreign)
+{
+    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(u->roots, k->release, NULL);
+
+    if (!folder)
+        return note_failure(u, -ENOMEM, "restore the index of", k->release);
+    if (is_of_gone_kernel(u->roots, folder))
+        return;
+    *ret_foreign = is_foreign_index(u, k, folder);
+    if (!*ret_foreign)
+        note_failure(u, dmv_keep_restore(u->roots->fd, folder, k->index), "restore the index in", folder);
+    note_failure(u, dmv_transaction_boundary(u->options, "undo-index"), "stop at", folder);
+}
+
+/* Runs depmod where the old index could not serve; only now the tree is what it was. */
+static void rebuild_index(Undo *u, const char *release)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(u->roots, release, NULL);
+    int r = folder ? dmv_depmod_run(u->roots, release, &e) : -ENOMEM;
+
+    if (r == 0)
+        r = dmv_keep_sync(u->roots->fd, folder);
+    note_failure(u, r, "rebuild the index of", release);
+}
+
+static void restore_indexes(Undo *u, char ***ret_rebuild)
+{
+    for (size_t i = 0; i < u->journal->n_kernels; i++) {
+        const DmvJournalKernel *k = &u->journal->kernels[i];
+        bool foreign = false;
+
+        restore_index(u, k, &foreign);
+        if (foreign)
+            note_failure(u, dmv_strv_push_unique(ret_rebuild, k->release), "remember", k->release);
+    }
+}
+
+int dmv_undo_drop_kept(const DmvRoots *r, bool *ret_found)
+{
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    bool found = false;
+    int result = dmv_fs_list(r->fd, r->modules, &entries, &n);
+
+    if (result == -ENOENT)
+        result = 0;
+    for (size_t i = 0; result == 0 && i < n; i++) {
+        DMV_CLEANUP_FREE char *folder = NULL;
+        int dropped;
+
+        if (entries[i].kind != DMV_FS_FOLDER)
+            continue;
+        folder = dmv_roots_kernel_path(r, entries[i].name, NULL);
+        dropped = folder ? dmv_keep_drop(r->fd, folder) : -ENOMEM;
+        found = found || dropped > 0;
+        result = dropped < 0 ? dropped : 0;
+    }
+    dmv_fs_entries_free(entries, n);
+    if (ret_found)
+        *ret_found = found;
+    return result;
+}
+
+/* On a full disk there is room for what was there once what is new has gone. */
+static void restore_again(Undo *u, char ***ret_rebuild)
+{
+    if (u->failed != DMV_NO_SPACE)
+        return;
+    u->failed = 0;
+    dmv_error_clear(u->error);
+    restore_entries(u, false);
+    restore_indexes(u, ret_rebuild);
+}
+
+int dmv_undo(const DmvRoots *r, const DmvJournal *j, const DmvTransactionOptions *options, DmvError *reterr)
+{
+    DMV_CLEANUP_ERROR DmvError first = {0};
+    DMV_CLEANUP_STRV char **rebuild = NULL;
+    __attribute__((cleanup(deinit_undo)))
+    Undo u = {.roots = r, .journal = j, .options = options, .error = &first};
+
+    restore_entries(&u, false);
+    restore_indexes(&u, &rebuild);
+    restore_entries(&u, true);
+    restore_again(&u, &rebuild);
+    for (char **release = rebuild; release && *release; release++)
+        rebuild_index(&u, *release);
+    if (u.failed == 0)
+        note_failure(&u, dmv_undo_drop_kept(r, NULL), "forget the kept index below", r->modules);
+    if (u.failed == 0)
+        note_failure(&u, dmv_transaction_boundary(options, "undone"), "stop before removing",
+                     DMV_JOURNAL_PATH);
+    if (u.failed == 0)
+        note_failure(&u, dmv_journal_remove(r->fd), "remove", DMV_JOURNAL_PATH);
+    if (u.failed == 0)
+        return 0;
+    return dmv_error_set(reterr, DMV_STATE_BROKEN, "an unfinished change could not be taken back entirely",
+                         "remove the cause and run dmvctl rescan, which tries again", "%s",
+                         first.why ? first.why : dmv_outcome_reason(u.failed));
+}

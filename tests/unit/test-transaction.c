@@ -1,0 +1,668 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The transaction with the real depmod: refusals, success and the way back, a process that dies at every
+ * boundary, a full disk, a depmod that fails. "Before" is always the whole tree, byte by byte.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../support/komod.h"
+#include "../support/snapshot.h"
+#include "base/text.h"
+#include "daemon/apply/journal.h"
+#include "daemon/apply/keep.h"
+#include "daemon/apply/transaction.h"
+#include "host/depmod.h"
+#include "host/roots.h"
+
+#define K1 "6.1.0-test"
+#define K2 "6.2.0-test"
+#define MODULES "usr/lib/modules/"
+#define STORE "usr/lib/dmv/store/"
+#define CONF "etc/depmod.d/00-dmv.conf"
+#define TARGET(kernel, version, file) "../../../dmv/store/" kernel "/intel-ice/dell/" version "/" file
+
+static Scratch built; /* modules, compiled once */
+
+static void install(const Scratch *s, const char *from, const char *to)
+{
+    size_t size;
+    DMV_CLEANUP_FREE char *data = scratch_read(&built, from, &size);
+
+    scratch_write_bytes(s, to, data, size);
+}
+
+static void make_kernel(const Scratch *s, const char *kernel)
+{
+    static const char *const names[] = {"ice.ko", "irdma.ko"};
+    char path[256];
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(names); i++) {
+        (void)snprintf(path, sizeof(path), MODULES "%s/kernel/drivers/%s", kernel, names[i]);
+        install(s, names[i], path);
+        (void)snprintf(path, sizeof(path), STORE "%s/intel-ice/dell/1.0/%s", kernel, names[i]);
+        install(s, names[i], path);
+        (void)snprintf(path, sizeof(path), STORE "%s/intel-ice/dell/2.0/%s", kernel, names[i]);
+        install(s, names[i], path);
+    }
+    (void)snprintf(path, sizeof(path), MODULES "%s/modules.order", kernel);
+    scratch_write(s, path, "kernel/drivers/ice.ko\nkernel/drivers/irdma.ko\n");
+    (void)snprintf(path, sizeof(path), MODULES "%s/modules.builtin", kernel);
+    scratch_write(s, path, "");
+    (void)snprintf(path, sizeof(path), MODULES "%s/modules.builtin.modinfo", kernel);
+    scratch_write(s, path, "");
+}
+
+/* A host on which version 1.0 of both modules is selected for K1, and nothing for K2. */
+static void make_host(const Scratch *s, DmvRoots *r)
+{
+    scratch_link(s, "lib", "usr/lib");
+    make_kernel(s, K1);
+    make_kernel(s, K2);
+    scratch_link(s, MODULES K1 "/updates/ice.ko", TARGET(K1, "1.0", "ice.ko"));
+    scratch_link(s, MODULES K1 "/updates/irdma.ko", TARGET(K1, "1.0", "irdma.ko"));
+    scratch_write(s, CONF, "search updates built-in\n");
+    scratch_mkdir(s, "var/lib/dmv");
+    scratch_mkdir(s, "run/dmv");
+    assert_int_equal(dmv_roots_init(r, s->path, NULL, NULL), 0);
+    assert_int_equal(dmv_depmod_run(r, K1, NULL), 0);
+    assert_int_equal(dmv_depmod_run(r, K2, NULL), 0);
+}
+
+#define ROOTS __attribute__((cleanup(dmv_roots_deinit))) DmvRoots
+
+/* Strings of a step are never changed; plan.h owns them, literals do not. */
+#define S(text) ((char *)(uintptr_t)(text))
+#define MKDIR(p)                             \
+    {                                        \
+        .kind = DMV_STEP_MKDIR, .path = S(p) \
+    }
+#define LINK(p, t)                                           \
+    {                                                        \
+        .kind = DMV_STEP_LINK, .path = S(p), .content = S(t) \
+    }
+#define WRITE(p, t)                                           \
+    {                                                         \
+        .kind = DMV_STEP_WRITE, .path = S(p), .content = S(t) \
+    }
+#define UNLINK(p)                             \
+    {                                         \
+        .kind = DMV_STEP_UNLINK, .path = S(p) \
+    }
+#define REMOVE(p)                             \
+    {                                         \
+        .kind = DMV_STEP_REMOVE, .path = S(p) \
+    }
+#define DEPMOD(k)                               \
+    {                                           \
+        .kind = DMV_STEP_DEPMOD, .kernel = S(k) \
+    }
+
+/* A change of everything: one link replaced, one removed, new ones in new folders, the configuration, two
+ * indexes. */
+static const DmvStep big_change[] = {
+    MKDIR(MODULES K1 "/updates"),
+    LINK(MODULES K1 "/updates/ice.ko", TARGET(K1, "2.0", "ice.ko")),
+    MKDIR(MODULES K2 "/override"),
+    LINK(MODULES K2 "/override/ice.ko", TARGET(K2, "2.0", "ice.ko")),
+    MKDIR("usr/lib/firmware/updates/" K1 "/intel"),
+    LINK("usr/lib/firmware/updates/" K1 "/intel/ddp.bin",
+         "../../../../dmv/store/" K1 "/intel-ice/dell/2.0/ice.ko"),
+    WRITE(CONF, "search override updates built-in\noverride ice " K2 " override\n"),
+    UNLINK(MODULES K1 "/updates/irdma.ko"),
+    DEPMOD(K1),
+    DEPMOD(K2),
+};
+
+static int apply(const DmvRoots *r, const DmvStep *steps, size_t n, DmvError *e)
+{
+    return dmv_transaction_apply(r, 7, steps, n, NULL, e);
+}
+
+static char *index_of(const Scratch *s, const char *kernel)
+{
+    char path[256];
+
+    (void)snprintf(path, sizeof(path), MODULES "%s/modules.dep", kernel);
+    return scratch_read(s, path, NULL);
+}
+
+static void assert_big_change_is_done(const Scratch *s)
+{
+    DMV_CLEANUP_FREE char *first = index_of(s, K1), *second = index_of(s, K2),
+                          *conf = scratch_read(s, CONF, NULL);
+    char target[256] = "";
+    struct stat st;
+
+    assert_non_null(strstr(first, "updates/ice.ko:"));
+    assert_non_null(strstr(first, "kernel/drivers/irdma.ko:"));
+    assert_non_null(strstr(second, "override/ice.ko:"));
+    assert_true(dmv_starts_with(conf, "search override"));
+    assert_true(readlinkat(s->fd, MODULES K1 "/updates/ice.ko", target, sizeof(target) - 1) > 0);
+    assert_string_equal(target, TARGET(K1, "2.0", "ice.ko"));
+    assert_int_equal(fstatat(s->fd, MODULES K1 "/updates/irdma.ko", &st, AT_SYMLINK_NOFOLLOW), -1);
+    assert_int_equal(fstatat(s->fd, "usr/lib/firmware/updates/" K1 "/intel/ddp.bin", &st, 0), 0);
+}
+
+static void assert_no_leftovers(const Scratch *s)
+{
+    DMV_CLEANUP_FREE char *all = snapshot(s, ".");
+
+    assert_null(strstr(all, ".dmv-"));
+    assert_null(strstr(all, DMV_JOURNAL_PATH));
+}
+
+static void test_apply_and_confirm(void **state)
+{
+    SCRATCH s = {0};
+    ROOTS r = {0};
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), NULL), 0);
+    assert_big_change_is_done(&s);
+    assert_int_equal(dmv_transaction_confirm(&r, NULL, NULL), 0);
+    assert_big_change_is_done(&s);
+    assert_no_leftovers(&s);
+    assert_int_equal(dmv_transaction_confirm(&r, NULL, NULL), DMV_NO_SUCH_OBJECT);
+    assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), DMV_NO_SUCH_OBJECT);
+    /* steps are idempotent */
+    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), NULL), 0);
+    assert_int_equal(dmv_transaction_confirm(&r, NULL, NULL), 0);
+    assert_big_change_is_done(&s);
+}
+
+static void test_apply_and_undo(void **state)
+{
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DMV_CLEANUP_FREE char *before = NULL;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    before = snapshot(&s, ".");
+    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), NULL), 0);
+    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), &e), DMV_STATE_BROKEN);
+    assert_big_change_is_done(&s);
+    assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
+    snapshot_assert_same(&s, ".", before);
+}
+
+/* A host that never had dmv: no folder, no configuration, not even an index. */
+static void test_first_change(void **state)
+{
+    static const DmvStep steps[] = {
+        MKDIR(MODULES K1 "/updates"),
+        LINK(MODULES K1 "/updates/ice.ko", TARGET(K1, "1.0", "ice.ko")),
+        MKDIR("etc/depmod.d"),
+        WRITE(CONF, "search updates built-in\n"),
+        DEPMOD(K1),
+    };
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DMV_CLEANUP_FREE char *before = NULL, *index = NULL;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_link(&s, "lib", "usr/lib");
+    make_kernel(&s, K1);
+    scratch_mkdir(&s, "var/lib/dmv");
+    scratch_mkdir(&s, "etc");
+    assert_int_equal(dmv_roots_init(&r, s.path, NULL, NULL), 0);
+    before = snapshot(&s, ".");
+    assert_int_equal(apply(&r, steps, DMV_N_ELEMENTS(steps), NULL), 0);
+    index = index_of(&s, K1);
+    assert_non_null(strstr(index, "updates/ice.ko:"));
+    assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
+    snapshot_assert_same(&s, ".", before);
+}
+
+static void assert_refused(const Scratch *s, const DmvRoots *r, const DmvStep *step, int outcome)
+{
+    DMV_CLEANUP_FREE char *before = snapshot(s, ".");
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvStep steps[] = {LINK(MODULES K1 "/updates/ice.ko", TARGET(K1, "2.0", "ice.ko")), *step};
+
+    assert_int_equal(apply(r, steps, DMV_N_ELEMENTS(steps), &e), outcome);
+    assert_int_equal(e.code, outcome);
+    assert_non_null(e.why);
+    snapshot_assert_same(s, ".", before);
+}
+
+static void test_places_that_are_refused(void **state)
+{
+    static const DmvStep steps[] = {
+        WRITE("etc/passwd", "x"),
+        WRITE("etc/depmod.d/dist.conf", "x"),
+        WRITE("etc/depmod.d/../passwd", "x"),
+        {.kind = DMV_STEP_WRITE, .path = S(CONF)},
+        REMOVE("etc/depmod.d/dist.conf"),
+        REMOVE("etc"),
+        UNLINK(CONF),
+        UNLINK("lib"),
+        UNLINK(MODULES K1 "/kernel/drivers/ice.ko"),
+        UNLINK(MODULES K1 "/updates"),
+        UNLINK(MODULES K1),
+        UNLINK("usr/lib/firmware/updates"),
+        UNLINK("usr/lib/firmware/intel/ddp.bin"),
+        UNLINK(STORE K1 "/intel-ice/dell/1.0/ice.ko"),
+        UNLINK(MODULES "../dmv/store/x"),
+        UNLINK("/" MODULES K1 "/updates/ice.ko"),
+        {.kind = DMV_STEP_UNLINK},
+        {.kind = DMV_STEP_INVALID, .path = S(CONF)},
+        MKDIR("usr/lib/dmv"),
+        MKDIR(MODULES K1 "/weak-updates"),
+        LINK(CONF, TARGET(K1, "1.0", "ice.ko")),
+        LINK(MODULES K1 "/kernel/x.ko", "../../../dmv/store/" K1 "/intel-ice/dell/1.0/ice.ko"),
+        LINK(MODULES K1 "/updates/x.ko", "/" STORE K1 "/intel-ice/dell/1.0/ice.ko"),
+        LINK(MODULES K1 "/updates/x.ko", "../../../../../etc/passwd"),
+        LINK(MODULES K1 "/updates/x.ko", "../../../../../../../../../etc/passwd"),
+        LINK(MODULES K1 "/updates/x.ko", "../kernel/drivers/ice.ko"),
+        LINK(MODULES K1 "/updates/x.ko", "../../../dmv/store"),
+        LINK(MODULES K1 "/updates/x.ko", ""),
+        {.kind = DMV_STEP_LINK, .path = S(MODULES K1 "/updates/x.ko")},
+        {.kind = DMV_STEP_DEPMOD},
+        DEPMOD("../" K1),
+    };
+    static const DmvStep unknown[] = {DEPMOD("9.9.9"), MKDIR(MODULES "9.9.9/updates"),
+                                      UNLINK(MODULES "9.9.9/updates/ice.ko")};
+    SCRATCH s = {0};
+    ROOTS r = {0};
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    for (size_t i = 0; i < DMV_N_ELEMENTS(steps); i++)
+        assert_refused(&s, &r, &steps[i], DMV_INVALID_REQUEST);
+    for (size_t i = 0; i < DMV_N_ELEMENTS(unknown); i++)
+        assert_refused(&s, &r, &unknown[i], DMV_NO_SUCH_KERNEL);
+}
+
+/* What lies on the disk and is not dmv's. */
+static void test_foreign_things_are_refused(void **state)
+{
+    static const DmvStep over_file = LINK(MODULES K1 "/updates/foreign.ko", TARGET(K1, "1.0", "ice.ko"));
+    static const DmvStep unlink_file = UNLINK(MODULES K1 "/updates/foreign.ko");
+    static const DmvStep unlink_folder = UNLINK(MODULES K1 "/updates/folder");
+    static const DmvStep dangling = LINK(MODULES K1 "/updates/x.ko", TARGET(K1, "9.0", "ice.ko"));
+    static const DmvStep planted = LINK(MODULES K1 "/extra/x.ko", TARGET(K1, "1.0", "ice.ko"));
+    static const DmvStep planted_folder = MKDIR(MODULES K1 "/extra");
+    SCRATCH s = {0};
+    ROOTS r = {0};
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    install(&s, "ice.ko", MODULES K1 "/updates/foreign.ko");
+    scratch_mkdir(&s, MODULES K1 "/updates/folder");
+    scratch_mkdir(&s, "usr/lib/modules/victim");
+    scratch_link(&s, MODULES K1 "/extra", "../victim");
+    assert_refused(&s, &r, &over_file, DMV_CONFLICT);
+    assert_refused(&s, &r, &unlink_file, DMV_CONFLICT);
+    assert_refused(&s, &r, &unlink_folder, DMV_CONFLICT);
+    assert_refused(&s, &r, &dangling, DMV_BROKEN_RELEASE);
+    assert_refused(&s, &r, &planted, -ELOOP);
+    assert_refused(&s, &r, &planted_folder, DMV_CONFLICT);
+}
+
+/* depmod names a broken module and still exits 0: that is a failure. */
+static void test_depmod_fails(void **state)
+{
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DMV_CLEANUP_FREE char *before = NULL;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    scratch_write(&s, MODULES K2 "/kernel/drivers/garbage.ko", "this is no module");
+    before = snapshot(&s, ".");
+    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), &e), DMV_TOOL_FAILED);
+    assert_non_null(strstr(e.what, "everything is as before"));
+    assert_non_null(strstr(e.why, "garbage.ko"));
+    snapshot_assert_same(&s, ".", before);
+}
+
+typedef struct Counter {
+    int stop_at; /* number of the boundary */
+    int seen;
+    int failure; /* returned there; 0: the process ends there */
+} Counter;
+
+static int stop(const char *name, void *userdata)
+{
+    Counter *c = userdata;
+
+    (void)name;
+    if (c->seen++ != c->stop_at)
+        return 0;
+    if (c->failure == 0)
+        _exit(42);
+    return c->failure;
+}
+
+static void test_failure_at_every_boundary(void **state)
+{
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DMV_CLEANUP_FREE char *before = NULL;
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    before = snapshot(&s, ".");
+    for (int at = 0;; at++) {
+        DMV_CLEANUP_ERROR DmvError e = {0};
+        Counter c = {.stop_at = at, .failure = -EIO};
+        const DmvTransactionOptions options = {.boundary = stop, .userdata = &c};
+        int result = dmv_transaction_apply(&r, 7, big_change, DMV_N_ELEMENTS(big_change), &options, &e);
+
+        if (result == 0) {
+            assert_true(at > (int)DMV_N_ELEMENTS(big_change));
+            break;
+        }
+        assert_int_equal(result, -EIO);
+        assert_non_null(strstr(e.what, "everything is as before"));
+        snapshot_assert_same(&s, ".", before);
+    }
+    assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
+    snapshot_assert_same(&s, ".", before);
+}
+
+typedef int (*Work)(const DmvRoots *r, const DmvTransactionOptions *options);
+
+static int do_apply(const DmvRoots *r, const DmvTransactionOptions *options)
+{
+    return dmv_transaction_apply(r, 7, big_change, DMV_N_ELEMENTS(big_change), options, NULL);
+}
+
+static int do_undo(const DmvRoots *r, const DmvTransactionOptions *options)
+{
+    return dmv_transaction_undo(r, options, NULL);
+}
+
+static int do_confirm(const DmvRoots *r, const DmvTransactionOptions *options)
+{
+    return dmv_transaction_confirm(r, options, NULL);
+}
+
+static int do_recover(const DmvRoots *r, const DmvTransactionOptions *options)
+{
+    uint64_t generation;
+    DmvRecovery what;
+
+    return dmv_transaction_recover(r, options, &what, &generation, NULL);
+}
+
+/* Does the work in a process that dies at a boundary. Return: false if there was no such boundary. */
+static bool die_at(const DmvRoots *r, Work work, int at)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        Counter c = {.stop_at = at};
+        const DmvTransactionOptions options = {.boundary = stop, .userdata = &c};
+
+        _exit(work(r, &options) == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 42);
+    return WEXITSTATUS(status) == 42;
+}
+
+static void recover(const DmvRoots *r, DmvRecovery expected)
+{
+    uint64_t generation = 0;
+    DmvRecovery what = DMV_RECOVERY_NONE;
+
+    assert_int_equal(dmv_transaction_recover(r, NULL, &what, &generation, NULL), 0);
+    assert_int_equal(what, expected);
+    assert_int_equal(generation, expected == DMV_RECOVERY_UNDONE ? 7 : 0);
+    assert_int_equal(dmv_transaction_recover(r, NULL, &what, &generation, NULL), 0);
+    assert_int_equal(what, DMV_RECOVERY_NONE);
+}
+
+static void test_death_while_applying(void **state)
+{
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DMV_CLEANUP_FREE char *before = NULL;
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    before = snapshot(&s, ".");
+    for (int at = 0; die_at(&r, do_apply, at); at++) {
+        recover(&r, DMV_RECOVERY_UNDONE);
+        snapshot_assert_same(&s, ".", before);
+    }
+    /* done and never confirmed is no better than interrupted */
+    recover(&r, DMV_RECOVERY_UNDONE);
+    snapshot_assert_same(&s, ".", before);
+}
+
+static void test_death_while_undoing(void **state)
+{
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DMV_CLEANUP_FREE char *before = NULL;
+    bool more = true;
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    before = snapshot(&s, ".");
+    for (int at = 0; more; at++) {
+        assert_int_equal(do_apply(&r, NULL), 0);
+        more = die_at(&r, do_undo, at);
+        if (more) {
+            /* and the recovery dies too, once in a while */
+            (void)die_at(&r, do_recover, at / 2);
+            (void)do_recover(&r, NULL);
+        }
+        snapshot_assert_same(&s, ".", before);
+    }
+}
+
+static void test_death_while_confirming(void **state)
+{
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DMV_CLEANUP_FREE char *before = NULL;
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    before = snapshot(&s, ".");
+    assert_int_equal(do_apply(&r, NULL), 0);
+    assert_true(die_at(&r, do_confirm, 0)); /* before the journal went: undone */
+    recover(&r, DMV_RECOVERY_UNDONE);
+    snapshot_assert_same(&s, ".", before);
+    assert_int_equal(do_apply(&r, NULL), 0);
+    assert_true(die_at(&r, do_confirm, 1)); /* after it: final, with leftovers */
+    recover(&r, DMV_RECOVERY_CLEANED);
+    assert_big_change_is_done(&s);
+    assert_no_leftovers(&s);
+    assert_int_equal(do_apply(&r, NULL), 0);
+    assert_false(die_at(&r, do_confirm, 2));
+    recover(&r, DMV_RECOVERY_NONE);
+}
+
+/* What others did between a change and its undoing stays. */
+static void test_others_in_between(void **state)
+{
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DMV_CLEANUP_FREE char *index = NULL;
+    struct stat st;
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    assert_int_equal(do_apply(&r, NULL), 0);
+    install(&s, "ice.ko", MODULES K1 "/kernel/drivers/newcomer.ko");
+    assert_int_equal(dmv_depmod_run(&r, K1, NULL), 0);
+    assert_int_equal(unlinkat(s.fd, MODULES K2 "/override/ice.ko", 0), 0);
+    install(&s, "ice.ko", MODULES K2 "/override/ice.ko");
+    assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
+    index = index_of(&s, K1);
+    assert_non_null(strstr(index, "kernel/drivers/newcomer.ko:"));
+    assert_non_null(strstr(index, "updates/irdma.ko:"));
+    assert_int_equal(fstatat(s.fd, MODULES K2 "/override/ice.ko", &st, AT_SYMLINK_NOFOLLOW), 0);
+    assert_true(S_ISREG(st.st_mode));
+    assert_no_leftovers(&s);
+}
+
+static void test_kernel_is_removed_in_between(void **state)
+{
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DMV_CLEANUP_FREE char *first = NULL;
+    struct stat st;
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    first = snapshot(&s, MODULES K1);
+    assert_int_equal(do_apply(&r, NULL), 0);
+    scratch_run("rm", "-r", scratch_path(&s, MODULES K2), NULL);
+    assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
+    snapshot_assert_same(&s, MODULES K1, first);
+    assert_int_equal(fstatat(s.fd, MODULES K2, &st, 0), -1);
+    assert_no_leftovers(&s);
+}
+
+static void test_broken_journal_is_told_once(void **state)
+{
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvRecovery what;
+    uint64_t generation;
+    struct stat st;
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    scratch_write(&s, DMV_JOURNAL_PATH, "{\"journal\":{},\"sha256\":\"\"}");
+    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), NULL), DMV_STATE_BROKEN);
+    assert_int_equal(dmv_transaction_recover(&r, NULL, &what, &generation, &e), DMV_STATE_BROKEN);
+    assert_non_null(strstr(e.why, DMV_JOURNAL_BROKEN_PATH));
+    assert_int_equal(fstatat(s.fd, DMV_JOURNAL_BROKEN_PATH, &st, 0), 0);
+    recover(&r, DMV_RECOVERY_NONE);
+    assert_int_equal(do_apply(&r, NULL), 0);
+}
+
+static void fill_disk(const Scratch *s, unsigned leave)
+{
+    static char block[4096];
+    struct statvfs st;
+    int fd = openat(s->fd, "filler", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(fstatvfs(fd, &st), 0);
+    for (uint64_t n = st.f_bfree * st.f_frsize / sizeof(block); n > leave; n--)
+        if (write(fd, block, sizeof(block)) != (ssize_t)sizeof(block))
+            break;
+    assert_int_equal(close(fd), 0);
+}
+
+/* A disk that is full after this many more blocks, for every number up to one that is enough. */
+static void test_full_disk(void **state)
+{
+    bool refused = false, done = false;
+
+    (void)state;
+    for (unsigned leave = 0; !done; leave += 1 + leave / 4) {
+        SCRATCH outer = {0};
+        Scratch s = {0};
+        ROOTS r = {0};
+        DMV_CLEANUP_FREE char *before = NULL;
+        int result;
+
+        scratch_init(&outer);
+        assert_int_equal(mount("tmpfs", outer.path, "tmpfs", 0, "size=1m"), 0);
+        s = outer;
+        s.fd = open(outer.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        make_host(&s, &r);
+        fill_disk(&s, leave);
+        before = snapshot(&s, ".");
+        result = do_apply(&r, NULL);
+        done = result == 0;
+        if (!done) {
+            assert_true(result == DMV_NO_SPACE || result == DMV_TOOL_FAILED);
+            refused = true;
+            snapshot_assert_same(&s, ".", before);
+        }
+        dmv_roots_deinit(&r);
+        r.fd = -1;
+        assert_int_equal(close(s.fd), 0);
+        assert_int_equal(umount(outer.path), 0);
+        assert_true(leave < 200);
+    }
+    assert_true(refused);
+}
+
+static int build_modules(void **state)
+{
+    const Komod ice = {.name = "ice", .build_id = 1}, irdma = {.name = "irdma", .build_id = 2};
+
+    (void)state;
+    scratch_init(&built);
+    komod_build(&built, "ice.ko", &ice);
+    komod_build(&built, "irdma.ko", &irdma);
+    /* mounts of the test of a full disk are nobody else's */
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    return 0;
+}
+
+static int remove_modules(void **state)
+{
+    (void)state;
+    scratch_deinit(&built);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_apply_and_confirm),
+        cmocka_unit_test(test_apply_and_undo),
+        cmocka_unit_test(test_first_change),
+        cmocka_unit_test(test_places_that_are_refused),
+        cmocka_unit_test(test_foreign_things_are_refused),
+        cmocka_unit_test(test_depmod_fails),
+        cmocka_unit_test(test_failure_at_every_boundary),
+        cmocka_unit_test(test_death_while_applying),
+        cmocka_unit_test(test_death_while_undoing),
+        cmocka_unit_test(test_death_while_confirming),
+        cmocka_unit_test(test_others_in_between),
+        cmocka_unit_test(test_kernel_is_removed_in_between),
+        cmocka_unit_test(test_broken_journal_is_told_once),
+        cmocka_unit_test(test_full_disk),
+    };
+
+    return cmocka_run_group_tests(tests, build_modules, remove_modules);
+}
