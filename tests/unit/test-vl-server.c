@@ -229,11 +229,15 @@ static void bind_probe(Fixture *f)
     }
 }
 
+/* The socket's buffer is set, so that no default of the machine decides when it is full. */
 static int connect_pair(Fixture *f)
 {
+    const int size = 65536;
     int pair[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
     assert_int_equal(vl_server_add_connection(f->server, pair[0]), 0);
     return pair[1];
 }
