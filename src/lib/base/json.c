@@ -160,15 +160,20 @@ int dmv_json_format(json_object *o, char **ret, size_t *ret_size)
         return -ENOMEM;
     copied = p = (const unsigned char *)s;
     end = p + size;
-    for (; p < end; p += n) {
+    while (p < end) {
+        if (*p < 0x7f) {
+            p++;
+            continue;
+        }
         n = dmv_utf8_length(p, end);
         if (n == 0)
             return -EINVAL;
-        if (*p != 0x7f)
-            continue;
-        dmv_text_append_bytes(&t, copied, (size_t)(p - copied));
-        dmv_text_append(&t, "\\u007f");
-        copied = p + 1;
+        if (*p == 0x7f) {
+            dmv_text_append_bytes(&t, copied, (size_t)(p - copied));
+            dmv_text_append(&t, "\\u007f");
+            copied = p + 1;
+        }
+        p += n;
     }
     dmv_text_append_bytes(&t, copied, (size_t)(end - copied));
     return dmv_text_take(&t, ret, ret_size);
