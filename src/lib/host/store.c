@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Installed releases: those in the store, and those that other packages put into a kernel's folder.
+ *
+ * A release is a folder with an info.json. Whatever is wrong with one becomes its `problem`: it is shown, it
+ * cannot be selected, and the others are as they were. In the store the path is part of the identity, because
+ * the apply worker made it from the catalog; a release that says to be another one than its path is not to be
+ * trusted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "host/fs.h"
+#include "host/observe.h"
+#include "model/info.h"
+
+#define INFO_MAX ((size_t)1024 * 1024)
+#define FIRMWARE "firmware"
+#define MAX_DEPTH 8
+/* Far more than any driver has. */
+#define MAX_FILES 4096
+/* kernel, driver, variant, version */
+#define MAX_LEVELS 4
+
+typedef struct Place {
+    const DmvRoots *roots;
+    DmvWorld *world;
+    DmvOrigin origin;
+    const char *kernel;      /* of adopted releases; NULL: the first level says it */
+    unsigned levels;         /* folders from the base down to a release */
+    char *names[MAX_LEVELS]; /* on the way down */
+} Place;
+
+__attribute__((format(printf, 2, 3))) static int set_problem(DmvInstalled *i, const char *format, ...)
+{
+    va_list ap;
+    int n;
+
+    if (i->problem) /* the first one is the cause */
+        return 0;
+    va_start(ap, format);
+    n = vasprintf(&i->problem, format, ap);
+    va_end(ap);
+    if (n < 0)
+        i->problem = NULL;
+    return n < 0 ? -ENOMEM : 0;
+}
+
+/* ---- what the folder holds ---- */
+
+static int add_module(int fd, const char *path, DmvInstalled *i)
+{
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    DMV_CLEANUP_CLOSE int file = -1;
+    DmvInstalledModule *m = DMV_ARRAY_ADD(i->modules, i->n_modules);
+    int r;
+
+    if (!m || dmv_set_string(&m->file, path) < 0)
+        return -ENOMEM;
+    file = dmv_fs_open(fd, path, O_RDONLY | O_NONBLOCK, 0);
+    r = file < 0 ? file : dmv_module_read(file, &m->info, &error);
+    if (r == 0 || r == -ENOMEM)
+        return r;
+    return dmv_set_string(&m->problem, error.why ? error.why : r < 0 ? strerror(-r) : dmv_outcome_reason(r));
+}
+
+static int collect(int fd, const char *folder, unsigned depth, DmvInstalled *i);
+
+static int collect_entry(int fd, const char *folder, const DmvFsEntry *entry, unsigned depth, DmvInstalled *i)
+{
+    DMV_CLEANUP_FREE char *path = NULL;
+    bool in_firmware = dmv_starts_with(folder, FIRMWARE) && (folder[8] == '\0' || folder[8] == '/');
+    char name[128];
+
+    if (asprintf(&path, "%s%s%s", folder, folder[0] ? "/" : "", entry->name) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    if (entry->kind == DMV_FS_FOLDER)
+        return collect(fd, path, depth - 1, i);
+    if (i->n_modules + dmv_strv_length(i->firmware) >= MAX_FILES)
+        return set_problem(i, "it holds more than %d files", MAX_FILES);
+    if (in_firmware)
+        return dmv_strv_push(&i->firmware, path + sizeof(FIRMWARE));
+    if (entry->kind != DMV_FS_ELSE && dmv_module_name_from_file(entry->name, name, sizeof(name)))
+        return add_module(fd, path, i);
+    return 0;
+}
+
+static int collect(int fd, const char *folder, unsigned depth, DmvInstalled *i)
+{
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    int r = depth == 0 ? -ELOOP : dmv_fs_list(fd, folder[0] ? folder : ".", &entries, &n);
+
+    if (r < 0 && r != -ENOMEM)
+        return set_problem(i, "%s cannot be listed: %s", folder[0] ? folder : "its folder", strerror(-r));
+    for (size_t k = 0; r == 0 && k < n; k++)
+        r = collect_entry(fd, folder, &entries[k], depth, i);
+    dmv_fs_entries_free(entries, n);
+    return r;
+}
+
+/* ---- what info.json says ---- */
+
+static bool same_identity(const DmvInstalled *a, const DmvInstalled *b)
+{
+    return dmv_streq(a->driver, b->driver) && dmv_streq(a->variant, b->variant) &&
+           dmv_streq(a->version, b->version);
+}
+
+/* Takes over what info.json says; in the store not the identity, which is the path's. */
+static void adopt(DmvInstalled *i, DmvInstalled *said)
+{
+    char **const to[] = {&i->type, &i->description, &i->status,  &i->kabi,
+                         &i->tier, &i->driver,      &i->variant, &i->version};
+    char **const from[] = {&said->type, &said->description, &said->status,  &said->kabi,
+                           &said->tier, &said->driver,      &said->variant, &said->version};
+    size_t n = DMV_N_ELEMENTS(to) - (i->origin == DMV_ORIGIN_STORE ? 3 : 0);
+
+    for (size_t k = 0; k < n; k++) {
+        free(*to[k]);
+        *to[k] = DMV_TAKE_PTR(*from[k]);
+    }
+    i->priority = said->priority;
+    i->ids = DMV_TAKE_PTR(said->ids);
+    i->n_ids = said->n_ids;
+    said->n_ids = 0;
+}
+
+static int read_info(int fd, DmvInstalled *i)
+{
+    DMV_CLEANUP(dmv_installed_deinit) DmvInstalled said = {0};
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    DMV_CLEANUP_FREE char *text = NULL;
+    size_t size = 0;
+    int r = dmv_fs_read_file(fd, "info.json", INFO_MAX, &text, &size);
+
+    if (r == -ENOENT)
+        return set_problem(i, "info.json is missing");
+    if (r < 0)
+        return r == -ENOMEM ? r : set_problem(i, "info.json cannot be read: %s", strerror(-r));
+    r = dmv_info_parse(text, size, &said, &error);
+    if (r < 0)
+        return r;
+    if (r > 0)
+        return set_problem(i, "info.json: %s", error.why ? error.why : dmv_outcome_reason(r));
+    if (i->origin == DMV_ORIGIN_STORE && !same_identity(i, &said))
+        return set_problem(i, "info.json says that it is %s/%s@%s", said.driver, said.variant, said.version);
+    adopt(i, &said);
+    return 0;
+}
+
+/* ---- from the base down to a release ---- */
+
+static int set_names(const Place *p, DmvInstalled *i)
+{
+    bool in_store = p->origin == DMV_ORIGIN_STORE;
+    char *const *names = p->names + (in_store ? 1 : 0);
+
+    if (dmv_set_string(&i->kernel, in_store ? p->names[0] : p->kernel) < 0)
+        return -ENOMEM;
+    i->driver = dmv_sanitize(names[0]);
+    i->variant = dmv_sanitize(names[1]);
+    i->version = dmv_sanitize(in_store ? names[2] : ""); /* an adopted folder does not say it */
+    return i->driver && i->variant && i->version ? 0 : -ENOMEM;
+}
+
+static int observe_release(const Place *p, const char *folder)
+{
+    DMV_CLEANUP(dmv_installed_deinit) DmvInstalled i = {.origin = p->origin};
+    DMV_CLEANUP_CLOSE int fd = dmv_fs_open(p->roots->fd, folder, O_RDONLY | O_DIRECTORY, 0);
+    DmvInstalled *place;
+    int r = set_names(p, &i);
+
+    if (r == 0)
+        r = dmv_set_string(&i.folder, folder);
+    if (r == 0 && fd < 0)
+        r = set_problem(&i, "its folder cannot be opened: %s", strerror(-fd));
+    if (r == 0 && fd >= 0)
+        r = read_info(fd, &i);
+    if (r == 0 && fd >= 0)
+        r = collect(fd, "", MAX_DEPTH, &i);
+    if (r == 0 && i.n_modules == 0)
+        r = set_problem(&i, "it holds no module");
+    if (r < 0)
+        return r;
+    place = DMV_ARRAY_ADD(p->world->installed, p->world->n_installed);
+    if (!place)
+        return -ENOMEM;
+    *place = i;
+    i = (DmvInstalled){0};
+    return 0;
+}
+
+static int descend(Place *p, const char *folder, unsigned level);
+
+static int descend_entry(Place *p, const char *folder, DmvFsEntry *entry, unsigned level)
+{
+    DMV_CLEANUP_FREE char *path = NULL;
+
+    if (entry->name[0] == '.') /* being published, see the apply worker */
+        return 0;
+    if (asprintf(&path, "%s/%s", folder, entry->name) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    if (entry->kind != DMV_FS_FOLDER) {
+        (void)dmv_problem_add(&p->world->problems, path, DMV_MALFORMED,
+                              "this is no folder and belongs to no release");
+        return 0;
+    }
+    p->names[level] = entry->name;
+    return level + 1 == p->levels ? observe_release(p, path) : descend(p, path, level + 1);
+}
+
+static int descend(Place *p, const char *folder, unsigned level)
+{
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    int r = dmv_fs_list(p->roots->fd, folder, &entries, &n);
+
+    if (r == -ENOENT && level == 0) /* nothing is installed there */
+        return 0;
+    if (r < 0 && r != -ENOMEM) {
+        (void)dmv_problem_add(&p->world->problems, folder, r, "this folder cannot be listed: %s",
+                              strerror(-r));
+        return 0;
+    }
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = descend_entry(p, folder, &entries[i], level);
+    dmv_fs_entries_free(entries, n);
+    return r;
+}
+
+static int observe_adopted(const DmvRoots *r, DmvWorld *w, const char *kernel)
+{
+    static const struct {
+        const char *folder;
+        DmvOrigin origin;
+    } layouts[] = {{"dmv", DMV_ORIGIN_DMV}, {"xenserver", DMV_ORIGIN_XENSERVER}};
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(layouts); i++) {
+        DMV_CLEANUP_FREE char *base = dmv_roots_kernel_path(r, kernel, layouts[i].folder);
+        Place p = {.roots = r, .world = w, .origin = layouts[i].origin, .kernel = kernel, .levels = 2};
+        int e = base ? descend(&p, base, 0) : -ENOMEM;
+
+        if (e < 0)
+            return e;
+    }
+    return 0;
+}
+
+int dmv_observe_installed(const DmvRoots *r, DmvWorld *w)
+{
+    Place p = {.roots = r, .world = w, .origin = DMV_ORIGIN_STORE, .levels = 4};
+    int e = descend(&p, DMV_STORE_DIR, 0);
+
+    for (size_t i = 0; e == 0 && i < w->n_kernels; i++)
+        e = observe_adopted(r, w, w->kernels[i].release);
+    return e;
+}
