@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * All the edges in order: devices first, since the indexes are asked for them; kernels before releases, since
+ * adopted ones lie in their folders.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "host/observe.h"
+
+typedef int (*Edge)(const DmvRoots *r, DmvWorld *w);
+
+/* What the problems of the hardware are about: paths below sysfs, which no path below a root begins like. */
+static const char *const hardware_objects[] = {"bus/pci/", "class/", "module/"};
+
+static int run(const Edge *edges, size_t n, const DmvRoots *r, DmvWorld *w)
+{
+    for (size_t i = 0; i < n; i++) {
+        int e = edges[i](r, w);
+
+        if (e < 0)
+            return e;
+    }
+    return 0;
+}
+
+/* Modules whose place in the index matters: of releases, and of what lies in a tree that can hide the
+ * kernel's own. */
+static int collect_names(const DmvWorld *w, char *const *more, char ***ret)
+{
+    int r = dmv_strv_copy(more, ret);
+
+    for (size_t i = 0; r == 0 && i < w->n_installed; i++)
+        for (size_t m = 0; r == 0 && m < w->installed[i].n_modules; m++) {
+            char name[128];
+
+            if (dmv_module_name_from_file(w->installed[i].modules[m].file, name, sizeof(name)))
+                r = dmv_strv_push(ret, name);
+        }
+    for (size_t i = 0; r == 0 && i < w->n_kernels; i++)
+        for (size_t f = 0; r == 0 && f < w->kernels[i].n_files; f++) {
+            const DmvModuleFile *file = &w->kernels[i].files[f];
+
+            if (file->target || (file->tree != DMV_TREE_KERNEL && file->tree != DMV_TREE_OTHER))
+                r = dmv_strv_push(ret, file->name);
+        }
+    return r;
+}
+
+static int observe(const DmvRoots *r, char *const *more, DmvWorld *w)
+{
+    static const Edge edges[] = {dmv_observe_pci,     dmv_observe_udev,      dmv_observe_dmi,
+                                 dmv_observe_kernels, dmv_observe_installed, dmv_observe_loaded,
+                                 dmv_observe_depmod};
+    DMV_CLEANUP_STRV char **names = NULL;
+    int e = run(edges, DMV_N_ELEMENTS(edges), r, w);
+
+    if (e == 0)
+        e = collect_names(w, more, &names);
+    if (e == 0)
+        e = dmv_observe_indexes(r, w, names);
+    if (e == 0)
+        dmv_world_sort(w);
+    return e;
+}
+
+int dmv_observe(const DmvRoots *r, char *const *more, DmvWorld *ret)
+{
+    DMV_CLEANUP_WORLD DmvWorld w = {0};
+    int e = observe(r, more, &w);
+
+    if (e < 0)
+        return e;
+    *ret = w;
+    w = (DmvWorld){0};
+    return 0;
+}
+
+/* ---- hardware anew ---- */
+
+static bool is_about_hardware(const DmvProblem *p)
+{
+    for (size_t i = 0; p->object && i < DMV_N_ELEMENTS(hardware_objects); i++)
+        if (dmv_starts_with(p->object, hardware_objects[i]))
+            return true;
+    return false;
+}
+
+static void drop_problems(DmvProblems *p)
+{
+    DmvProblems kept = {0};
+
+    for (size_t i = 0; i < p->n; i++) {
+        if (is_about_hardware(&p->items[i])) {
+            free(p->items[i].object);
+            free(p->items[i].why);
+        } else {
+            p->items[kept.n++] = p->items[i];
+        }
+    }
+    p->n = kept.n;
+}
+
+static void drop_hardware(DmvWorld *w)
+{
+    for (size_t i = 0; i < w->n_devices; i++)
+        dmv_device_deinit(&w->devices[i]);
+    for (size_t i = 0; i < w->n_loaded; i++)
+        dmv_loaded_deinit(&w->loaded[i]);
+    free(w->devices);
+    free(w->loaded);
+    w->devices = NULL;
+    w->loaded = NULL;
+    w->n_devices = w->n_loaded = 0;
+    drop_problems(&w->problems);
+}
+
+static void move_hardware(DmvWorld *from, DmvWorld *to)
+{
+    to->devices = DMV_TAKE_PTR(from->devices);
+    to->n_devices = from->n_devices;
+    to->loaded = DMV_TAKE_PTR(from->loaded);
+    to->n_loaded = from->n_loaded;
+    from->n_devices = from->n_loaded = 0;
+}
+
+int dmv_observe_hardware(const DmvRoots *r, DmvWorld *w)
+{
+    static const Edge edges[] = {dmv_observe_pci, dmv_observe_udev, dmv_observe_loaded};
+    DMV_CLEANUP_WORLD DmvWorld fresh = {0};
+    DMV_CLEANUP_STRV char **names = NULL;
+    int e = run(edges, DMV_N_ELEMENTS(edges), r, &fresh);
+
+    for (size_t i = 0; e == 0 && i < w->n_kernels; i++)
+        for (size_t k = 0; e == 0 && k < w->kernels[i].n_index; k++)
+            e = dmv_strv_push_unique(&names, w->kernels[i].index[k].module);
+    if (e < 0)
+        return e;
+    drop_hardware(w);
+    move_hardware(&fresh, w);
+    for (size_t i = 0; i < fresh.problems.n; i++)
+        (void)dmv_problem_add(&w->problems, fresh.problems.items[i].object, fresh.problems.items[i].code,
+                              "%s", fresh.problems.items[i].why ? fresh.problems.items[i].why : "");
+    e = dmv_observe_indexes(r, w, names);
+    dmv_world_sort(w);
+    return e;
+}
