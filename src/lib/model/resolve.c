@@ -340,37 +340,47 @@ static const DmvInstalled *first_broken(const DmvViewRelease *r)
     return NULL;
 }
 
-/* The reasons against a release, the gravest first, and then what speaks for it. */
+/* The reason that was added last speaks against the release. */
+static void decide_against(DmvViewRelease *r, DmvVerdict verdict)
+{
+    r->verdict = verdict;
+    r->why = dmv_strv_length(r->reasons) - 1;
+}
+
+/* The gravest reason comes last and decides. */
 static int judge_reasons(DmvViewRelease *r, const DmvWorld *w)
 {
     const DmvInstalled *broken = first_broken(r);
-    bool machine = !r->catalog || dmv_release_fits_machine(r->catalog, w);
-    int x = 0;
+    int x;
 
     r->verdict = DMV_VERDICT_FITS;
-    if (!r->slots) {
-        r->verdict = DMV_VERDICT_NO_HARDWARE;
-        x = add_text(&r->reasons, "no device of this host is supported by it");
+    if (r->slots) {
+        x = add_text(&r->reasons, "it supports device %s%s", r->slots[0], r->slots[1] ? " and others" : "");
     } else {
-        x = add_text(&r->reasons, "it supports device %s%s", r->slots[0],
-                     r->slots[1] ? " and others" : "");
+        x = add_text(&r->reasons, "no device of this host is supported by it");
+        if (x == 0)
+            decide_against(r, DMV_VERDICT_NO_HARDWARE);
     }
-    if (x == 0 && !machine) {
-        r->verdict = DMV_VERDICT_OTHER_MACHINE;
+    if (x == 0 && r->catalog && !dmv_release_fits_machine(r->catalog, w)) {
         x = add_text(&r->reasons, "it is for other machines than %s %s", w->dmi_vendor ? w->dmi_vendor : "(unknown vendor)",
                      w->dmi_product ? w->dmi_product : "(unknown model)");
+        if (x == 0)
+            decide_against(r, DMV_VERDICT_OTHER_MACHINE);
     }
     if (x == 0 && !r->kernels) {
-        r->verdict = DMV_VERDICT_NO_KERNEL;
         x = add_text(&r->reasons, "it is for none of the installed kernels");
+        if (x == 0)
+            decide_against(r, DMV_VERDICT_NO_KERNEL);
     }
     if (x == 0 && broken) {
-        r->verdict = DMV_VERDICT_BROKEN;
         x = add_text(&r->reasons, "%s: %s", broken->folder, broken->problem);
+        if (x == 0)
+            decide_against(r, DMV_VERDICT_BROKEN);
     }
     if (x == 0 && r->catalog && r->catalog->revoked) {
-        r->verdict = DMV_VERDICT_REVOKED;
         x = add_text(&r->reasons, "it was revoked: %s", r->catalog->revoked);
+        if (x == 0)
+            decide_against(r, DMV_VERDICT_REVOKED);
     }
     if (x == 0 && r->source && r->source->stale)
         x = add_text(&r->reasons, "the catalog of stream %s has expired", r->source->catalog->stream);

@@ -47,6 +47,7 @@ typedef struct DmvViewRelease {
     size_t n_installed;
     DmvVerdict verdict;
     char **reasons; /* why that verdict, and what else there is to say */
+    size_t why;     /* index of the reason that decided */
     char **slots;   /* devices here that it supports */
     char **modules; /* kernel's names */
     char **kernels; /* installed kernels that it has a package for or is installed for */

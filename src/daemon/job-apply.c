@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Apply and recover. The apply worker does the steps of the plan as one transaction and keeps its journal; the daemon looks at
+ * the host again, compares it with what the plan predicted, and then confirms the transaction or has it undone.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/job.h"
+#include "daemon/log.h"
+#include "model/render.h"
+
+typedef struct Apply {
+    DmvPlan plan; /* as it was applied */
+    DmvApplyReply reply;
+    void *userdata;
+    DmvError failure;
+    void (*recovered)(DmvManager *m);
+} Apply;
+
+static void apply_free(void *data)
+{
+    Apply *x = data;
+
+    dmv_plan_deinit(&x->plan);
+    dmv_error_clear(&x->failure);
+    free(x->userdata);
+    free(x);
+}
+
+static void look_or_log(DmvManager *m)
+{
+    int r = dmv_manager_look(m);
+
+    if (r < 0)
+        dmv_log(LOG_ERR, "the host cannot be looked at: %s", strerror(-r));
+}
+
+/* ---- success ---- */
+
+static void forget_old_generations(DmvManager *m)
+{
+    DMV_CLEANUP_FREE int64_t *numbers = NULL;
+    size_t n = 0;
+
+    if (dmv_generations_prune(&m->generations, m->settings.keep_generations, &numbers, &n) < 0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        dmv_state_forget_generation(m, numbers[i]);
+}
+
+static void succeed(DmvJob *j, bool changed)
+{
+    Apply *x = j->data;
+    DmvManager *m = j->m;
+    const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+    int64_t number = staged ? staged->number : m->generations.current;
+    int r = 0;
+
+    if (staged) {
+        dmv_generations_activated(&m->generations, dmv_manager_now());
+        r = dmv_state_save_generation(m, dmv_generations_find(&m->generations, number));
+        if (r == 0)
+            r = dmv_state_save(m);
+        if (r < 0)
+            dmv_log(LOG_ERR, "generation %lld is active, but that cannot be stored: %s", (long long)number, strerror(-r));
+        forget_old_generations(m);
+        dmv_manager_publish(m, "generation_changed", NULL, NULL);
+    }
+    if (changed)
+        dmv_log_event(LOG_NOTICE, DMV_MESSAGE_GENERATION_ACTIVATED, j->action, j->object, 0, "generation %lld is active",
+                      (long long)number);
+    dmv_job_finish(j, NULL, x->reply(m, changed, x->plan.kernels, x->userdata), number);
+}
+
+static void on_confirmed(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+{
+    DmvJob *j = userdata;
+
+    (void)params;
+    (void)fds;
+    (void)n_fds;
+    (void)continues;
+    if (code == 0) {
+        succeed(j, true);
+        return;
+    }
+    /* without the confirmation the worker, or the next start, undoes it */
+    e->code = code;
+    (void)dmv_error_set_what(e, "the change was not confirmed and is undone");
+    look_or_log(j->m);
+    dmv_job_finish(j, e, NULL, -1);
+}
+
+/* ---- failure ---- */
+
+static void fail(DmvJob *j, DmvError *e)
+{
+    Apply *x = j->data;
+
+    dmv_log_event(LOG_ERR, DMV_MESSAGE_CHANGE_UNDONE, j->action, j->object, e->code, "the change was undone: %s",
+                  e->why ? e->why : dmv_outcome_reason(e->code));
+    dmv_error_move(&x->failure, e);
+    look_or_log(j->m);
+    dmv_job_finish(j, &x->failure, NULL, -1);
+}
+
+static void on_undone(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+{
+    DmvJob *j = userdata;
+    Apply *x = j->data;
+    DMV_CLEANUP_ERROR DmvError failure = {0};
+
+    (void)params;
+    (void)fds;
+    (void)n_fds;
+    (void)continues;
+    dmv_error_move(&failure, &x->failure);
+    if (code != 0)
+        (void)dmv_error_set(&failure, DMV_STATE_BROKEN, "the change could not be verified, and undoing it failed too",
+                            "dmvctl doctor", "%s", e->why ? e->why : dmv_outcome_reason(code));
+    fail(j, &failure);
+}
+
+/* ---- in between ---- */
+
+static void check_and_decide(DmvJob *j)
+{
+    Apply *x = j->data;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    int r;
+
+    dmv_job_progress(j, "verify", -1, -1);
+    r = dmv_manager_look(j->m);
+    if (r == 0)
+        r = dmv_plan_check(&x->plan, &j->m->world, &e);
+    if (r == 0) {
+        r = dmv_worker_call(j->apply, "Confirm", json_object_new_object(), -1, false, on_confirmed, j);
+    } else {
+        (void)dmv_error_set_what(&e, "the result is not what was planned; everything is as before");
+        e.code = r;
+        dmv_error_move(&x->failure, &e);
+        r = dmv_worker_call(j->apply, "Undo", json_object_new_object(), -1, false, on_undone, j);
+    }
+    if (r < 0) {
+        (void)dmv_error_set(&e, r, "the change is undone", NULL, "%s", strerror(-r));
+        fail(j, &e);
+    }
+}
+
+static void on_applied(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+{
+    DmvJob *j = userdata;
+    int64_t done = -1, total = -1;
+    const char *message = NULL;
+    const DmvJsonField fields[] = {{"done", DMV_JSON_INT, 0, &done},
+                                   {"total", DMV_JSON_INT, 0, &total},
+                                   {"message", DMV_JSON_STRING, 0, &message}};
+
+    (void)fds;
+    (void)n_fds;
+    if (code == 0)
+        code = dmv_json_read(params, "reply", fields, DMV_N_ELEMENTS(fields), true, e);
+    if (code == 0 && continues) {
+        dmv_job_progress(j, message ? message : "apply", done, total);
+        return;
+    }
+    if (code == 0) {
+        check_and_decide(j);
+        return;
+    }
+    e->code = code;
+    if (!e->what)
+        (void)dmv_error_set_what(e, "cannot apply the plan; everything is as before");
+    fail(j, e);
+}
+
+static int call_apply(DmvJob *j, DmvError *e)
+{
+    Apply *x = j->data;
+    const DmvGeneration *staged = dmv_generations_staged(&j->m->generations);
+    DmvJsonBuilder b = {0};
+    int r = dmv_worker_new(j->m, DMV_WORKER_APPLY, &j->apply, e);
+
+    if (r != 0)
+        return r;
+    dmv_jb_object(&b);
+    dmv_jb_int(&b, "generation", staged ? staged->number : j->m->generations.current);
+    dmv_jb_value(&b, "steps", dmv_render_steps(&x->plan));
+    return dmv_worker_call(j->apply, "Apply", dmv_jb_end(&b), -1, true, on_applied, j);
+}
+
+static int job_with_data(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret, DmvError *reterr)
+{
+    DmvJob *j;
+    int r = dmv_job_new(m, call, action, object, &j, reterr);
+
+    if (r != 0)
+        return r;
+    j->data = calloc(1, sizeof(Apply));
+    j->free_data = j->data ? apply_free : NULL;
+    *ret = j;
+    return 0;
+}
+
+int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *object, const char *because,
+                  DmvApplyReply reply, void *userdata, DmvError *reterr)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvJob *j;
+    Apply *x;
+    int r = job_with_data(m, call, action, object, &j, reterr);
+
+    if (r != 0) {
+        free(userdata);
+        return r;
+    }
+    x = j->data;
+    if (x)
+        *x = (Apply){.reply = reply, .userdata = userdata};
+    else
+        free(userdata);
+    r = x ? dmv_set_string(&j->because, because) : -ENOMEM;
+    dmv_job_progress(j, "plan", -1, -1);
+    if (r == 0)
+        r = dmv_manager_look(m);
+    if (r == 0 && m->plan_error.code != 0) {
+        r = m->plan_error.code;
+        (void)dmv_error_set(&e, r, "there is no plan", m->plan_error.next, "%s", m->plan_error.why ? m->plan_error.why : "");
+    }
+    if (r == 0 && dmv_plan_is_empty(&m->plan)) {
+        succeed(j, false);
+        return 0;
+    }
+    if (r == 0) {
+        x->plan = m->plan;
+        m->plan = (DmvPlan){0};
+        r = dmv_manager_think(m);
+    }
+    if (r == 0)
+        r = call_apply(j, &e);
+    if (r != 0) {
+        e.code = r;
+        dmv_job_finish(j, &e, NULL, -1);
+    }
+    return 0;
+}
+
+/* ---- recover ---- */
+
+static void on_recovered(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+{
+    DmvJob *j = userdata;
+    Apply *x = j->data;
+    DmvManager *m = j->m;
+    void (*recovered)(DmvManager *m) = x->recovered;
+    const char *outcome = NULL;
+    int64_t generation = -1;
+    const DmvJsonField fields[] = {{"outcome", DMV_JSON_STRING, DMV_JSON_REQUIRED, &outcome},
+                                   {"generation", DMV_JSON_INT, 0, &generation}};
+
+    (void)fds;
+    (void)n_fds;
+    (void)continues;
+    if (code == 0)
+        code = dmv_json_read(params, "reply", fields, DMV_N_ELEMENTS(fields), true, e);
+    e->code = code;
+    if (code == 0)
+        dmv_log_event(LOG_NOTICE, DMV_MESSAGE_CHANGE_UNDONE, "recover", NULL, DMV_UNDONE,
+                      "an interrupted transaction was found: %s", outcome);
+    else if (!m->state_problem && asprintf(&m->state_problem, "an interrupted transaction could not be undone: %s",
+                                           e->why ? e->why : dmv_outcome_reason(code)) < 0)
+        m->state_problem = NULL;
+    dmv_job_finish(j, e, json_object_new_object(), generation);
+    recovered(m);
+}
+
+int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvJob *j;
+    Apply *x;
+    int r = job_with_data(m, NULL, "recover", NULL, &j, &e);
+
+    if (r == DMV_STATE_BROKEN) { /* the state says that nothing may be changed, and an undo changes */
+        done(m);
+        return 0;
+    }
+    if (r != 0)
+        return r < 0 ? r : -EBUSY;
+    x = j->data;
+    if (x)
+        x->recovered = done;
+    r = x ? dmv_worker_new(m, DMV_WORKER_APPLY, &j->apply, &e) : -ENOMEM;
+    if (r == 0)
+        r = dmv_worker_call(j->apply, "Recover", json_object_new_object(), -1, false, on_recovered, j);
+    if (r == 0)
+        return 0;
+    if (asprintf(&m->state_problem, "an interrupted transaction cannot be undone: %s",
+                 e.why ? e.why : r < 0 ? strerror(-r) : dmv_outcome_reason(r)) < 0)
+        m->state_problem = NULL;
+    e.code = r;
+    dmv_job_finish(j, &e, NULL, -1);
+    done(m);
+    return 0;
+}

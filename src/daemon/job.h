@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Jobs: work that takes longer than an answer. One at a time; a second is told who holds the place and what it is doing. A job
+ * talks to workers and never blocks the loop; the call that started it only watches.
+ */
+#ifndef DMV_DAEMON_JOB_H
+#define DMV_DAEMON_JOB_H
+
+#include "daemon/manager.h"
+#include "daemon/worker.h"
+
+struct DmvJob {
+    DmvManager *m;
+    const char *action; /* "install", ... */
+    char *object;
+    char *phase;
+    int64_t done, total; /* -1: unknown */
+    char *because;
+    int64_t uid;
+    VlCall *call;         /* NULL: nobody watches */
+    uint64_t last_notify; /* CLOCK_MONOTONIC, microseconds */
+    bool can_cancel;      /* nothing was changed yet: the client's going away ends the job */
+    DmvWorker *fetch, *apply;
+    void *data; /* the job's own */
+    void (*free_data)(void *data);
+};
+
+/**
+ * dmv_job_new() - take the place
+ * @call: who asked, or NULL
+ * @action: static string
+ *
+ * Return: 0; DMV_BUSY naming the job that runs; DMV_STATE_BROKEN; -ENOMEM.
+ */
+int dmv_job_new(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret, DmvError *reterr);
+
+/* Where the job is. @phase NULL: unchanged. Notifies at most ten times a second. */
+void dmv_job_progress(DmvJob *j, const char *phase, int64_t done, int64_t total);
+
+/* Ends the job: history, answer, event. @reply is taken over and may be NULL on failure; @e may be NULL on success. */
+void dmv_job_finish(DmvJob *j, DmvError *e, json_object *reply, int64_t generation);
+
+json_object *dmv_job_render(const DmvJob *j);
+
+/* Where to fetch from and within which limits, for the fetch worker. A new value, or NULL for lack of memory. */
+json_object *dmv_fetch_source(const DmvManager *m, const DmvStream *s, uint64_t max_bytes);
+
+/* The jobs. Each returns 0 when it took over answering, an outcome or a negative errno before it has done anything. */
+int dmv_job_refresh(DmvManager *m, VlCall *call, const char *stream, bool allow_stale, DmvError *reterr);
+int dmv_job_install(DmvManager *m, VlCall *call, const DmvViewRelease *r, DmvError *reterr);
+int dmv_job_remove(DmvManager *m, VlCall *call, const DmvViewRelease *r, DmvError *reterr);
+
+/* How the answer to an applying job looks, once it has worked. @changed: something was applied. */
+typedef json_object *(*DmvApplyReply)(DmvManager *m, bool changed, char *const *kernels, void *userdata);
+/* Applies the plan: worker, verification, confirmation or undo. @userdata is freed with free() at the end. */
+int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *object, const char *because,
+                  DmvApplyReply reply, void *userdata, DmvError *reterr);
+/* Undoes what a crash has left behind; @done is called at the end, whatever comes of it. */
+int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m));
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The manager: wiring. It looks (observe), thinks (resolve, plan), and keeps what follows from the two; methods render it, jobs
+ * change the world and make it look again.
+ */
+#include "daemon/manager.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+
+#include "config.h"
+#include "daemon/job.h"
+#include "daemon/log.h"
+#include "dmv/interface.h"
+#include "host/fs.h"
+
+int64_t dmv_manager_now(void)
+{
+    return (int64_t)time(NULL);
+}
+
+/* ---- look and think ---- */
+
+/* Names of all modules that a catalog or the intent could concern: what the indexes are asked about. */
+static int modules_in_question(const DmvManager *m, char ***ret)
+{
+    DMV_CLEANUP_STRV char **names = NULL;
+    char last[65] = "", name[65];
+
+    for (size_t s = 0; s < m->n_streams; s++) {
+        const DmvCatalog *c = m->streams[s].catalog;
+
+        for (size_t i = 0; c && i < c->n_releases; i++)
+            for (size_t k = 0; k < c->releases[i].n_ids; k++) {
+                if (!dmv_module_name_from_file(c->releases[i].ids[k].file, name, sizeof(name)) || strcmp(name, last) == 0)
+                    continue;
+                memcpy(last, name, sizeof(last));
+                if (dmv_strv_push_unique(&names, name) < 0)
+                    return -ENOMEM;
+            }
+    }
+    *ret = DMV_TAKE_PTR(names);
+    return 0;
+}
+
+static int collect_sources(DmvManager *m)
+{
+    free(m->sources);
+    m->sources = NULL;
+    m->n_sources = 0;
+    for (size_t i = 0; i < m->n_streams; i++) {
+        DmvSource *s;
+
+        if (!m->streams[i].catalog || !m->streams[i].conf.enabled)
+            continue;
+        s = DMV_ARRAY_ADD(m->sources, m->n_sources);
+        if (!s)
+            return -ENOMEM;
+        *s = (DmvSource){.catalog = m->streams[i].catalog,
+                         .stale = m->streams[i].catalog->expires <= dmv_manager_now()};
+    }
+    return 0;
+}
+
+static void forget_thoughts(DmvManager *m)
+{
+    dmv_plan_deinit(&m->plan);
+    dmv_error_clear(&m->plan_error);
+    dmv_view_deinit(&m->view);
+}
+
+int dmv_manager_think(DmvManager *m)
+{
+    DmvFacts facts;
+    int r;
+
+    forget_thoughts(m);
+    r = collect_sources(m);
+    if (r < 0)
+        return r;
+    facts = (DmvFacts){.world = &m->world,
+                       .sources = m->sources,
+                       .n_sources = m->n_sources,
+                       .intent = &m->intent,
+                       .now = dmv_manager_now()};
+    r = dmv_resolve(&facts, &m->view);
+    if (r == 0)
+        r = dmv_plan(&m->view, m->roots.modules, &m->plan, &m->plan_error);
+    return r > 0 ? 0 : r;
+}
+
+int dmv_manager_look(DmvManager *m)
+{
+    DMV_CLEANUP_STRV char **names = NULL;
+    DmvWorld fresh = {0};
+    int r = modules_in_question(m, &names);
+
+    if (r == 0)
+        r = dmv_observe(&m->roots, names, &fresh);
+    if (r < 0) {
+        dmv_world_deinit(&fresh);
+        return r;
+    }
+    forget_thoughts(m); /* the View borrows from the World */
+    dmv_world_deinit(&m->world);
+    m->world = fresh;
+    return dmv_manager_think(m);
+}
+
+/* Stages the plan, or drops the staged generation when there is nothing to do. */
+static int stage(DmvManager *m)
+{
+    DmvGeneration *staged = dmv_generations_staged(&m->generations);
+    const DmvGeneration *current = dmv_generations_find(&m->generations, m->generations.current);
+    int r;
+
+    if (dmv_plan_is_empty(&m->plan) && current && dmv_intent_equal(&current->intent, &m->intent)) {
+        if (staged) {
+            dmv_state_forget_generation(m, staged->number);
+            dmv_generations_unstage(&m->generations);
+        }
+        return 0;
+    }
+    r = dmv_generations_stage(&m->generations, &m->intent, dmv_manager_now(), &staged);
+    return r == 0 ? dmv_state_save_generation(m, staged) : r;
+}
+
+int dmv_manager_set_intent(DmvManager *m, const DmvIntent *intent, DmvError *reterr)
+{
+    DmvIntent before = m->intent;
+    DmvIntent fresh = {0};
+    int r = dmv_intent_copy(intent, &fresh);
+
+    if (r < 0)
+        return r;
+    m->intent = fresh;
+    r = dmv_manager_think(m);
+    if (r == 0 && m->plan_error.code > 0) {
+        r = m->plan_error.code;
+        dmv_error_move(reterr, &m->plan_error);
+    }
+    if (r == 0)
+        r = stage(m);
+    if (r == 0)
+        r = dmv_state_save(m);
+    if (r == 0) {
+        dmv_intent_deinit(&before);
+        return 0;
+    }
+    forget_thoughts(m);
+    dmv_intent_deinit(&m->intent);
+    m->intent = before;
+    if (dmv_manager_think(m) < 0)
+        dmv_log(LOG_ERR, "out of memory");
+    return r < 0 ? dmv_error_set(reterr, r, NULL, NULL, "the intent cannot be stored: %s", strerror(-r)) : r;
+}
+
+/* ---- events ---- */
+
+void dmv_manager_publish(DmvManager *m, const char *type, const char *object, const char *outcome)
+{
+    DmvJsonBuilder b = {0};
+    json_object *event;
+
+    if (!m->monitor || vl_monitor_n_subscribers(m->monitor) == 0)
+        return;
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "type", type);
+    dmv_jb_time(&b, "time", dmv_manager_now());
+    dmv_jb_string(&b, "object", object);
+    if (m->job)
+        dmv_jb_value(&b, "job", dmv_job_render(m->job));
+    dmv_jb_string(&b, "outcome", outcome);
+    event = dmv_jb_end(&b);
+    if (event && vl_monitor_publish(m->monitor, strcmp(type, "job_progress") == 0 ? type : NULL, event) < 0)
+        dmv_log(LOG_DEBUG, "an event got lost");
+}
+
+static void on_hotplug(const char *action, const char *slot, void *userdata)
+{
+    DmvManager *m = userdata;
+
+    (void)action;
+    forget_thoughts(m);
+    if (dmv_observe_hardware(&m->roots, &m->world) < 0 || dmv_manager_think(m) < 0)
+        dmv_log(LOG_WARNING, "the change of device %s could not be followed, ignoring until the next look", slot);
+    dmv_manager_publish(m, "device_changed", slot, NULL);
+}
+
+/* ---- idle ---- */
+
+static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    DmvManager *m = userdata;
+
+    (void)source;
+    (void)usec;
+    if (!m->job && vl_server_n_connections(m->server) == 0)
+        return sd_event_exit(m->event, 0);
+    return 0;
+}
+
+void dmv_manager_check_idle(DmvManager *m)
+{
+    bool busy = m->job || vl_server_n_connections(m->server) > 0;
+
+    if (!m->serving)
+        return;
+    if (m->transient && !busy)
+        (void)sd_event_exit(m->event, 0);
+    if (!m->idle_timer)
+        return;
+    if (busy) {
+        (void)sd_event_source_set_enabled(m->idle_timer, SD_EVENT_OFF);
+        return;
+    }
+    (void)sd_event_source_set_time_relative(m->idle_timer, m->settings.idle_timeout * 1000000);
+    (void)sd_event_source_set_enabled(m->idle_timer, SD_EVENT_ONESHOT);
+}
+
+static void on_connections(unsigned n, void *userdata)
+{
+    (void)n;
+    dmv_manager_check_idle(userdata);
+}
+
+/* ---- life ---- */
+
+static int make_server(DmvManager *m)
+{
+    const VlConfig config = {.vendor = "dmv project", .product = DMV_PRODUCT, .version = DMV_VERSION, .url = ""};
+    int r = vl_server_new(m->event, &config, &m->server);
+
+    if (r == 0)
+        r = vl_server_add_interface(m->server, dmv_interface_manager);
+    if (r == 0)
+        r = vl_monitor_new(m->server, &m->monitor);
+    if (r == 0)
+        r = dmv_methods_bind_read(m);
+    if (r == 0)
+        r = dmv_methods_bind_change(m);
+    if (r == 0)
+        r = vl_server_check(m->server);
+    if (r == 0)
+        r = vl_server_set_failure(m->server, DMV_INTERFACE ".Failed");
+    if (r == 0)
+        vl_server_on_connections(m->server, on_connections, m);
+    return r;
+}
+
+DMV_DEFINE_CLEANUP(DmvManager *, cleanup_manager, dmv_manager_free);
+
+int dmv_manager_new(sd_event *event, DmvRoots *roots, bool transient, const char *listen, DmvManager **ret)
+{
+    DMV_CLEANUP(cleanup_manager) DmvManager *m = calloc(1, sizeof(*m));
+    const char *libexec = getenv("DMV_LIBEXECDIR");
+    int r;
+
+    if (!m) {
+        dmv_roots_deinit(roots);
+        return -ENOMEM;
+    }
+    m->event = sd_event_ref(event);
+    m->roots = *roots;
+    *roots = (DmvRoots){.fd = -1};
+    m->transient = transient;
+    dmv_history_init(&m->history);
+    r = dmv_set_string(&m->libexec, libexec ? libexec : DMV_LIBEXECDIR);
+    if (r == 0)
+        r = dmv_set_string(&m->listen, listen);
+    if (r == 0)
+        r = dmv_state_load(m);
+    if (r == 0)
+        r = dmv_streams_load(m);
+    if (r == 0)
+        r = make_server(m);
+    if (r == 0 && m->settings.idle_timeout > 0 && !transient)
+        r = sd_event_add_time_relative(event, &m->idle_timer, CLOCK_MONOTONIC, m->settings.idle_timeout * 1000000, 0, on_idle,
+                                       m);
+    if (r < 0)
+        return r;
+    *ret = DMV_TAKE_PTR(m);
+    return 0;
+}
+
+DmvManager *dmv_manager_free(DmvManager *m)
+{
+    if (!m)
+        return NULL;
+    (void)dmv_hotplug_free(m->hotplug);
+    (void)vl_monitor_free(m->monitor);
+    (void)vl_server_free(m->server);
+    (void)sd_event_source_unref(m->idle_timer);
+    forget_thoughts(m);
+    free(m->sources);
+    dmv_world_deinit(&m->world);
+    dmv_problems_deinit(&m->config_problems);
+    dmv_streams_free(m);
+    dmv_intent_deinit(&m->intent);
+    dmv_generations_deinit(&m->generations);
+    dmv_history_deinit(&m->history);
+    free(m->state_problem);
+    free(m->libexec);
+    free(m->listen);
+    dmv_roots_deinit(&m->roots);
+    (void)sd_event_unref(m->event);
+    free(m);
+    return NULL;
+}
+
+/* A staged generation whose plan has nothing left to do was applied, and the daemon died before it could say so. */
+static void settle(DmvManager *m)
+{
+    DmvGeneration *staged = dmv_generations_staged(&m->generations);
+
+    if (!staged || m->plan_error.code != 0 || !dmv_plan_is_empty(&m->plan))
+        return;
+    dmv_generations_activated(&m->generations, dmv_manager_now());
+    if (dmv_state_save_generation(m, staged) < 0 || dmv_state_save(m) < 0)
+        dmv_log(LOG_WARNING, "generation %lld is active, but that is not stored yet, ignoring", (long long)staged->number);
+}
+
+static int serve(DmvManager *m)
+{
+    int r = dmv_manager_look(m);
+
+    if (r < 0)
+        return r;
+    if (!m->state_problem)
+        settle(m);
+    if (m->roots.running) {
+        r = dmv_hotplug_new(m->event, on_hotplug, m, &m->hotplug);
+        if (r < 0)
+            dmv_log(LOG_WARNING, "devices that come and go are only seen by a rescan, ignoring: %s", strerror(-r));
+    }
+    m->serving = true;
+    if (m->listen)
+        return vl_server_listen(m->server, m->listen, 0666);
+    r = vl_server_listen_auto(m->server);
+    return r == 0 ? -ENOTCONN : r < 0 ? r : 0;
+}
+
+static void after_recovery(DmvManager *m)
+{
+    int r = serve(m);
+
+    if (r < 0) {
+        dmv_log(LOG_ERR, "cannot serve: %s", r == -ENOTCONN ? "no socket was passed (see dmvd(8))" : strerror(-r));
+        (void)sd_event_exit(m->event, r);
+    }
+}
+
+int dmv_manager_start(DmvManager *m)
+{
+    DMV_CLEANUP_CLOSE int journal = dmv_fs_open(m->roots.fd, DMV_STATE_DIR "/journal", O_RDONLY, 0);
+
+    if (journal < 0) {
+        after_recovery(m);
+        return 0;
+    }
+    dmv_log(LOG_NOTICE, "an interrupted transaction is undone first");
+    return dmv_job_recover(m, after_recovery);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The manager: owns the event loop's objects, the World, the intent and what follows from them. It wires and decides nothing; the
+ * decisions are functions of src/lib/model.
+ */
+#ifndef DMV_DAEMON_MANAGER_H
+#define DMV_DAEMON_MANAGER_H
+
+#include <systemd/sd-event.h>
+
+#include "base/jsonbuild.h"
+#include "base/settings.h"
+#include "dmv/outcome.h"
+#include "host/observe.h"
+#include "model/generation.h"
+#include "model/history.h"
+#include "model/plan.h"
+#include "trust/bundle.h"
+#include "varlink/varlink.h"
+
+typedef struct DmvManager DmvManager;
+typedef struct DmvJob DmvJob;
+
+/* A configured stream, and what is known of it. */
+typedef struct DmvStream {
+    DmvStreamConf conf;
+    DmvTrustState trust; /* valid when has_trust */
+    bool has_trust;
+    DmvCatalog *catalog;   /* verified, or NULL */
+    char record_sha256[65]; /* checksum of the repomd record that the catalog came from, or "" */
+    int64_t refreshed;     /* last refresh that worked, seconds since the epoch, or 0 */
+    char *problem;         /* why the last refresh did not work, or why there is no catalog; NULL: all is well */
+    int problem_code;
+} DmvStream;
+
+struct DmvManager {
+    sd_event *event;
+    VlServer *server;
+    VlMonitor *monitor;
+    DmvHotplug *hotplug;
+    sd_event_source *idle_timer;
+
+    DmvRoots roots;
+    char *libexec; /* where the workers are */
+    bool transient; /* serves one connection and leaves with it */
+    bool serving;   /* the recovery is behind us */
+    char *listen;   /* path of a socket to make, or NULL: one was passed */
+    DmvSettings settings;
+    DmvStream *streams; /* sorted by name */
+    size_t n_streams;
+
+    /* what is stored */
+    DmvIntent intent;
+    DmvGenerations generations;
+    DmvHistory history;
+    char *state_problem; /* why nothing may be changed, or NULL */
+
+    /* what is observed, and what follows */
+    DmvWorld world;
+    DmvSource *sources; /* of the streams that have a catalog */
+    size_t n_sources;
+    DmvView view;
+    DmvPlan plan;
+    DmvError plan_error; /* why there is no plan; code 0: there is one */
+    DmvProblems config_problems;
+
+    DmvJob *job; /* the one changing job, or NULL */
+};
+
+/**
+ * dmv_manager_new() - read settings and state, look at the host, register every method
+ * @event: the loop
+ * @roots: taken over
+ * @transient: leave when the last connection is gone
+ * @listen: path of a socket to make and listen on, or NULL: one was passed by a service manager
+ *
+ * Return: 0, or a negative errno.
+ */
+int dmv_manager_new(sd_event *event, DmvRoots *roots, bool transient, const char *listen, DmvManager **ret);
+DmvManager *dmv_manager_free(DmvManager *m);
+static inline void dmv_cleanup_manager(DmvManager **m)
+{
+    *m = dmv_manager_free(*m);
+}
+
+/* First undoes what a crash has left behind, then serves. Return: 0 or a negative errno. */
+int dmv_manager_start(DmvManager *m);
+
+/* Observe, resolve and plan anew. Return: 0 or a negative errno. */
+int dmv_manager_look(DmvManager *m);
+/* Resolve and plan anew, over the same World. Return: 0 or a negative errno. */
+int dmv_manager_think(DmvManager *m);
+/* A copy of the intent becomes the intent, in memory and on the disk; the plan is made anew and staged or, if there is
+ * nothing to do, not. On failure everything is as before. Return: 0, an outcome, or a negative errno. */
+int dmv_manager_set_intent(DmvManager *m, const DmvIntent *intent, DmvError *reterr);
+
+/* Seconds since the epoch. */
+int64_t dmv_manager_now(void);
+/* Tells the subscribers. @object and @outcome may be NULL. */
+void dmv_manager_publish(DmvManager *m, const char *type, const char *object, const char *outcome);
+/* Leaves, or makes ready to leave, when nobody needs the daemon. */
+void dmv_manager_check_idle(DmvManager *m);
+
+/* state.c: what is stored below var/lib/dmv. */
+int dmv_state_load(DmvManager *m);
+int dmv_state_save(DmvManager *m);
+int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g);
+void dmv_state_forget_generation(DmvManager *m, int64_t number);
+/* Appends to the history; a failure is logged, never returned: what happened has happened. @generation -1: none. */
+void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char *object, int code, const char *detail,
+                      const char *because, int64_t generation);
+
+/* streams.c: settings, streams, trust anchors, catalogs. */
+int dmv_streams_load(DmvManager *m);
+void dmv_streams_free(DmvManager *m);
+DmvStream *dmv_streams_find(const DmvManager *m, const char *name);
+/* Judges the bytes of a bundle, stores what became trusted, and puts the catalog in place. Return: 0, an outcome, -errno. */
+int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size, bool allow_stale, const char *record_sha256,
+                      DmvError *reterr);
+int dmv_stream_note(DmvManager *m, DmvStream *s, int code, const char *why);
+json_object *dmv_streams_render(const DmvManager *m);
+/* Trust anchors for packages and modules: armoured certificates as text, DER certificates in base64. */
+int dmv_stream_rpm_keys(const DmvManager *m, const char *stream, char ***ret);
+int dmv_stream_module_certificates(const DmvManager *m, const char *stream, char ***ret);
+
+/* methods-*.c */
+int dmv_methods_bind_read(DmvManager *m);
+int dmv_methods_bind_change(DmvManager *m);
+/* Answers with an error of io.dmv.Manager. @e may be changed. Return: 0. */
+int dmv_reply_error(VlCall *call, DmvError *e);
+/* Answers with the finished object; -ENOMEM if it is NULL. */
+int dmv_reply(VlCall *call, json_object *reply);
+
+/* why.c */
+json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr, int *ret_code);
+/* audit.c */
+json_object *dmv_audit_verify(DmvManager *m, bool *ret_clean);
+json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean);
+
+#endif

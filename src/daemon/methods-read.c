@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Methods that only read: renderings of what the manager knows. None of them looks at the host anew, so that they answer at once,
+ * also while a job runs.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "config.h"
+#include "daemon/job.h"
+#include "daemon/manager.h"
+#include "dmv/interface.h"
+#include "model/render.h"
+
+int dmv_reply(VlCall *call, json_object *reply)
+{
+    return reply ? vl_call_reply(call, reply) : -ENOMEM;
+}
+
+int dmv_reply_error(VlCall *call, DmvError *e)
+{
+    DMV_CLEANUP_FREE char *id = NULL;
+    DmvJsonBuilder b = {0};
+    json_object *params;
+
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "reason", dmv_outcome_reason(e->code));
+    dmv_jb_string(&b, "what", e->what);
+    dmv_jb_string(&b, "why", e->why ? e->why : e->code < 0 ? strerror(-e->code) : NULL);
+    dmv_jb_string(&b, "next", e->next);
+    params = dmv_jb_end(&b);
+    if (!params || asprintf(&id, DMV_INTERFACE ".%s", dmv_outcome_varlink_error(e->code)) < 0) {
+        id = NULL;
+        if (params)
+            json_object_put(params);
+        return -ENOMEM;
+    }
+    return vl_call_error(call, id, params);
+}
+
+/* Everything there is to complain about, for ListDevices, ListDrivers and Status. */
+static json_object *all_problems(const DmvManager *m)
+{
+    DmvProblems all = {0};
+    json_object *ret;
+
+    for (size_t i = 0; i < m->world.problems.n; i++)
+        (void)dmv_problem_add(&all, m->world.problems.items[i].object, m->world.problems.items[i].code, "%s",
+                              m->world.problems.items[i].why);
+    for (size_t i = 0; i < m->config_problems.n; i++)
+        (void)dmv_problem_add(&all, m->config_problems.items[i].object, m->config_problems.items[i].code, "%s",
+                              m->config_problems.items[i].why);
+    for (size_t i = 0; i < m->n_streams; i++)
+        if (m->streams[i].problem)
+            (void)dmv_problem_add(&all, m->streams[i].conf.name, m->streams[i].problem_code, "%s", m->streams[i].problem);
+    if (m->state_problem)
+        (void)dmv_problem_add(&all, DMV_STATE_DIR, DMV_STATE_BROKEN, "%s", m->state_problem);
+    if (m->plan_error.code != 0)
+        (void)dmv_problem_add(&all, "plan", m->plan_error.code, "%s", m->plan_error.why ? m->plan_error.why : "");
+    ret = dmv_render_problems(&all);
+    dmv_problems_deinit(&all);
+    return ret;
+}
+
+static int on_describe(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DmvJsonBuilder b = {0};
+
+    (void)params;
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "product", DMV_PRODUCT);
+    dmv_jb_string(&b, "version", DMV_VERSION);
+    dmv_jb_string(&b, "root", m->roots.root[0] ? m->roots.root : "/");
+    dmv_jb_string(&b, "sysfs", m->roots.sysfs);
+    dmv_jb_string(&b, "machine", m->world.machine);
+    dmv_jb_string(&b, "dmiVendor", m->world.dmi_vendor);
+    dmv_jb_string(&b, "dmiProduct", m->world.dmi_product);
+    dmv_jb_value(&b, "kernels", dmv_render_kernels(&m->world));
+    dmv_jb_value(&b, "streams", dmv_streams_render(m));
+    dmv_jb_bool(&b, "depmodExcludes", m->world.depmod_excludes);
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
+static int on_list_devices(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DmvJsonBuilder b = {0};
+    bool all = false;
+    const DmvJsonField fields[] = {{"all", DMV_JSON_BOOL, 0, &all}};
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    dmv_jb_object(&b);
+    dmv_jb_value(&b, "devices", dmv_render_devices(&m->view, all));
+    dmv_jb_value(&b, "problems", all_problems(m));
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
+static int on_list_drivers(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DmvJsonBuilder b = {0};
+    bool all = false, installed = false;
+    const DmvJsonField fields[] = {{"all", DMV_JSON_BOOL, 0, &all}, {"installed", DMV_JSON_BOOL, 0, &installed}};
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    dmv_jb_object(&b);
+    dmv_jb_value(&b, "drivers",
+                 dmv_render_drivers(&m->view, &m->plan,
+                                    installed ? DMV_FILTER_INSTALLED
+                                    : all     ? DMV_FILTER_ALL
+                                              : DMV_FILTER_FITTING));
+    dmv_jb_value(&b, "problems", all_problems(m));
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
+static const char *object_of(json_object *params)
+{
+    const char *object = "";
+    const DmvJsonField fields[] = {{"object", DMV_JSON_STRING, DMV_JSON_REQUIRED, &object}};
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    return object;
+}
+
+static int on_show(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    DmvJsonBuilder b = {0};
+    const char *object = object_of(params);
+    DmvViewDriver *d = NULL;
+    int r = dmv_view_find(&m->view, object, &d, &error);
+
+    if (r != 0) {
+        error.code = r;
+        (void)dmv_error_set_what(&error, "cannot show %s", object);
+        return dmv_reply_error(call, &error);
+    }
+    dmv_jb_object(&b);
+    dmv_jb_value(&b, "driver", dmv_render_driver(d, &m->plan, DMV_FILTER_ALL));
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
+static int on_why(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    const char *object = object_of(params);
+    json_object *reply;
+    int r = 0;
+
+    reply = dmv_why_render(m, object, &error, &r);
+    if (r == 0)
+        return dmv_reply(call, reply);
+    error.code = r;
+    (void)dmv_error_set_what(&error, "cannot explain %s", object);
+    return dmv_reply_error(call, &error);
+}
+
+static int on_status(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DmvJsonBuilder b = {0};
+    const DmvGeneration *current = dmv_generations_find(&m->generations, m->generations.current);
+    const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+
+    (void)params;
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "runningKernel", m->world.running_kernel);
+    if (current)
+        dmv_jb_value(&b, "generation", dmv_render_generation(&m->generations, current));
+    if (staged)
+        dmv_jb_value(&b, "staged", dmv_render_generation(&m->generations, staged));
+    dmv_jb_bool(&b, "rebootNeeded", m->view.reboot_needed);
+    dmv_jb_value(&b, "drivers", dmv_render_drivers(&m->view, &m->plan, DMV_FILTER_FITTING));
+    dmv_jb_value(&b, "streams", dmv_streams_render(m));
+    if (m->job)
+        dmv_jb_value(&b, "job", dmv_job_render(m->job));
+    dmv_jb_value(&b, "problems", all_problems(m));
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
+static int on_plan(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DmvJsonBuilder b = {0};
+    const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+
+    (void)params;
+    if (m->plan_error.code != 0) {
+        DmvError copy = {0};
+
+        (void)dmv_error_set(&copy, m->plan_error.code, "there is no plan", m->plan_error.next, "%s",
+                            m->plan_error.why ? m->plan_error.why : "");
+        (void)dmv_reply_error(call, &copy);
+        dmv_error_clear(&copy);
+        return 0;
+    }
+    dmv_jb_object(&b);
+    dmv_jb_bool(&b, "changed", !dmv_plan_is_empty(&m->plan));
+    dmv_jb_int(&b, "generation", staged ? staged->number : m->generations.current);
+    dmv_jb_value(&b, "steps", dmv_render_steps(&m->plan));
+    dmv_jb_value(&b, "predictions", dmv_render_predictions(&m->plan));
+    dmv_jb_value(&b, "depmodConf", json_object_new_string(m->plan.conf ? m->plan.conf : ""));
+    dmv_jb_value(&b, "problems", dmv_render_problems(&m->plan.problems));
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
+static int on_list_generations(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DmvJsonBuilder b = {0}, list = {0};
+
+    (void)params;
+    dmv_jb_array(&list);
+    for (size_t i = m->generations.n; i > 0; i--)
+        dmv_jb_add(&list, dmv_render_generation(&m->generations, &m->generations.items[i - 1]));
+    dmv_jb_object(&b);
+    dmv_jb_value(&b, "generations", dmv_jb_end(&list));
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
+/* Does an entry concern a driver: is its object the driver or a release of it? */
+static bool entry_is_about(const DmvHistoryEntry *e, const char *driver)
+{
+    size_t n = strlen(driver);
+
+    return e->object && strncmp(e->object, driver, n) == 0 && (e->object[n] == '\0' || e->object[n] == '/');
+}
+
+static int on_history(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DmvJsonBuilder b = {0}, list = {0};
+    DmvProblems problems = {0};
+    const char *driver = NULL;
+    int64_t limit = 50;
+    const DmvJsonField fields[] = {{"driver", DMV_JSON_STRING, 0, &driver}, {"limit", DMV_JSON_INT, 0, &limit}};
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    if (limit < 0 || limit > 1000)
+        return vl_call_error_invalid(call, "limit");
+    dmv_jb_array(&list);
+    for (size_t i = m->history.n; i > 0 && limit > 0; i--) {
+        if (driver && !entry_is_about(&m->history.items[i - 1], driver))
+            continue;
+        dmv_jb_add(&list, dmv_render_history_entry(&m->history.items[i - 1]));
+        limit--;
+    }
+    if (m->history.broken)
+        (void)dmv_problem_add(&problems, DMV_STATE_DIR "/history.jsonl", DMV_STATE_BROKEN, "%s", m->history.broken);
+    dmv_jb_object(&b);
+    dmv_jb_value(&b, "entries", dmv_jb_end(&list));
+    dmv_jb_value(&b, "problems", dmv_render_problems(&problems));
+    dmv_problems_deinit(&problems);
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
+static int reply_findings(VlCall *call, json_object *findings, bool clean)
+{
+    DmvJsonBuilder b = {0};
+
+    dmv_jb_object(&b);
+    dmv_jb_bool(&b, "clean", clean);
+    dmv_jb_value(&b, "findings", findings);
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
+static int on_verify(VlCall *call, json_object *params, void *userdata)
+{
+    bool clean = false;
+    json_object *findings = dmv_audit_verify(userdata, &clean);
+
+    (void)params;
+    return reply_findings(call, findings, clean);
+}
+
+static int on_doctor(VlCall *call, json_object *params, void *userdata)
+{
+    bool clean = false;
+    json_object *findings = dmv_audit_doctor(userdata, &clean);
+
+    (void)params;
+    return reply_findings(call, findings, clean);
+}
+
+static int on_monitor(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DmvJsonBuilder b = {0};
+    json_object *ready;
+
+    (void)params;
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "type", "ready");
+    dmv_jb_time(&b, "time", dmv_manager_now());
+    ready = dmv_jb_end(&b);
+    return ready ? vl_monitor_subscribe(m->monitor, call, ready) : -ENOMEM;
+}
+
+int dmv_methods_bind_read(DmvManager *m)
+{
+    static const struct {
+        const char *name;
+        VlHandler handler;
+    } methods[] = {
+        {DMV_INTERFACE ".Describe", on_describe},
+        {DMV_INTERFACE ".ListDevices", on_list_devices},
+        {DMV_INTERFACE ".ListDrivers", on_list_drivers},
+        {DMV_INTERFACE ".Show", on_show},
+        {DMV_INTERFACE ".Why", on_why},
+        {DMV_INTERFACE ".Status", on_status},
+        {DMV_INTERFACE ".Plan", on_plan},
+        {DMV_INTERFACE ".ListGenerations", on_list_generations},
+        {DMV_INTERFACE ".History", on_history},
+        {DMV_INTERFACE ".Verify", on_verify},
+        {DMV_INTERFACE ".Doctor", on_doctor},
+        {DMV_INTERFACE ".Monitor", on_monitor},
+    };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < DMV_N_ELEMENTS(methods); i++)
+        r = vl_server_bind(m->server, methods[i].name, methods[i].handler, 0, m);
+    return r;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the daemon keeps below var/lib/dmv: state.json (intent and current generation), one file a generation, the history.
+ *
+ * A state file that cannot be read is never taken for an empty one: reading goes on, changing is refused until somebody has
+ * looked.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/manager.h"
+#include "host/fs.h"
+
+#define STATE_FILE DMV_STATE_DIR "/state.json"
+#define HISTORY_FILE DMV_STATE_DIR "/history.jsonl"
+#define GENERATIONS_DIR DMV_STATE_DIR "/generations"
+#define STATE_FORMAT "dmv-state-1"
+#define MAX_STATE (4u << 20)
+#define MAX_HISTORY (64u << 20)
+
+static const DmvJsonLimits state_limits = {.size = MAX_STATE, .depth = 8, .nodes = 200000, .plain_integers = true};
+
+static int broken(DmvManager *m, const char *file, const char *why)
+{
+    if (m->state_problem)
+        return 0;
+    if (asprintf(&m->state_problem, "%s: %s", file, why) < 0) {
+        m->state_problem = NULL;
+        return -ENOMEM;
+    }
+    dmv_log_event(LOG_ERR, DMV_MESSAGE_STATE_BROKEN, "load", file, DMV_STATE_BROKEN,
+                  "%s cannot be used, changes are refused: %s", file, why);
+    return 0;
+}
+
+/* Reads a state file. Return: 0 and a tree, 0 and NULL when there is none or it is broken (noted), -ENOMEM. */
+static int read_state_file(DmvManager *m, const char *path, json_object **ret)
+{
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    DMV_CLEANUP_FREE char *data = NULL;
+    size_t size = 0;
+    int r = dmv_fs_read_file(m->roots.fd, path, MAX_STATE, &data, &size);
+
+    *ret = NULL;
+    if (r == -ENOENT)
+        return 0;
+    if (r == 0)
+        r = dmv_json_parse(data, size, &state_limits, ret, &error);
+    if (r == -ENOMEM)
+        return r;
+    return r == 0 ? 0 : broken(m, path, r < 0 ? strerror(-r) : error.why ? error.why : "malformed");
+}
+
+static int load_state(DmvManager *m)
+{
+    DMV_CLEANUP_JSON json_object *o = NULL;
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    const char *format = NULL;
+    json_object *intent = NULL;
+    const DmvJsonField fields[] = {
+        {"format", DMV_JSON_STRING, DMV_JSON_REQUIRED, &format},
+        {"current", DMV_JSON_INT, DMV_JSON_REQUIRED, &m->generations.current},
+        {"intent", DMV_JSON_OBJECT, DMV_JSON_REQUIRED, &intent},
+    };
+    int r = read_state_file(m, STATE_FILE, &o);
+
+    if (r < 0 || !o)
+        return r;
+    r = dmv_json_read(o, "state", fields, DMV_N_ELEMENTS(fields), false, &error);
+    if (r == 0 && strcmp(format, STATE_FORMAT) != 0)
+        r = dmv_error_set(&error, DMV_STATE_BROKEN, NULL, NULL, "its format is %s", format);
+    if (r == 0)
+        r = dmv_intent_from_json(intent, &m->intent, &error);
+    return r > 0 ? broken(m, STATE_FILE, error.why ? error.why : "malformed") : r;
+}
+
+static int load_generation(DmvManager *m, const char *name)
+{
+    DMV_CLEANUP_JSON json_object *o = NULL;
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    DMV_CLEANUP_FREE char *path = NULL;
+    int r;
+
+    if (asprintf(&path, "%s/%s", GENERATIONS_DIR, name) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    r = read_state_file(m, path, &o);
+    if (r < 0 || !o)
+        return r;
+    r = dmv_generations_add_json(&m->generations, o, &error);
+    return r > 0 ? broken(m, path, error.why ? error.why : "malformed") : r;
+}
+
+static int load_generations(DmvManager *m)
+{
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    int r = dmv_fs_list(m->roots.fd, GENERATIONS_DIR, &entries, &n);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0)
+        return r == -ENOMEM ? r : broken(m, GENERATIONS_DIR, strerror(-r));
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (dmv_ends_with(entries[i].name, ".json"))
+            r = load_generation(m, entries[i].name);
+    dmv_fs_entries_free(entries, n);
+    return r;
+}
+
+static int load_history(DmvManager *m)
+{
+    DMV_CLEANUP_FREE char *data = NULL;
+    size_t size = 0;
+    int r = dmv_fs_read_file(m->roots.fd, HISTORY_FILE, MAX_HISTORY, &data, &size);
+
+    dmv_history_init(&m->history);
+    if (r == -ENOENT)
+        return 0;
+    if (r == 0) {
+        dmv_history_deinit(&m->history);
+        r = dmv_history_parse(data, size, &m->history);
+    } else if (r != -ENOMEM) {
+        r = asprintf(&m->history.broken, "it cannot be read: %s", strerror(-r)) < 0 ? -ENOMEM : 0;
+    }
+    return r;
+}
+
+int dmv_state_load(DmvManager *m)
+{
+    int r = load_state(m);
+
+    if (r == 0)
+        r = load_generations(m);
+    return r == 0 ? load_history(m) : r;
+}
+
+static int write_json(DmvManager *m, const char *folder, const char *path, json_object *o)
+{
+    DMV_CLEANUP_FREE char *text = NULL;
+    size_t size = 0;
+    int r = o ? dmv_json_format(o, &text, &size) : -ENOMEM;
+
+    if (r == 0)
+        r = dmv_fs_mkdirs(m->roots.fd, folder, 0700);
+    if (r == 0)
+        r = dmv_fs_replace_file(m->roots.fd, path, text, size, 0600);
+    return r;
+}
+
+int dmv_state_save(DmvManager *m)
+{
+    DMV_CLEANUP_JSON json_object *o = NULL;
+    json_object *intent = NULL;
+    DmvJsonBuilder b = {0};
+
+    if (dmv_intent_to_json(&m->intent, &intent) < 0)
+        return -ENOMEM;
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "format", STATE_FORMAT);
+    dmv_jb_int(&b, "current", m->generations.current);
+    dmv_jb_value(&b, "intent", intent);
+    o = dmv_jb_end(&b);
+    return write_json(m, DMV_STATE_DIR, STATE_FILE, o);
+}
+
+int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g)
+{
+    DMV_CLEANUP_JSON json_object *o = NULL;
+    DMV_CLEANUP_FREE char *path = NULL;
+    int r = dmv_generation_to_json(g, &o);
+
+    if (r < 0)
+        return r;
+    if (asprintf(&path, "%s/%lld.json", GENERATIONS_DIR, (long long)g->number) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    return write_json(m, GENERATIONS_DIR, path, o);
+}
+
+void dmv_state_forget_generation(DmvManager *m, int64_t number)
+{
+    DMV_CLEANUP_FREE char *path = NULL;
+    int r;
+
+    if (asprintf(&path, "%s/%lld.json", GENERATIONS_DIR, (long long)number) < 0) {
+        path = NULL;
+        return;
+    }
+    r = dmv_fs_remove(m->roots.fd, path);
+    if (r < 0)
+        dmv_log(LOG_WARNING, "generation %lld stays on the disk, ignoring: %s", (long long)number, strerror(-r));
+}
+
+/* A torn or foreign tail is cut off before the next entry, and kept beside it for whoever wants to look. */
+static int set_broken_tail_aside(DmvManager *m)
+{
+    DMV_CLEANUP_FREE char *data = NULL;
+    size_t size = 0;
+    int r = dmv_fs_read_file(m->roots.fd, HISTORY_FILE, MAX_HISTORY, &data, &size);
+
+    if (r == 0 && size > m->history.good_bytes)
+        r = dmv_fs_replace_file(m->roots.fd, HISTORY_FILE ".broken", data + m->history.good_bytes,
+                                size - m->history.good_bytes, 0600);
+    if (r == 0)
+        r = dmv_fs_replace_file(m->roots.fd, HISTORY_FILE, data, m->history.good_bytes, 0600);
+    return r;
+}
+
+void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char *object, int code, const char *detail,
+                      const char *because, int64_t generation)
+{
+    DMV_CLEANUP_FREE char *line = NULL;
+    DmvHistoryEntry e = {.time = dmv_manager_now(), .uid = uid, .generation = generation};
+    size_t size = 0;
+    int r = 0;
+
+    if (m->history.broken && m->history.good_bytes > 0)
+        r = set_broken_tail_aside(m);
+    if (dmv_set_string(&e.action, action) < 0 || dmv_set_string(&e.object, object) < 0 ||
+        dmv_set_string(&e.outcome, dmv_outcome_reason(code)) < 0 || dmv_set_string(&e.detail, detail) < 0 ||
+        dmv_set_string(&e.because, because) < 0)
+        r = -ENOMEM;
+    if (r == 0)
+        r = dmv_history_append(&m->history, &e, &line, &size);
+    if (r == 0)
+        r = dmv_fs_mkdirs(m->roots.fd, DMV_STATE_DIR, 0700);
+    if (r == 0)
+        r = dmv_fs_append_file(m->roots.fd, HISTORY_FILE, line, size, 0600);
+    if (r < 0)
+        dmv_log(LOG_WARNING, "the history misses %s of %s, ignoring: %s", action, object ? object : "the host",
+                strerror(-r));
+    dmv_history_entry_deinit(&e);
+}

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Settings, streams, trust anchors and catalogs.
+ *
+ * A catalog on the disk is believed because its hash is the one in the trust state, which only root can write and which only
+ * a verified bundle changes. Whatever is wrong with one stream is said there and leaves the others alone.
+ */
+#include <errno.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/manager.h"
+#include "host/fs.h"
+
+#define TRUST_DIR DMV_STATE_DIR "/trust"
+#define CATALOGS_DIR DMV_STATE_DIR "/catalogs"
+#define MAX_ROOT_FILE (128u << 10)
+#define MAX_ANCHOR (64u << 10)
+#define MAX_CATALOG_FILE (64u << 20)
+
+int dmv_stream_note(DmvManager *m, DmvStream *s, int code, const char *why)
+{
+    (void)m;
+    s->problem_code = code;
+    return dmv_set_string(&s->problem, why);
+}
+
+/* ---- settings ---- */
+
+static int load_settings_file(DmvManager *m, const char *path)
+{
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    DMV_CLEANUP_FREE char *data = NULL;
+    size_t size = 0;
+    int r = dmv_fs_read_file(m->roots.fd, path, DMV_SETTINGS_MAX_BYTES, &data, &size);
+
+    if (r == -ENOENT || r == -ENOMEM)
+        return r == -ENOENT ? 0 : r;
+    if (r == 0)
+        r = dmv_settings_parse(path, data, size, &m->settings, &error);
+    if (r != 0 && r != -ENOMEM) {
+        (void)dmv_problem_add(&m->config_problems, path, r, "%s", error.why ? error.why : strerror(-r));
+        r = 0;
+    }
+    return r;
+}
+
+/* Calls @each for every NAME.conf of a folder, in order; a folder that is not there is empty. */
+static int for_each_conf(DmvManager *m, const char *folder, int (*each)(DmvManager *m, const char *path))
+{
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    int r = dmv_fs_list(m->roots.fd, folder, &entries, &n);
+
+    if (r == -ENOENT || r == -ENOTDIR)
+        return 0;
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        DMV_CLEANUP_FREE char *path = NULL;
+
+        if (!dmv_ends_with(entries[i].name, ".conf"))
+            continue;
+        if (asprintf(&path, "%s/%s", folder, entries[i].name) < 0) {
+            path = NULL;
+            r = -ENOMEM;
+        } else {
+            r = each(m, path);
+        }
+    }
+    dmv_fs_entries_free(entries, n);
+    return r;
+}
+
+static int load_stream_file(DmvManager *m, const char *path)
+{
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    DMV_CLEANUP_FREE char *data = NULL;
+    DMV_CLEANUP_FREE char *name = NULL;
+    const char *base = strrchr(path, '/') + 1;
+    DmvStreamConf conf = {0};
+    DmvStream *s;
+    size_t size = 0;
+    int r = dmv_fs_read_file(m->roots.fd, path, DMV_SETTINGS_MAX_BYTES, &data, &size);
+
+    name = strndup(base, strlen(base) - strlen(".conf"));
+    if (!name)
+        return -ENOMEM;
+    if (r == 0)
+        r = dmv_stream_conf_parse(path, name, data, size, &conf, &error);
+    if (r == 0 && dmv_streams_find(m, conf.name)) {
+        r = dmv_error_set(&error, DMV_BAD_SETTING, NULL, NULL, "%s: there is another stream \"%s\"", path, conf.name);
+        dmv_stream_conf_deinit(&conf);
+    }
+    if (r == -ENOMEM)
+        return r;
+    if (r != 0) {
+        (void)dmv_problem_add(&m->config_problems, path, r, "%s", error.why ? error.why : strerror(-r));
+        return 0;
+    }
+    s = DMV_ARRAY_ADD(m->streams, m->n_streams);
+    if (!s) {
+        dmv_stream_conf_deinit(&conf);
+        return -ENOMEM;
+    }
+    s->conf = conf;
+    return 0;
+}
+
+/* ---- trust ---- */
+
+static char *stream_file(const char *folder, const char *stream, const char *suffix)
+{
+    char *path = NULL;
+
+    return asprintf(&path, "%s/%s%s", folder, stream, suffix) < 0 ? NULL : path;
+}
+
+/* The root that was configured or shipped for a stream, the first that is there. */
+static int load_anchor(DmvManager *m, DmvStream *s, DmvTrustState *ret, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *own = stream_file(DMV_TRUST_SITE_DIR, s->conf.name, "/root.json");
+    const char *const places[] = {s->conf.root, own, DMV_TRUST_SITE_DIR "/root.json", DMV_TRUST_VENDOR_DIR "/root.json"};
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(places); i++) {
+        DMV_CLEANUP_FREE char *data = NULL;
+        size_t size = 0;
+        const char *place = places[i];
+        int r;
+
+        while (place && place[0] == '/')
+            place++;
+        if (!place)
+            continue;
+        r = dmv_fs_read_file(m->roots.fd, place, MAX_ROOT_FILE, &data, &size);
+        if (r == -ENOENT && i > 0)
+            continue;
+        if (r < 0)
+            return dmv_error_set(reterr, DMV_NO_ROOT, NULL, "see dmv.conf(5)", "%s cannot be read: %s", place, strerror(-r));
+        return dmv_trust_state_from_root(data, size, ret, reterr);
+    }
+    return dmv_error_set(reterr, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust",
+                         "there is no root for stream %s", s->conf.name);
+}
+
+/* Of the root that was walked forward and the one that was shipped, the newer; a state that cannot be read counts as none. */
+static int load_trust(DmvManager *m, DmvStream *s, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *path = stream_file(TRUST_DIR, s->conf.name, ".json");
+    DMV_CLEANUP_FREE char *data = NULL;
+    DMV_CLEANUP_TRUST_STATE DmvTrustState anchor = {0};
+    DMV_CLEANUP_ERROR DmvError broken = {0};
+    size_t size = 0;
+    bool stored;
+    int r = path ? dmv_fs_read_file(m->roots.fd, path, MAX_ROOT_FILE * 2, &data, &size) : -ENOMEM;
+
+    if (r == 0)
+        r = dmv_trust_state_parse(data, size, &s->trust, &broken);
+    if (r == -ENOMEM)
+        return r;
+    stored = r == 0;
+    if (!stored && r != -ENOENT)
+        dmv_log(LOG_WARNING, "the trust state of stream %s cannot be read, starting from the shipped root: %s", s->conf.name,
+                r < 0 ? strerror(-r) : broken.why);
+    r = load_anchor(m, s, &anchor, reterr);
+    if (r < 0 || (r > 0 && !stored))
+        return r;
+    if (r == 0 && (!stored || anchor.root_version > s->trust.root_version)) {
+        if (stored && anchor.clock_floor < s->trust.clock_floor)
+            anchor.clock_floor = s->trust.clock_floor;
+        dmv_trust_state_deinit(&s->trust);
+        s->trust = anchor;
+        anchor = (DmvTrustState){0};
+    }
+    s->has_trust = true;
+    return 0;
+}
+
+/* ---- catalogs ---- */
+
+static const DmvJsonLimits meta_limits = {.size = 4096, .depth = 2, .nodes = 16, .plain_integers = true};
+
+/* When and from which record the catalog came; only saves a download, so that any fault means "unknown". */
+static void load_meta(DmvManager *m, DmvStream *s)
+{
+    DMV_CLEANUP_FREE char *path = stream_file(CATALOGS_DIR, s->conf.name, ".meta");
+    DMV_CLEANUP_FREE char *data = NULL;
+    DMV_CLEANUP_JSON json_object *o = NULL;
+    const char *record = NULL;
+    const DmvJsonField fields[] = {
+        {"record", DMV_JSON_STRING, DMV_JSON_REQUIRED, &record},
+        {"refreshed", DMV_JSON_INT, DMV_JSON_REQUIRED, &s->refreshed},
+    };
+    size_t size = 0;
+
+    if (!path || dmv_fs_read_file(m->roots.fd, path, 4096, &data, &size) < 0 ||
+        dmv_json_parse(data, size, &meta_limits, &o, NULL) != 0 ||
+        dmv_json_read(o, "meta", fields, DMV_N_ELEMENTS(fields), false, NULL) != 0)
+        return;
+    if (dmv_is_hex(record, 64))
+        memcpy(s->record_sha256, record, sizeof(s->record_sha256));
+}
+
+static int save_meta(DmvManager *m, const DmvStream *s)
+{
+    DMV_CLEANUP_FREE char *path = stream_file(CATALOGS_DIR, s->conf.name, ".meta");
+    DMV_CLEANUP_FREE char *text = NULL;
+    DMV_CLEANUP_JSON json_object *o = NULL;
+    DmvJsonBuilder b = {0};
+    size_t size = 0;
+    int r;
+
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "record", s->record_sha256);
+    dmv_jb_int(&b, "refreshed", s->refreshed);
+    o = dmv_jb_end(&b);
+    r = o && path ? dmv_json_format(o, &text, &size) : -ENOMEM;
+    return r == 0 ? dmv_fs_replace_file(m->roots.fd, path, text, size, 0600) : r;
+}
+
+static int load_catalog(DmvManager *m, DmvStream *s, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *path = stream_file(CATALOGS_DIR, s->conf.name, ".json");
+    DMV_CLEANUP_FREE char *data = NULL;
+    char sha256[DMV_SHA256_HEX];
+    size_t size = 0;
+    int r;
+
+    if (s->trust.catalog_version == 0)
+        return dmv_error_set(reterr, DMV_EMPTY, NULL, "dmvctl refresh", "no catalog of stream %s was fetched yet", s->conf.name);
+    r = path ? dmv_fs_read_file(m->roots.fd, path, MAX_CATALOG_FILE, &data, &size) : -ENOMEM;
+    if (r == 0)
+        r = dmv_sha256_hex(data, size, sha256);
+    if (r == 0 && strcmp(sha256, s->trust.catalog_sha256) != 0)
+        r = dmv_error_set(reterr, DMV_HASH_MISMATCH, NULL, "dmvctl refresh", "%s is not the catalog that was verified", path);
+    else if (r < 0 && r != -ENOMEM)
+        r = dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, "dmvctl refresh", "%s cannot be read: %s", path, strerror(-r));
+    return r == 0 ? dmv_catalog_parse(data, size, &s->catalog, reterr) : r;
+}
+
+static int load_stream(DmvManager *m, DmvStream *s)
+{
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    int r = load_trust(m, s, &error);
+
+    if (r == 0)
+        r = load_catalog(m, s, &error);
+    if (r == 0)
+        load_meta(m, s);
+    if (r == -ENOMEM)
+        return r;
+    return r == 0 ? 0 : dmv_stream_note(m, s, r, error.why ? error.why : strerror(-r));
+}
+
+static int compare_streams(const void *a, const void *b)
+{
+    return strcmp(((const DmvStream *)a)->conf.name, ((const DmvStream *)b)->conf.name);
+}
+
+int dmv_streams_load(DmvManager *m)
+{
+    int r;
+
+    dmv_settings_init(&m->settings);
+    r = load_settings_file(m, DMV_CONF_DIR "/dmv.conf");
+    if (r == 0)
+        r = for_each_conf(m, DMV_CONF_DIR "/dmv.conf.d", load_settings_file);
+    if (r == 0)
+        r = for_each_conf(m, DMV_STREAMS_DIR, load_stream_file);
+    if (m->n_streams > 1)
+        qsort(m->streams, m->n_streams, sizeof(m->streams[0]), compare_streams);
+    for (size_t i = 0; r == 0 && i < m->n_streams; i++)
+        r = load_stream(m, &m->streams[i]);
+    return r;
+}
+
+void dmv_streams_free(DmvManager *m)
+{
+    for (size_t i = 0; i < m->n_streams; i++) {
+        dmv_stream_conf_deinit(&m->streams[i].conf);
+        dmv_trust_state_deinit(&m->streams[i].trust);
+        (void)dmv_catalog_free(m->streams[i].catalog);
+        free(m->streams[i].problem);
+    }
+    free(m->streams);
+    m->streams = NULL;
+    m->n_streams = 0;
+}
+
+DmvStream *dmv_streams_find(const DmvManager *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_streams; i++)
+        if (strcmp(m->streams[i].conf.name, name) == 0)
+            return &m->streams[i];
+    return NULL;
+}
+
+static int store_trust(DmvManager *m, const DmvStream *s, const DmvTrustState *state)
+{
+    DMV_CLEANUP_FREE char *path = stream_file(TRUST_DIR, s->conf.name, ".json");
+    DMV_CLEANUP_FREE char *text = NULL;
+    size_t size = 0;
+    int r = path ? dmv_trust_state_format(state, &text, &size) : -ENOMEM;
+
+    if (r == 0)
+        r = dmv_fs_mkdirs(m->roots.fd, TRUST_DIR, 0700);
+    return r == 0 ? dmv_fs_replace_file(m->roots.fd, path, text, size, 0600) : r;
+}
+
+static void take_trust(DmvStream *s, DmvTrustState *state)
+{
+    dmv_trust_state_deinit(&s->trust);
+    s->trust = *state;
+    *state = (DmvTrustState){0};
+}
+
+/* The catalog first, then the state that vouches for it: a crash in between leaves a catalog that is not believed, and the next
+ * refresh brings it again. */
+static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *path = stream_file(CATALOGS_DIR, s->conf.name, ".json");
+    DmvCatalog *catalog = NULL;
+    int r = path ? dmv_catalog_parse(b->catalog, b->catalog_size, &catalog, reterr) : -ENOMEM;
+
+    if (r != 0)
+        return r;
+    r = dmv_fs_mkdirs(m->roots.fd, CATALOGS_DIR, 0700);
+    if (r == 0)
+        r = dmv_fs_replace_file(m->roots.fd, path, b->catalog, b->catalog_size, 0600);
+    if (r == 0)
+        r = store_trust(m, s, &b->state);
+    if (r < 0) {
+        (void)dmv_catalog_free(catalog);
+        return dmv_error_set(reterr, r, NULL, NULL, "the catalog of stream %s cannot be stored: %s", s->conf.name, strerror(-r));
+    }
+    (void)dmv_catalog_free(s->catalog);
+    s->catalog = catalog;
+    take_trust(s, &b->state);
+    return 0;
+}
+
+int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size, bool allow_stale, const char *record_sha256,
+                      DmvError *reterr)
+{
+    DMV_CLEANUP_BUNDLE DmvBundleResult b = {0};
+    int r;
+
+    if (!s->has_trust)
+        return dmv_error_set(reterr, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust",
+                             "there is no root for stream %s", s->conf.name);
+    r = dmv_bundle_verify(data, size, &s->trust, s->conf.name, dmv_manager_now(), allow_stale, &b, reterr);
+    if (r > 0 && b.root_moved) {
+        /* progress of the root chain is kept, whatever the catalog was */
+        int stored = store_trust(m, s, &b.state);
+
+        if (stored == 0)
+            take_trust(s, &b.state);
+        else
+            dmv_log(LOG_WARNING, "the new root of stream %s is not stored, ignoring: %s", s->conf.name, strerror(-stored));
+    }
+    if (r == 0)
+        r = store_catalog(m, s, &b, reterr);
+    if (r != 0)
+        return r;
+    if (record_sha256 && dmv_is_hex(record_sha256, 64))
+        memcpy(s->record_sha256, record_sha256, sizeof(s->record_sha256));
+    s->refreshed = dmv_manager_now();
+    r = save_meta(m, s);
+    if (r < 0)
+        dmv_log(LOG_WARNING, "the date of the refresh is not stored, ignoring: %s", strerror(-r));
+    return dmv_stream_note(m, s, 0, NULL);
+}
+
+/* ---- what is shown ---- */
+
+static const char *stream_state(const DmvStream *s)
+{
+    if (!s->catalog)
+        return s->problem_code > 0 && s->problem_code != DMV_EMPTY ? "refused" : "missing";
+    return s->catalog->expires <= dmv_manager_now() ? "stale" : "ok";
+}
+
+static json_object *render_stream(const DmvStream *s)
+{
+    DmvJsonBuilder b = {0};
+
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "name", s->conf.name);
+    dmv_jb_strv(&b, "urls", s->conf.urls);
+    dmv_jb_bool(&b, "enabled", s->conf.enabled);
+    dmv_jb_string(&b, "state", stream_state(s));
+    if (s->catalog) {
+        dmv_jb_int(&b, "catalogVersion", s->catalog->version);
+        dmv_jb_time(&b, "issued", s->catalog->issued);
+        dmv_jb_time(&b, "expires", s->catalog->expires);
+    }
+    if (s->has_trust)
+        dmv_jb_int(&b, "rootVersion", s->trust.root_version);
+    dmv_jb_int(&b, "releases", s->catalog ? (int64_t)s->catalog->n_releases : 0);
+    dmv_jb_time(&b, "refreshed", s->refreshed);
+    dmv_jb_string(&b, "problem", s->problem);
+    return dmv_jb_end(&b);
+}
+
+json_object *dmv_streams_render(const DmvManager *m)
+{
+    DmvJsonBuilder list = {0};
+
+    dmv_jb_array(&list);
+    for (size_t i = 0; i < m->n_streams; i++)
+        dmv_jb_add(&list, render_stream(&m->streams[i]));
+    return dmv_jb_end(&list);
+}
+
+/* ---- anchors for packages and modules ---- */
+
+typedef int (*AddAnchor)(char ***list, const char *data, size_t size);
+
+static int add_text_anchor(char ***list, const char *data, size_t size)
+{
+    (void)size;
+    return dmv_strv_push(list, data);
+}
+
+static int add_binary_anchor(char ***list, const char *data, size_t size)
+{
+    DMV_CLEANUP_FREE char *text = malloc(size / 3 * 4 + 8);
+
+    if (!text)
+        return -ENOMEM;
+    (void)EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)data, (int)size);
+    return dmv_strv_push(list, text);
+}
+
+static int add_anchor_folder(const DmvManager *m, const char *folder, const char *suffix, AddAnchor add, char ***list)
+{
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    int r = dmv_fs_list(m->roots.fd, folder, &entries, &n);
+
+    if (r == -ENOENT)
+        return 0;
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        DMV_CLEANUP_FREE char *path = stream_file(folder, entries[i].name, "");
+        DMV_CLEANUP_FREE char *data = NULL;
+        size_t size = 0;
+
+        if (!dmv_ends_with(entries[i].name, suffix))
+            continue;
+        r = path ? dmv_fs_read_file(m->roots.fd, path, MAX_ANCHOR, &data, &size) : -ENOMEM;
+        if (r == 0)
+            r = add(list, data, size);
+    }
+    dmv_fs_entries_free(entries, n);
+    return r;
+}
+
+/* A stream with anchors of its own has only those; else what the site trusts, and what was shipped. */
+static int collect_anchors(const DmvManager *m, const char *stream, const char *kind, const char *suffix, AddAnchor add,
+                           char ***ret)
+{
+    DMV_CLEANUP_STRV char **list = NULL;
+    DMV_CLEANUP_FREE char *own = NULL;
+    DMV_CLEANUP_FREE char *site = stream_file(DMV_TRUST_SITE_DIR, "", kind);
+    DMV_CLEANUP_FREE char *vendor = stream_file(DMV_TRUST_VENDOR_DIR, "", kind);
+    int r;
+
+    if (!site || !vendor || asprintf(&own, "%s/%s/%s", DMV_TRUST_SITE_DIR, stream, kind) < 0) {
+        own = NULL;
+        return -ENOMEM;
+    }
+    r = add_anchor_folder(m, own, suffix, add, &list);
+    if (r == 0 && !list)
+        r = add_anchor_folder(m, site, suffix, add, &list);
+    if (r == 0 && !list)
+        r = add_anchor_folder(m, vendor, suffix, add, &list);
+    if (r < 0)
+        return r;
+    *ret = DMV_TAKE_PTR(list);
+    return 0;
+}
+
+int dmv_stream_rpm_keys(const DmvManager *m, const char *stream, char ***ret)
+{
+    return collect_anchors(m, stream, "rpm", ".asc", add_text_anchor, ret);
+}
+
+int dmv_stream_module_certificates(const DmvManager *m, const char *stream, char ***ret)
+{
+    return collect_anchors(m, stream, "modules", ".der", add_binary_anchor, ret);
+}

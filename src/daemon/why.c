@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * why: the trace of the decision, in words. Nothing is decided here: every line repeats what resolve and plan have found.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "daemon/manager.h"
+#include "model/render.h"
+
+__attribute__((format(printf, 3, 4))) static void say(DmvJsonBuilder *list, const char *kind, const char *format, ...)
+{
+    DMV_CLEANUP_FREE char *text = NULL;
+    DmvJsonBuilder b = {0};
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vasprintf(&text, format, ap);
+    va_end(ap);
+    if (n < 0) {
+        text = NULL;
+        list->error = -ENOMEM;
+        return;
+    }
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "kind", kind);
+    dmv_jb_string(&b, "text", text);
+    dmv_jb_add(list, dmv_jb_end(&b));
+}
+
+static void say_device(DmvJsonBuilder *list, const DmvManager *m, const DmvDevice *d)
+{
+    say(list, "note", "device %s is %s %s (%04x:%04x), class %06x", d->slot, d->vendor_name ? d->vendor_name : "unknown",
+        d->device_name ? d->device_name : "device", d->vendor, d->device, d->class_id);
+    if (d->driver)
+        say(list, "ok", "it is driven by %s now%s%s", d->driver, d->module ? ", module " : "", d->module ? d->module : "");
+    else
+        say(list, "note", "no driver is bound to it now");
+    for (size_t k = 0; k < m->world.n_kernels; k++)
+        for (size_t b = 0; b < m->world.kernels[k].n_bindings; b++)
+            if (strcmp(m->world.kernels[k].bindings[b].slot, d->slot) == 0 && m->world.kernels[k].bindings[b].modules)
+                say(list, "note", "the index of kernel %s gives module %s for it", m->world.kernels[k].release,
+                    m->world.kernels[k].bindings[b].modules[0]);
+}
+
+static void say_selection(DmvJsonBuilder *list, const DmvViewDriver *d)
+{
+    DMV_CLEANUP_FREE char *what = dmv_selection_to_string(d->selection);
+
+    if (!d->selection) {
+        say(list, "note", "nothing was selected for %s: its modules are as the host has them", d->name);
+        return;
+    }
+    say(list, "ok", "selected: %s%s%s%s", what ? what : "", d->selection->because ? " (" : "",
+        d->selection->because ? d->selection->because : "", d->selection->because ? ")" : "");
+    if (d->pinned)
+        say(list, "note", "it is pinned%s%s", d->selection->pin_reason ? ": " : "",
+            d->selection->pin_reason ? d->selection->pin_reason : "");
+    if (d->outdated)
+        say(list, "note", "it is older than what is recommended: %s", d->recommended->name);
+    for (size_t t = 0; t < d->n_targets; t++)
+        if (d->targets[t].problem)
+            say(list, "problem", "kernel %s loads its own driver: %s", d->targets[t].kernel->release, d->targets[t].problem);
+}
+
+static void say_running(DmvJsonBuilder *list, const DmvViewDriver *d)
+{
+    for (size_t i = 0; i < d->n_modules; i++) {
+        const DmvViewModule *x = &d->modules[i];
+
+        if (!x->loaded)
+            say(list, "note", "module %s is not loaded; the running kernel would load %s", x->name,
+                x->next ? x->next : "nothing");
+        else if (!x->release)
+            say(list, "note", "module %s is loaded, but neither its build-id nor a note says which release it is", x->name);
+        else
+            say(list, dmv_streq(x->release, x->next) || !x->next ? "ok" : "note",
+                "module %s is loaded from %s (known by %s); the next load takes %s", x->name, x->release,
+                x->proof ? x->proof : "nothing", x->next ? x->next : "an unknown file");
+    }
+    if (d->reboot_needed)
+        say(list, "note", "what is loaded is not what would be loaded next: a reboot is needed");
+}
+
+static void say_plan(DmvJsonBuilder *list, const DmvManager *m, const DmvViewDriver *d)
+{
+    for (size_t i = 0; i < m->plan.n_predictions; i++) {
+        const DmvPrediction *p = &m->plan.predictions[i];
+
+        for (size_t k = 0; k < d->n_modules; k++)
+            if (dmv_module_name_equal(d->modules[k].name, p->module))
+                say(list, p->changed ? "note" : "ok", "kernel %s loads %s for %s%s%s", p->kernel,
+                    p->now ? p->now : "nothing", p->module, p->changed ? ", and after activation " : "",
+                    p->changed ? (p->next ? p->next : "nothing") : "");
+    }
+}
+
+static void say_release(DmvJsonBuilder *list, const DmvViewRelease *r)
+{
+    bool fits = r->verdict == DMV_VERDICT_FITS;
+
+    for (size_t i = 0; r->reasons && r->reasons[i]; i++)
+        say(list, !fits && i == r->why ? "problem" : "note", "%s: %s", r->name, r->reasons[i]);
+    if (r->catalog)
+        say(list, "note", "%s: stream %s lists it with sequence %lld, tier %s%s", r->name, r->source->catalog->stream,
+            (long long)r->catalog->sequence, r->catalog->tier, r->recommended ? ", and recommends it" : "");
+    say(list, fits ? "ok" : "problem", "%s: %s", r->name, fits ? "it can be chosen" : dmv_verdict_to_string(r->verdict));
+}
+
+static const DmvDevice *device_named(const DmvManager *m, const char *object)
+{
+    const DmvDevice *d = dmv_world_device(&m->world, object);
+
+    for (size_t i = 0; !d && i < m->world.n_devices; i++)
+        if (dmv_strv_contains(m->world.devices[i].interfaces, object) ||
+            dmv_strv_contains(m->world.devices[i].blocks, object))
+            d = &m->world.devices[i];
+    return d;
+}
+
+json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr, int *ret_code)
+{
+    const DmvDevice *device = device_named(m, object);
+    DmvJsonBuilder list = {0}, b = {0};
+    DmvViewDriver *d = NULL;
+    DmvViewRelease *release = NULL;
+    bool is_release = strchr(object, '/') != NULL || strchr(object, '@') != NULL;
+    int r = is_release ? dmv_view_find_release(&m->view, object, &d, &release, reterr)
+                       : dmv_view_find(&m->view, object, &d, reterr);
+
+    *ret_code = device && (r == DMV_NO_SUCH_DRIVER || r == DMV_AMBIGUOUS) ? 0 : r;
+    if (*ret_code != 0)
+        return NULL;
+    dmv_jb_array(&list);
+    if (device)
+        say_device(&list, m, device);
+    if (r != 0)
+        say(&list, "problem", "%s", reterr->why ? reterr->why : "no driver is known for it");
+    if (r == 0 && release)
+        say_release(&list, release);
+    for (size_t i = 0; r == 0 && !release && i < d->n_releases; i++)
+        if (dmv_filter_passes(DMV_FILTER_FITTING, &d->releases[i]))
+            say_release(&list, &d->releases[i]);
+    if (r == 0 && !release) {
+        say_selection(&list, d);
+        say_plan(&list, m, d);
+        say_running(&list, d);
+    }
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "object", r == 0 ? (release ? release->name : d->name) : object);
+    dmv_jb_value(&b, "reasons", dmv_jb_end(&list));
+    return dmv_jb_end(&b);
+}
