@@ -53,7 +53,7 @@ static int observe(const DmvRoots *r, char *const *more, DmvWorld *w)
 {
     static const Edge edges[] = {dmv_observe_pci,     dmv_observe_udev,      dmv_observe_dmi,
                                  dmv_observe_kernels, dmv_observe_installed, dmv_observe_loaded,
-                                 dmv_observe_depmod};
+                                 dmv_observe_depmod,  dmv_observe_firmware};
     DMV_CLEANUP_STRV char **names = NULL;
     int e = run(edges, DMV_N_ELEMENTS(edges), r, w);
 
@@ -63,7 +63,7 @@ static int observe(const DmvRoots *r, char *const *more, DmvWorld *w)
         e = dmv_observe_indexes(r, w, names);
     if (e == 0)
         dmv_world_sort(w);
-    return e;
+    return e == 0 ? dmv_observe_build_ids(r, w) : e;
 }
 
 int dmv_observe(const DmvRoots *r, char *const *more, DmvWorld *ret)

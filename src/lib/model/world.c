@@ -124,6 +124,7 @@ void dmv_kernel_deinit(DmvKernel *k)
         free(k->files[i].name);
         free(k->files[i].path);
         free(k->files[i].target);
+        free(k->files[i].build_id);
     }
     for (size_t i = 0; i < k->n_index; i++) {
         free(k->index[i].module);
@@ -133,6 +134,11 @@ void dmv_kernel_deinit(DmvKernel *k)
         free(k->bindings[i].slot);
         dmv_strv_free(k->bindings[i].modules);
     }
+    for (size_t i = 0; i < k->n_firmware; i++) {
+        free(k->firmware[i].path);
+        free(k->firmware[i].target);
+    }
+    free(k->firmware);
     free(k->files);
     free(k->index);
     free(k->bindings);
