@@ -32,7 +32,7 @@ static int check_size(size_t size, const DmvJsonLimits *limits, DmvError *reterr
 /* Everything around the cut, with null in its place. */
 static int build_rest(DmvJsonScan *s, const char *data, json_object **ret)
 {
-    DMV_CLEANUP(dmv_cleanup_tokener) json_tokener *t = dmv_json_tokener_new();
+    DMV_CLEANUP(dmv_cleanup_tokener) json_tokener *t = dmv_json_tokener_new(s->deepest);
     DMV_CLEANUP_TEXT DmvText rest = {0};
 
     if (!t)
@@ -126,7 +126,7 @@ int dmv_json_each(const char *data, size_t size, const DmvJsonLimits *limits, Dm
                   void *userdata, DmvError *reterr)
 {
     DMV_CLEANUP(dmv_json_scan_deinit) DmvJsonScan s = {.limits = limits};
-    DMV_CLEANUP(dmv_cleanup_tokener) json_tokener *t = dmv_json_tokener_new();
+    DMV_CLEANUP(dmv_cleanup_tokener) json_tokener *t = dmv_json_tokener_new(DMV_JSON_DEPTH_MAX);
     int r = check_size(size, limits, reterr);
 
     if (r != 0)

@@ -294,7 +294,8 @@ static int scan_open(DmvJsonScan *s, bool *ret_open)
         return 0;
     }
     s->in_object = s->in_object << 1 | (object ? 1 : 0);
-    s->depth++;
+    if (++s->depth > s->deepest)
+        s->deepest = s->depth;
     return object ? scan_name(s) : 0;
 }
 

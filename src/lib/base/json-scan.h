@@ -17,7 +17,7 @@ typedef struct DmvJsonScan {
     const char *p;      /* where the scanner is; where it stopped, after a refusal */
     const char *end;    /* behind the last byte */
     uint64_t in_object; /* a bit a level: 1 in an object, 0 in an array */
-    unsigned depth;
+    unsigned depth, deepest;
     size_t nodes, members;
     DmvText rewritten;  /* the value with wide integers made floating point; empty if there were none */
     const char *copied; /* up to where @rewritten holds the input */
@@ -42,7 +42,7 @@ int dmv_json_scan_value(DmvJsonScan *s);
 
 /**
  * dmv_json_build() - json-c over bytes that the scanner has passed
- * @t: a tokener for DMV_JSON_DEPTH_MAX + 2 levels
+ * @t: a tokener for at least the nesting of these bytes
  * @data: the bytes of one value
  * @size: how many
  * @members: how many members the scanner has counted in them
@@ -54,8 +54,9 @@ int dmv_json_scan_value(DmvJsonScan *s);
 int dmv_json_build(json_tokener *t, const char *data, size_t size, size_t members, json_object **ret,
                    const char **ret_why);
 
-/* Return: a strict tokener, or NULL for lack of memory. */
-json_tokener *dmv_json_tokener_new(void);
+/* json-c clears room for every level that a tokener may see, which is what a short message would wait for.
+ * Return: a strict tokener for values nested up to @depth, or NULL for lack of memory. */
+json_tokener *dmv_json_tokener_new(unsigned depth);
 static inline void dmv_cleanup_tokener(json_tokener **t)
 {
     if (*t)

@@ -47,9 +47,10 @@ static bool count_members(json_object *o, size_t *n)
     return true;
 }
 
-json_tokener *dmv_json_tokener_new(void)
+json_tokener *dmv_json_tokener_new(unsigned depth)
 {
-    json_tokener *t = json_tokener_new_ex(DMV_JSON_DEPTH_MAX + 2);
+    /* one level for a value in the innermost, and one that json-c never uses */
+    json_tokener *t = json_tokener_new_ex((int)depth + 2);
 
     if (t)
         json_tokener_set_flags(t, JSON_TOKENER_STRICT);
@@ -80,15 +81,16 @@ int dmv_json_build(json_tokener *t, const char *data, size_t size, size_t member
 
 static int scan_and_build(DmvJsonScan *s, json_object **ret)
 {
-    DMV_CLEANUP(dmv_cleanup_tokener) json_tokener *t = dmv_json_tokener_new();
+    DMV_CLEANUP(dmv_cleanup_tokener) json_tokener *t = NULL;
     const char *from = s->p;
     int r;
 
-    if (!t)
-        return -ENOMEM;
     r = dmv_json_scan(s);
     if (r != 0)
         return r;
+    t = dmv_json_tokener_new(s->deepest);
+    if (!t)
+        return -ENOMEM;
     if (s->rewritten.size > 0)
         return dmv_json_build(t, s->rewritten.data, s->rewritten.size, s->members, ret, &s->why);
     return dmv_json_build(t, from, (size_t)(s->end - from), s->members, ret, &s->why);
