@@ -20,6 +20,7 @@
 #include "base/text.h"
 
 #define READ_CHUNK ((size_t)64 * 1024)
+#define READ_LEAST ((size_t)4 * 1024)
 /* An empty buffer above this is freed. */
 #define BUFFER_KEEP ((size_t)64 * 1024)
 /* More groups of descriptors than this are never waiting with a peer that follows the protocol. */
@@ -162,9 +163,12 @@ int vl_stream_read(VlStream *s)
         want = s->max_in + 1 - used;
     if (want == 0)
         return -EMSGSIZE;
-    r = buffer_reserve(&s->in, want);
+    /* a buffer that is there is filled up before it grows */
+    r = buffer_reserve(&s->in, s->in.allocated > 0 && want > READ_LEAST ? READ_LEAST : want);
     if (r < 0)
         return r;
+    if (want > s->in.allocated - s->in.end)
+        want = s->in.allocated - s->in.end;
     iov = (struct iovec){.iov_base = s->in.data + s->in.end, .iov_len = want};
     if (s->accept_fds) {
         m.msg_control = control.bytes;
