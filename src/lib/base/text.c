@@ -38,7 +38,7 @@ static bool text_reserve(DmvText *t, size_t more)
     if (want <= t->allocated)
         return true;
     while (allocated < want)
-        allocated = allocated > want / 2 ? want : allocated * 2;
+        allocated = allocated > SIZE_MAX / 2 ? want : allocated * 2;
     p = realloc(t->data, allocated);
     if (!p) {
         t->error = -ENOMEM;
