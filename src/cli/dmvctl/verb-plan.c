@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * dmvctl plan: what would change, before it does.
+ */
+#include "cli/reply.h"
+#include "render.h"
+#include "verb.h"
+
+static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
+{
+    bool changed = dmv_reply_bool(reply, "changed");
+
+    (void)a;
+    if (!changed)
+        (void)fprintf(s->out, "nothing to change: generation %lld is what was asked for\n",
+                      (long long)dmv_reply_int(reply, "generation", 0));
+    (void)dmv_render_plan(s, reply);
+    (void)dmv_render_problems(s, reply);
+    (void)fflush(s->out);
+    if (changed)
+        dmv_screen_next(s, "dmvctl activate applies this now; a reboot does, too");
+    return 0;
+}
+
+static int status(const DmvArguments *a, json_object *reply)
+{
+    return a->detailed_exit_code && dmv_reply_bool(reply, "changed") ? DMV_EXIT_DIFFERENT : DMV_EXIT_OK;
+}
+
+const DmvVerb dmv_verb_plan = {
+    .name = "plan",
+    .synopsis = "",
+    .summary = "what would change: files, and what every kernel loads",
+    .help = "Shows for every kernel and module the file that is loaded now and the one that\n"
+            "would be loaded next, and the steps that lead there. Changes nothing.\n",
+    .options = {DMV_OPTION_DETAILED_EXIT_CODE},
+    .method = "Plan",
+    .render = render,
+    .status = status,
+};
