@@ -49,6 +49,7 @@ void dmv_screen_next(const DmvScreen *s, const char *format, ...)
 {
     va_list ap;
 
+    (void)fflush(s->out); /* the hint comes last, wherever both streams lead */
     (void)fputs("next: ", s->err);
     va_start(ap, format);
     (void)vfprintf(s->err, format, ap);
@@ -143,5 +144,5 @@ int dmv_screen_flush(const DmvScreen *s)
     errno = 0;
     if (fflush(s->out) != 0)
         return errno ? -errno : -EIO;
-    return ferror(s->out) ? -EIO : 0;
+    return ferror(s->out) ? -ENODATA : 0;
 }

@@ -51,7 +51,7 @@ void dmv_screen_init(DmvScreen *s, const char *program, DmvOutputMode mode, DmvC
 /* The sequence that starts a colour, "" without colour; NULL-safe end: DMV_PAINT_NONE resets. */
 const char *dmv_screen_paint(const DmvScreen *s, DmvPaint paint);
 
-/* One line "next: ..." that says what to do next; to the messages. */
+/* One line "next: ..." that says what to do next; to the messages, behind all data. */
 void dmv_screen_next(const DmvScreen *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /**
@@ -65,7 +65,8 @@ void dmv_screen_next(const DmvScreen *s, const char *format, ...) __attribute__(
  */
 int dmv_screen_json(const DmvScreen *s, json_object *o);
 
-/* Writes what is buffered. Return: 0, or a negative errno if data was lost (disk full, closed pipe). */
+/* Writes what is buffered. Return: 0, or a negative errno if data was lost (disk full, closed pipe);
+ * -ENODATA if it was lost earlier, for a reason that is not known any more. */
 int dmv_screen_flush(const DmvScreen *s);
 
 #endif

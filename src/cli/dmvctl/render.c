@@ -276,7 +276,8 @@ void dmv_render_findings(const DmvScreen *s, json_object *reply, const char *ok)
         (void)fprintf(s->out, "%sok%s       %s\n", dmv_screen_paint(s, DMV_PAINT_GOOD),
                       dmv_screen_paint(s, DMV_PAINT_NONE), ok);
     else
-        (void)fprintf(s->err, "%zu errors, %zu warnings\n", errors, warnings);
+        dmv_screen_next(s, "%zu error%s and %zu warning%s: do what each of them says, then look again",
+                        errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 }
 
 int dmv_render_findings_status(json_object *reply)

@@ -155,6 +155,22 @@ static void call_all(Run *run, DmvFailure *reterr)
     }
 }
 
+/* What the command line asks for must make sense before a daemon is bothered, or started. */
+static int check_requests(const DmvArguments *a, DmvFailure *reterr)
+{
+    size_t n = a->verb->flags & DMV_VERB_EACH ? dmv_strv_length(a->objects) : 1;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        DMV_CLEANUP_JSON json_object *params = NULL;
+
+        r = make_request(a, dmv_arguments_object(a, i), &params, reterr);
+        if (r != 0)
+            set_what(reterr, a->verb, dmv_arguments_object(a, i));
+    }
+    return r;
+}
+
 static int connect_and_call(Run *run)
 {
     const DmvArguments *a = run->arguments;
@@ -165,12 +181,15 @@ static int connect_and_call(Run *run)
                            .timeout_usec = timeout_of(a)};
     DMV_CLEANUP_FAILURE DmvFailure f = {0};
     DMV_CLEANUP_ERROR DmvError e = {0};
-    int r = dmv_connect(&o, &run->connection, &e);
+    int r = check_requests(a, &f);
 
-    if (r != 0)
-        dmv_failure_set(&f, r, &e);
-    else
-        call_all(run, &f);
+    if (r == 0) {
+        r = dmv_connect(&o, &run->connection, &e);
+        if (r != 0)
+            dmv_failure_set(&f, r, &e);
+        else
+            call_all(run, &f);
+    }
     r = dmv_connection_close(&run->connection, &e);
     /* how the daemon that was started ended says more than that its connection broke */
     if (r != 0 && (f.error.code == 0 || f.error.code == DMV_UNREACHABLE))
@@ -197,7 +216,8 @@ static int finish(const DmvScreen *s, int status)
 
     if (r == 0)
         return status;
-    (void)fprintf(s->err, "%s: cannot write the output: %s\n", s->program, strerror(-r));
+    (void)fprintf(s->err, "%s: cannot write the output: %s\n", s->program,
+                  r == -ENODATA ? "it is not complete" : strerror(-r));
     return status == DMV_EXIT_OK ? DMV_EXIT_FAILED : status;
 }
 

@@ -33,7 +33,6 @@ int dmv_selection_render(const DmvScreen *s, const DmvArguments *a, json_object 
                   dmv_render_short(selection, driver),
                   strcmp(selection, "inbox") == 0 ? ", the kernel's own driver" : "");
     (void)dmv_render_plan(s, reply);
-    (void)fflush(s->out);
     if (a->dry_run)
         return 0;
     if (staged)

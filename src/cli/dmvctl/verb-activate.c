@@ -28,7 +28,6 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
                           dmv_reply_string_at(reply, "kernels", i));
         (void)fputc('\n', s->out);
     }
-    (void)fflush(s->out);
     if (a->dry_run)
         dmv_screen_next(s, "dmvctl plan shows the steps");
     else if (dmv_reply_bool(reply, "rebootNeeded"))

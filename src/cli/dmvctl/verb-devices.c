@@ -122,12 +122,11 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         r = dmv_table_print(t);
     if (r != 0)
         return r;
+    (void)dmv_render_problems(s, reply);
     if (dmv_table_n_lines(t) == 0)
         (void)fprintf(s->err, "%s\n",
                       a->unclaimed ? "Every device has a driver." : "There is no PCI device here.");
-    (void)dmv_render_problems(s, reply);
-    (void)fflush(s->out);
-    if (!a->no_headings)
+    else if (!a->no_headings)
         dmv_screen_next(s, "dmvctl show SLOT shows the releases for a device, dmvctl why SLOT explains them");
     return 0;
 }

@@ -62,7 +62,6 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         r = dmv_table_print(t);
     if (r != 0)
         return r;
-    (void)fflush(s->out);
     if (dmv_table_n_lines(t) == 0)
         (void)fputs("There is no generation yet: nothing was ever activated.\n", s->err);
     else if (!a->no_headings)

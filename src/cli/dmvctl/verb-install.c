@@ -30,7 +30,6 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         (void)fprintf(s->out, "%s %s", i == 0 ? " for kernel" : ",",
                       dmv_reply_string_at(reply, "kernels", i));
     (void)fprintf(s->out, "%s\n", n == 0 ? ": nothing to do, it is there for every kernel" : "");
-    (void)fflush(s->out);
     if (!a->dry_run)
         dmv_screen_next(s, "dmvctl select %s", release);
     return 0;
@@ -40,9 +39,9 @@ const DmvVerb dmv_verb_install = {
     .name = "install",
     .synopsis = "RELEASE...",
     .summary = "install releases for all kernels that they support",
-    .help = "Downloads and verifies releases and puts them into the store. What the host loads\n"
-            "does not change: see dmvctl select. VARIANT and VERSION may be left out where\n"
-            "only one fits.\n",
+    .help = "Downloads and verifies releases and puts them into the store. What the host\n"
+            "loads does not change: see dmvctl select. VARIANT and VERSION may be left out\n"
+            "where only one fits.\n",
     .min_objects = 1,
     .max_objects = UINT_MAX,
     .options = {DMV_OPTION_ANY_HARDWARE, DMV_OPTION_DRY_RUN},

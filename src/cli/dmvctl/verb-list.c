@@ -66,7 +66,6 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     if (r != 0)
         return r;
     (void)dmv_render_problems(s, reply);
-    (void)fflush(s->out);
     if (!a->no_headings)
         print_next(s, a, dmv_table_n_lines(t));
     return 0;

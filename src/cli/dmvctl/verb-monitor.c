@@ -29,8 +29,8 @@ const DmvVerb dmv_verb_monitor = {
     .name = "monitor",
     .synopsis = "",
     .summary = "watch for changes until Ctrl-C",
-    .help = "Prints a line for every event: changed hardware, catalogs, generations, jobs. With\n"
-            "--json every event is one JSON object on one line.\n",
+    .help = "Prints a line for every event: changed hardware, catalogs, generations, jobs.\n"
+            "With --json every event is one JSON object on one line.\n",
     .method = "Monitor",
     .flags = DMV_VERB_STREAM,
     .render = render,

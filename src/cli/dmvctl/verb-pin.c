@@ -26,7 +26,6 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     (void)fprintf(s->out, "%s is pinned to %s%s%.10s\n", driver,
                   dmv_render_short(dmv_reply_string_or(reply, "selection", "inbox"), driver),
                   a->until[0] ? " until " : "", a->until);
-    (void)fflush(s->out);
     dmv_screen_next(s, "dmvctl unpin %s lets it be changed again", driver);
     return 0;
 }

@@ -16,7 +16,6 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
                       (long long)dmv_reply_int(reply, "generation", 0));
     (void)dmv_render_plan(s, reply);
     (void)dmv_render_problems(s, reply);
-    (void)fflush(s->out);
     if (changed)
         dmv_screen_next(s, "dmvctl activate applies this now; a reboot does, too");
     return 0;

@@ -30,9 +30,9 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     (void)a;
     print_changes(s, reply, "added", "new");
     print_changes(s, reply, "removed", "gone");
-    (void)fflush(s->out);
     if (bad > 0)
-        dmv_screen_next(s, "%zu of the streams is not up to date: see above, then dmvctl refresh again", bad);
+        dmv_screen_next(s, "dmvctl refresh again: %zu stream%s not up to date, see above", bad,
+                        bad == 1 ? " is" : "s are");
     else if (added > 0)
         dmv_screen_next(s, "dmvctl list shows what fits this host");
     return 0;

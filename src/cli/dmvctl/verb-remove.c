@@ -35,8 +35,8 @@ const DmvVerb dmv_verb_remove = {
     .name = "remove",
     .synopsis = "RELEASE...",
     .summary = "remove installed releases that are not selected",
-    .help = "Removes releases from the store. One that is selected, staged, active or kept for\n"
-            "a rollback is refused, and so is one that a package of the host brought.\n",
+    .help = "Removes releases from the store. One that is selected, staged, active or kept\n"
+            "for a rollback is refused, and so is one that a package of the host brought.\n",
     .min_objects = 1,
     .max_objects = UINT_MAX,
     .options = {DMV_OPTION_DRY_RUN},

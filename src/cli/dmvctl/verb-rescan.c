@@ -20,7 +20,6 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         (void)fprintf(s->out, "%s\n", dmv_reply_string_at(reply, "changes", i));
     if (!dmv_reply_bool(reply, "changed"))
         (void)fputs("nothing to change\n", s->out);
-    (void)fflush(s->out);
     if (dmv_reply_bool(reply, "staged"))
         dmv_screen_next(s, "dmvctl plan shows what is staged; reboot, or dmvctl activate");
     else if (dmv_reply_bool(reply, "rebootNeeded"))

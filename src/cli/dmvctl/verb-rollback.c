@@ -35,7 +35,6 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     (void)fputc('\n', s->out);
     for (size_t i = 0; i < dmv_reply_count(reply, "selections"); i++)
         (void)fprintf(s->out, "  %s\n", dmv_reply_string_at(reply, "selections", i));
-    (void)fflush(s->out);
     if (a->dry_run)
         return 0;
     if (a->staged)

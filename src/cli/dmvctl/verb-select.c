@@ -47,12 +47,13 @@ static int request(const DmvArguments *a, const char *object, json_object *param
 
 const DmvVerb dmv_verb_select = {
     .name = "select",
-    .synopsis = "DRIVER[/VARIANT[@VERSION]] [VARIANT|recommended|inbox]",
+    .synopsis = "DRIVER[/VARIANT[@VERSION]] [recommended|inbox]",
     .summary = "select what a driver shall be",
-    .help = "Selects a release of a driver, or \"recommended\" (what the catalog recommends, now\n"
-            "and later), or \"inbox\" (the kernel's own). It is staged: the next reboot switches\n"
-            "to it, or dmvctl activate, or at once with --now. A loaded driver stays loaded.\n"
-            "The release must be installed.\n",
+    .help = "Selects a release of a driver, or \"recommended\" (what the catalog recommends,\n"
+            "now and later), or \"inbox\" (the kernel's own). The next reboot switches to it,\n"
+            "or dmvctl activate, or --now at once; a module that is loaded stays loaded. The\n"
+            "release must be installed. The variant can be a word of its own: dmvctl select\n"
+            "intel-ice dell.\n",
     .min_objects = 1,
     .max_objects = 2,
     .options = {DMV_OPTION_NOW, DMV_OPTION_ANY_HARDWARE, DMV_OPTION_BECAUSE, DMV_OPTION_DRY_RUN},

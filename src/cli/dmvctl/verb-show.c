@@ -102,7 +102,6 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     (void)fputc('\n', s->out);
     r = dmv_table_print(t);
     (void)dmv_render_problems(s, driver);
-    (void)fflush(s->out);
     dmv_screen_next(s, "dmvctl why %s explains this", name);
     return r;
 }

@@ -151,7 +151,6 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     if (r != 0)
         return r;
     problems = dmv_render_problems(s, reply) + print_driver_problems(s, reply);
-    (void)fflush(s->out);
     print_next(s, reply, problems, bad_streams);
     return 0;
 }

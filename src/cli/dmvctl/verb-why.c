@@ -39,7 +39,6 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         problem = problem || strcmp(kind, "problem") == 0;
     }
     if (problem) {
-        (void)fflush(s->out);
         dmv_screen_next(s, "dmvctl doctor says what to do about problems");
     }
     return 0;

@@ -45,15 +45,16 @@ static void print_options(const DmvVerb *verb, FILE *out)
 static void print_overview(FILE *out)
 {
     (void)fputs("Usage: dmvctl [OPTIONS] [VERB [OPTIONS] [OBJECTS]]\n"
-                "Choose which release of a kernel driver this host runs, and see which one it runs.\n"
+                "Choose which release of a kernel driver this host runs, and see what it runs.\n"
                 "\nVerbs:\n",
                 out);
     for (size_t i = 0; dmv_verbs[i]; i++)
         (void)fprintf(out, "  %-12s %s%s\n", dmv_verbs[i]->name, dmv_verbs[i]->summary,
                       i == 0 ? " (default)" : "");
     print_options(NULL, out);
-    (void)fputs("\nA release is written DRIVER/VARIANT@VERSION, as in intel-ice/dell@1.15.5. Objects\n"
-                "can be named by driver, module, PCI address, network interface or block device.\n"
+    (void)fputs("\nA release is written DRIVER/VARIANT@VERSION, as in intel-ice/dell@1.15.5.\n"
+                "Objects can be named by driver, module, PCI address, network interface or\n"
+                "block device.\n"
                 "\nSee dmvctl help VERB, and dmvctl(1) for examples and exit statuses.\n",
                 out);
 }
