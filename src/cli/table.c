@@ -93,7 +93,7 @@ static int choose_columns(DmvTable *t, const DmvColumn *columns, const char *fie
     return 0;
 }
 
-static int make_columns(DmvTable *t, const DmvColumn *columns)
+static int make_columns(DmvTable *t, const DmvColumn *columns, bool headings)
 {
     for (size_t i = 0; i < DMV_COLUMNS_MAX; i++)
         t->position[i] = -1;
@@ -102,7 +102,8 @@ static int make_columns(DmvTable *t, const DmvColumn *columns)
         int flags = (c->flags & DMV_COLUMN_RIGHT ? SCOLS_FL_RIGHT : 0) |
                     (c->flags & DMV_COLUMN_SHRINK ? SCOLS_FL_TRUNC : 0);
 
-        if (!scols_table_new_column(t->table, c->name, 0, flags))
+        /* a heading that is not printed would still make its column wide */
+        if (!scols_table_new_column(t->table, headings ? c->name : "", 0, flags))
             return -ENOMEM;
         t->position[t->shown[i]] = (int)i;
     }
@@ -123,7 +124,7 @@ int dmv_table_new(const DmvScreen *s, const DmvColumn *columns, const char *fiel
         return -ENOMEM;
     r = choose_columns(t, columns, fields);
     if (r == 0)
-        r = make_columns(t, columns);
+        r = make_columns(t, columns, headings);
     if (r != 0)
         return r;
     if (scols_table_set_stream(t->table, s->out) < 0 || scols_table_enable_colors(t->table, s->color) < 0 ||

@@ -451,7 +451,42 @@ check_documents() {
     done
 }
 
-for check in help screens requests usage errors json unreachable socket interrupt terminal host documents; do
+# complete WORDS...: what bash would offer for the last word
+complete_words() {
+    PATH=$DMV_BUILD/bin:$PATH bash -c '
+        . "$1"
+        shift
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+        _dmvctl
+        printf "%s\n" "${COMPREPLY[@]}"' bash "$DMV_SOURCE/data/completions/dmvctl.bash" "$@" | xargs
+}
+
+# completes WANTED WORDS...
+completes() {
+    local want=$1 got
+    shift
+    got=$(complete_words "$@")
+    [ "$got" = "$want" ] || fail "completion of '$*' is '$got' instead of '$want'"
+}
+
+check_completion() {
+    export FAKE_REPLIES=$golden/replies/host
+    local here=(dmvctl --root "$scratch/root")
+    completes "pin" dmvctl pi
+    completes "refresh remove rollback rescan" dmvctl --json r
+    completes "--color --check" dmvctl status --c
+    completes "device driver drivers" dmvctl devices --fields d
+    completes "intel-e1000e intel-ixgbe" "${here[@]}" pin ""
+    completes "intel-e1000e/alt@3.9.0" "${here[@]}" install intel-e1000e/a
+    completes "2 3 4" "${here[@]}" rollback ""
+    completes "main" "${here[@]}" refresh ""
+    completes "recommended" "${here[@]}" select intel-e1000e r
+    completes "0000:41:00.0 0000:42:00.0" "${here[@]}" why 0000:4
+    completes "pretty" dmvctl --json=p
+    completes "" dmvctl --root /nonexistent --address /nonexistent pin ""
+}
+
+for check in help screens requests usage errors json unreachable socket interrupt terminal host documents completion; do
     check_$check
 done
 [ $failures = 0 ] || { echo "$failures failures" >&2; exit 1; }

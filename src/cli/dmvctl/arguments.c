@@ -259,13 +259,11 @@ static int check_objects(const DmvVerb *verb, DmvArguments *a, DmvError *reterr)
     return refuse(reterr, verb, why ? why : "wrong arguments", NULL);
 }
 
-/* Is @verb one edit (a letter more, less, other, or two swapped) away from @word, or begins with it? */
+/* Is @verb one edit (a letter more, less, other, or two swapped) away from @word? */
 static bool resembles(const char *verb, const char *word)
 {
     size_t n = strlen(verb), m = strlen(word), head = 0, tail = 0;
 
-    if (m >= 2 && dmv_starts_with(verb, word))
-        return true;
     while (head < n && head < m && verb[head] == word[head])
         head++;
     while (tail < n - head && tail < m - head && verb[n - tail - 1] == word[m - tail - 1])
@@ -282,6 +280,9 @@ static int refuse_verb(const DmvVerb *const verbs[], const char *word, DmvError 
 
     dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL, "no such verb");
     dmv_error_set_what(reterr, "%s", safe ? safe : word);
+    for (size_t i = 0; verbs[i]; i++)
+        if (strlen(word) > 1 && dmv_starts_with(verbs[i]->name, word))
+            dmv_error_set_next(reterr, "dmvctl %s", verbs[i]->name);
     for (size_t i = 0; verbs[i]; i++)
         if (resembles(verbs[i]->name, word))
             dmv_error_set_next(reterr, "dmvctl %s", verbs[i]->name);

@@ -152,6 +152,7 @@ int main(int argc, char **argv)
         r = serve(server, event, argc, argv);
     if (r < 0)
         (void)fprintf(stderr, "fake-manager: %s\n", strerror(-r));
+    kept = kept ? vl_call_unref(kept) : NULL;
     (void)vl_server_free(server);
     (void)sd_event_unref(event);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
