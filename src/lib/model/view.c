@@ -194,20 +194,40 @@ static const DmvInstalled *installed_of_link(const DmvWorld *w, const DmvKernel 
     return NULL;
 }
 
+/* The file of a path: they are sorted by module, so that only those of one name are looked at. */
+static const DmvModuleFile *file_of_path(const DmvKernel *k, const char *path)
+{
+    size_t low = 0, high = k->n_files;
+    char name[65];
+
+    if (!dmv_module_name_from_file(path, name, sizeof(name)))
+        return NULL;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (strcmp(k->files[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < k->n_files && strcmp(k->files[low].name, name) == 0; low++)
+        if (strcmp(k->files[low].path, path) == 0)
+            return &k->files[low];
+    return NULL;
+}
+
 int dmv_release_of_path(const DmvWorld *w, const DmvKernel *k, const char *path, char **ret)
 {
     DMV_CLEANUP_TEXT DmvText t = {0};
     const DmvInstalled *x = NULL;
-    const char *target = NULL;
+    const DmvModuleFile *f;
 
     *ret = NULL;
     if (!path)
         return 0;
-    for (size_t i = 0; i < k->n_files && !target; i++)
-        if (strcmp(k->files[i].path, path) == 0)
-            target = k->files[i].target ? k->files[i].target : "";
-    if (target && target[0])
-        x = installed_of_link(w, k, target);
+    f = file_of_path(k, path);
+    if (f && f->target)
+        x = installed_of_link(w, k, f->target);
     if (x)
         dmv_text_appendf(&t, "%s/%s@%s", x->driver, x->variant, x->version);
     else
