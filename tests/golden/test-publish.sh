@@ -180,6 +180,14 @@ refused 7 below-threshold "$publish" publish e
 mkdir safe && mv catalog.*.pem safe
 "$publish" sign e --keys safe
 
+# ---- a module that is found by its class alone ----
+
+mkdir m/e && dmv_small_module m/e/nvme.ko nvme $k2 --version 1.0 --alias 'pci:v*d*sv*sd*bc01sc08i02*' --variant generic --note-version 1.0
+"$publish" release e --driver nvme --variant generic --module m/e/nvme.ko --type storage
+"$publish" publish e --keys safe
+equal "$(field e/catalog.json 'o["releases"][0]["pci_ids"], o["releases"][0]["aliases"]')" \
+    "({}, {'nvme.ko': ['pci:v*d*sv*sd*bc01sc08i02*']})" "ids of a driver that goes by class"
+
 # ---- the same input, the same bytes ----
 
 for stream in r1 r2; do

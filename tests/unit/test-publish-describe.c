@@ -92,16 +92,40 @@ static void test_dmi(void **state)
         "[{\"vendor\":\"Dell*\",\"product\":\"PowerEdge R6*\"},{\"vendor\":\"HPE\"},{\"product\":\"X11*\"}]");
 }
 
-static void test_unknown_tier(void **state)
+static void test_values_that_no_host_would_take(void **state)
 {
-    DMV_CLEANUP_JSON json_object *r = json_object_new_object(), *all = json_object_new_array();
-    DMV_CLEANUP_ERROR DmvError e = {0};
-    DmvDescription said = DMV_DESCRIPTION_NULL;
+    static const struct {
+        DmvDescription said;
+        const char *word;
+    } cases[] = {
+        {{.tier = "best", .priority = DMV_UNSAID, .sequence = DMV_UNSAID}, "best"},
+        {{.type = "net work", .priority = DMV_UNSAID, .sequence = DMV_UNSAID}, "net work"},
+        {{.status = "a\nb", .priority = DMV_UNSAID, .sequence = DMV_UNSAID}, "status"},
+        {{.description = "\033[2J", .priority = DMV_UNSAID, .sequence = DMV_UNSAID}, "description"},
+        {{.description = "\xff", .priority = DMV_UNSAID, .sequence = DMV_UNSAID}, "description"},
+    };
 
     (void)state;
-    said.tier = "best";
-    assert_int_equal(dmv_describe_release(r, &ice, all, &said, &e), DMV_INVALID_REQUEST);
-    assert_non_null(strstr(e.why, "best"));
+    for (size_t i = 0; i < DMV_N_ELEMENTS(cases); i++) {
+        DMV_CLEANUP_JSON json_object *r = json_object_new_object(), *all = json_object_new_array();
+        DMV_CLEANUP_ERROR DmvError e = {0};
+
+        assert_int_equal(dmv_describe_release(r, &ice, all, &cases[i].said, &e), DMV_INVALID_REQUEST);
+        assert_non_null(strstr(e.why, cases[i].word));
+    }
+}
+
+static void test_module_without_ids(void **state)
+{
+    DMV_CLEANUP_JSON json_object *r = json_object_new_object();
+    DmvStaging staging = {.fd = -1, .files = json_object_new_array()};
+    json_object *ids = NULL;
+
+    (void)state;
+    assert_int_equal(dmv_describe_package(r, "6.1", &staging, json_object_new_object()), 0);
+    assert_true(json_object_object_get_ex(r, "pci_ids", &ids));
+    assert_int_equal(json_object_object_length(ids), 0);
+    dmv_staging_deinit(&staging);
 }
 
 #define RELEASE_2                                                                                      \
@@ -212,7 +236,8 @@ int main(void)
         cmocka_unit_test(test_new_release_follows_the_driver),
         cmocka_unit_test(test_old_release_stays_as_it_is),
         cmocka_unit_test(test_dmi),
-        cmocka_unit_test(test_unknown_tier),
+        cmocka_unit_test(test_values_that_no_host_would_take),
+        cmocka_unit_test(test_module_without_ids),
         cmocka_unit_test(test_package_is_replaced_by_a_higher_release_only),
         cmocka_unit_test(test_name_of_a_package_is_its_own),
         cmocka_unit_test(test_ids_of_packages),

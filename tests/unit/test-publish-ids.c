@@ -88,6 +88,22 @@ static void test_module_without_aliases(void **state)
     dmv_module_ids_deinit(&ids);
 }
 
+static void test_alias_that_no_catalog_can_hold(void **state)
+{
+    char long_one[258];
+    char *aliases[] = {(char[]){"dmi*:svnDell Inc.*"}, long_one, (char[]){""}, (char[]){"of:N*T*C\xc3\xa9"},
+                       NULL};
+    DmvModuleIds ids = {0};
+
+    (void)state;
+    memset(long_one, 'x', sizeof(long_one) - 1);
+    long_one[sizeof(long_one) - 1] = '\0';
+    assert_int_equal(dmv_ids_from_aliases("x.ko", aliases, &ids), 0);
+    assert_int_equal(dmv_strv_length(ids.aliases), 0);
+    assert_true(dmv_ids_is_pattern(long_one + 1));
+    dmv_module_ids_deinit(&ids);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +111,7 @@ int main(void)
         cmocka_unit_test(test_alias_that_pci_ids_cannot_say),
         cmocka_unit_test(test_module),
         cmocka_unit_test(test_module_without_aliases),
+        cmocka_unit_test(test_alias_that_no_catalog_can_hold),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

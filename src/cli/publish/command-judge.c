@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/publish/args.h"
 #include "cli/publish/command.h"
+#include "cli/publish/describe.h"
 #include "cli/publish/sidecar.h"
 
 static bool is_recommended(json_object *release)
@@ -110,6 +111,9 @@ int dmv_command_revoke(int argc, char **argv, DmvError *reterr)
     if (!undo && (!reason || !*reason))
         return dmv_error_set(reterr, DMV_INVALID_REQUEST, "cannot revoke", "say --reason TEXT",
                              "nobody would know why");
+    if (!undo && !dmv_describe_is_plain_text(reason))
+        return dmv_error_set(reterr, DMV_INVALID_REQUEST, "cannot revoke", "use one line of UTF-8",
+                             "the reason is no plain text");
     r = open_release(operands, &p, &n, &release, reterr);
     if (r != 0)
         return r;

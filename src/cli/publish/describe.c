@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "cli/publish/ids.h"
 
+#define WHAT "cannot release"
+
 /* The driver's release with the highest sequence, borrowed, or NULL. */
 static json_object *newest_release(json_object *all, const char *driver)
 {
@@ -81,19 +83,41 @@ static int set_members(json_object *r, const DmvReleaseName *n, json_object *all
     return set_dmi(r, said->dmi);
 }
 
+bool dmv_describe_is_plain_text(const char *s)
+{
+    DMV_CLEANUP_JSON json_object *o = s ? json_object_new_string(s) : NULL;
+    DMV_CLEANUP_FREE char *text = NULL;
+
+    for (const char *c = s; c && *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            return false;
+    return !s || dmv_json_format(o, &text, NULL) == 0;
+}
+
+static int check_members(json_object *r, DmvError *reterr)
+{
+    static const char *const texts[] = {"status", "description"};
+    const char *tier = dmv_sidecar_string(r, "tier"), *type = dmv_sidecar_string(r, "type");
+
+    if (!dmv_streq(tier, "supported") && !dmv_streq(tier, "alternate") && !dmv_streq(tier, "additional"))
+        return dmv_error_set(reterr, DMV_INVALID_REQUEST, WHAT, "use supported, alternate or additional",
+                             "\"%s\" is no tier", tier);
+    if (!dmv_name_is_valid(type))
+        return dmv_error_set(reterr, DMV_INVALID_REQUEST, WHAT, "use one word, such as network or storage",
+                             "\"%s\" is no type", type);
+    for (size_t i = 0; i < DMV_N_ELEMENTS(texts); i++)
+        if (!dmv_describe_is_plain_text(dmv_sidecar_string(r, texts[i])))
+            return dmv_error_set(reterr, DMV_INVALID_REQUEST, WHAT, "use one line of UTF-8",
+                                 "the %s is no plain text", texts[i]);
+    return 0;
+}
+
 int dmv_describe_release(json_object *release, const DmvReleaseName *n, json_object *all,
                          const DmvDescription *said, DmvError *reterr)
 {
-    const char *tier;
     int r = set_members(release, n, all, said);
 
-    if (r < 0)
-        return r;
-    tier = dmv_sidecar_string(release, "tier");
-    if (!dmv_streq(tier, "supported") && !dmv_streq(tier, "alternate") && !dmv_streq(tier, "additional"))
-        return dmv_error_set(reterr, DMV_INVALID_REQUEST, "cannot release",
-                             "use supported, alternate or additional", "\"%s\" is no tier", tier);
-    return 0;
+    return r < 0 ? r : check_members(release, reterr);
 }
 
 /* The RPM release in "NAME-VERSION-RELEASE.ARCH"; 0 if there is none. */
@@ -124,7 +148,7 @@ int dmv_describe_replaced(json_object *release, const char *kernel, int64_t rpm_
         return -ENOMEM;
     if (rpm_release <= is)
         return dmv_error_set(
-            reterr, DMV_INVALID_REQUEST, "cannot release",
+            reterr, DMV_INVALID_REQUEST, WHAT,
             "published bytes never change under one name: say --release with a higher number",
             "%s is there already", dmv_sidecar_string(old, "nevra"));
     return dmv_set_string(ret_href, dmv_sidecar_string(old, "href"));
@@ -156,11 +180,11 @@ int dmv_describe_name_is_free(json_object *all, const DmvReleaseName *n, const c
         json_object *release = json_object_array_get_idx(all, i);
 
         if (!is_named(release, n) && has_rpm(release, rpm_name))
-            return dmv_error_set(
-                reterr, DMV_INVALID_REQUEST, "cannot release", "choose another name for the variant",
-                "the package would have the same Name as that of %s/%s@%s",
-                dmv_sidecar_string(release, "driver"), dmv_sidecar_string(release, "variant"),
-                dmv_sidecar_string(release, "version"));
+            return dmv_error_set(reterr, DMV_INVALID_REQUEST, WHAT, "choose another name for the variant",
+                                 "the package would have the same Name as that of %s/%s@%s",
+                                 dmv_sidecar_string(release, "driver"),
+                                 dmv_sidecar_string(release, "variant"),
+                                 dmv_sidecar_string(release, "version"));
     }
     return 0;
 }
@@ -171,8 +195,9 @@ static int join_ids(json_object *release, const DmvStaging *s, size_t n_other_pa
     int r = 0;
 
     if (n_other_packages == 0) {
-        json_object_object_del(release, "pci_ids");
+        /* pci_ids has to be there, also for a module that has none */
         json_object_object_del(release, "aliases");
+        r = dmv_json_add(release, "pci_ids", json_object_new_object());
     }
     for (size_t i = 0; i < s->installed.n_ids && r == 0; i++)
         r = dmv_ids_add_to_release(release, &s->installed.ids[i]);

@@ -33,10 +33,14 @@ typedef struct DmvDescription {
  * @said: what the command line says
  * @reterr: filled on a refusal
  *
- * Return: 0; DMV_INVALID_REQUEST for an unknown tier; -ENOMEM.
+ * Return: 0; DMV_INVALID_REQUEST for an unknown tier, a type that is no name, or a text with control
+ * characters; -ENOMEM.
  */
 int dmv_describe_release(json_object *release, const DmvReleaseName *n, json_object *all,
                          const DmvDescription *said, DmvError *reterr);
+
+/* One line of UTF-8 without control characters, as people's terminals want it? NULL is. */
+bool dmv_describe_is_plain_text(const char *s);
 
 /**
  * dmv_describe_replaced() - may a package for this kernel be added, and which one does it replace?

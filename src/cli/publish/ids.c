@@ -14,6 +14,8 @@
 #include "base/json.h"
 #include "base/text.h"
 
+#define PATTERN_MAX 256 /* dmv-catalog(5) */
+
 /* Reads @label and then "*" or @digits upper-case hex digits. Return: where the next field starts, or NULL.
  */
 static const char *read_field(const char *p, const char *label, size_t digits, uint32_t *ret)
@@ -66,6 +68,16 @@ bool dmv_ids_from_alias(const char *alias, DmvPciId *ret)
     return true;
 }
 
+bool dmv_ids_is_pattern(const char *alias)
+{
+    size_t n = 0;
+
+    for (; alias[n]; n++)
+        if (alias[n] <= ' ' || alias[n] >= 0x7f)
+            return false;
+    return n > 0 && n <= PATTERN_MAX;
+}
+
 static bool has_id(const DmvModuleIds *m, const DmvPciId *id)
 {
     for (size_t i = 0; i < m->n_ids; i++)
@@ -81,6 +93,8 @@ int dmv_ids_from_aliases(const char *file, char *const *aliases, DmvModuleIds *r
     for (size_t i = 0; aliases && aliases[i]; i++) {
         DmvPciId id, *slot;
 
+        if (!dmv_ids_is_pattern(aliases[i]))
+            continue;
         if (!dmv_ids_from_alias(aliases[i], &id)) {
             if (dmv_strv_push_unique(&ret->aliases, aliases[i]) < 0)
                 return -ENOMEM;

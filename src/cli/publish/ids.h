@@ -16,7 +16,11 @@
  */
 bool dmv_ids_from_alias(const char *alias, DmvPciId *ret);
 
-/* All aliases of a module file, sorted into @ret->ids and @ret->aliases, without repeats. Return: 0, -ENOMEM.
+/* Can a catalog hold this pattern? Printable ASCII without blanks, at most 256 characters. */
+bool dmv_ids_is_pattern(const char *alias);
+
+/* All aliases of a module file that a catalog can hold, sorted into @ret->ids and @ret->aliases, without
+ * repeats. Return: 0, -ENOMEM.
  */
 int dmv_ids_from_aliases(const char *file, char *const *aliases, DmvModuleIds *ret);
 

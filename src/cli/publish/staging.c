@@ -212,6 +212,14 @@ static void warn_about_module(const DmvStaging *s, const char *file, const DmvMo
                 file);
 }
 
+static void warn_about_aliases(const char *file, char *const *aliases)
+{
+    for (size_t i = 0; aliases && aliases[i]; i++)
+        if (!dmv_ids_is_pattern(aliases[i]))
+            fprintf(stderr, "dmv-publish: warning: a catalog cannot hold an alias of %s, leaving it out\n",
+                    file);
+}
+
 static int add_ids(DmvStaging *s, const char *file, const DmvModuleInfo *info)
 {
     DmvModuleIds *ids = DMV_ARRAY_ADD(s->installed.ids, s->installed.n_ids);
@@ -256,6 +264,7 @@ int dmv_staging_add_module(DmvStaging *s, const DmvPublisher *p, const char *pat
     if (r != 0)
         return r;
     warn_about_module(s, file, &info);
+    warn_about_aliases(file, info.aliases);
     s->machine = info.elf_machine;
     if (p)
         r = sign_module(p, &data, &size, reterr);
