@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Recorded hosts (tests/hosts) for unit tests. */
+#ifndef DMV_TESTS_RECORDED_H
+#define DMV_TESTS_RECORDED_H
+
+#include "scratch.h"
+
+/* Writes the sysfs of tests/hosts/<name>.host to <scratch>/<folder>/sys, and its procfs to
+ * <scratch>/<folder>/proc. */
+void recorded_host(const Scratch *s, const char *name, const char *folder);
+
+#endif
