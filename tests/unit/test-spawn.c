@@ -99,7 +99,7 @@ static void test_timeout(void **state)
     time_t begun = time(NULL);
 
     (void)state;
-    assert_int_equal(dmv_spawn_wait(argv, SECOND / 4, &r), 0);
+    assert_int_equal(dmv_spawn_wait(argv, 2 * SECOND, &r), 0);
     assert_int_equal(r.timed_out, 1);
     assert_int_equal(r.status, 128 + SIGKILL);
     assert_string_equal(r.output, "begun\n");
@@ -112,7 +112,7 @@ static void test_endless_output_times_out(void **state)
     CLEANUP_RESULT DmvSpawnResult r = {0};
 
     (void)state;
-    assert_int_equal(dmv_spawn_wait(argv, SECOND / 4, &r), 0);
+    assert_int_equal(dmv_spawn_wait(argv, 2 * SECOND, &r), 0);
     assert_int_equal(r.timed_out, 1);
     assert_int_equal(strlen(r.output), 64 * 1024);
 }
@@ -120,15 +120,15 @@ static void test_endless_output_times_out(void **state)
 /* A child that has ended counts, whoever still holds its output. */
 static void test_daemonised_grandchild(void **state)
 {
-    static const char *const argv[] = {"sh", "-c", "setsid sleep 5 & echo done", NULL};
+    static const char *const argv[] = {"sh", "-c", "setsid sleep 60 & echo $!", NULL};
     CLEANUP_RESULT DmvSpawnResult r = {0};
     time_t begun = time(NULL);
 
     (void)state;
     assert_int_equal(dmv_spawn_wait(argv, 60 * SECOND, &r), 0);
     assert_int_equal(r.status, 0);
-    assert_string_equal(r.output, "done\n");
-    assert_true(time(NULL) - begun < 4);
+    assert_int_equal(kill((pid_t)atoi(r.output), SIGKILL), 0); /* it is still there */
+    assert_true(time(NULL) - begun < 30);
 }
 
 static void test_large_output_is_cut(void **state)
