@@ -84,7 +84,7 @@ def flipped(body):
 ACTIONS = {
     'endless': lambda h, b, p: h.endless(),
     'slow': lambda h, b, p: h.drip(b, 1, 0.4),
-    'drip': lambda h, b, p: h.drip(b, 60, 0.2),
+    'drip': lambda h, b, p: h.drip(b, 60, 0.1),
     'silent': lambda h, b, p: time.sleep(20),
     'gone': lambda h, b, p: h.answer(b'gone', 404),
     'broken': lambda h, b, p: h.answer(b'broken', 500),

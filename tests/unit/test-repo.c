@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "../support/shell.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "stream/repo.h"
@@ -29,48 +30,16 @@
 #define PACKAGE "Packages/x.rpm"
 #define PACKAGE_SIZE 200000
 
-typedef struct Server {
-    pid_t pid;
-    int hold; /* closing it ends the server */
-    int port;
-} Server;
-
 typedef struct Fixture {
     char *dir, *ca;
-    Server http, https;
+    Webserver http, https;
     char record[65], package[65];
     unsigned n_runs;
 } Fixture;
 
-static char *format(const char *f, ...) __attribute__((format(printf, 1, 2)));
-static char *format(const char *f, ...)
-{
-    char *s = NULL;
-    va_list ap;
-
-    va_start(ap, f);
-    assert_true(vasprintf(&s, f, ap) >= 0);
-    va_end(ap);
-    return s;
-}
-
-static int run(const char *f, ...) __attribute__((format(printf, 1, 2)));
-static int run(const char *f, ...)
-{
-    DMV_CLEANUP_FREE char *command = NULL;
-    va_list ap;
-    int r;
-
-    va_start(ap, f);
-    assert_true(vasprintf(&command, f, ap) >= 0);
-    va_end(ap);
-    r = system(command);
-    return WIFEXITED(r) ? WEXITSTATUS(r) : -1;
-}
-
 static void hash_of(const Fixture *f, const char *name, char hex[65])
 {
-    DMV_CLEANUP_FREE char *path = format("%s/%s", f->dir, name);
+    DMV_CLEANUP_FREE char *path = shell_text("%s/%s", f->dir, name);
     DMV_CLEANUP_FREE char *data = calloc(1, PACKAGE_SIZE + 1);
     FILE *file = fopen(path, "re");
     size_t size;
@@ -83,47 +52,6 @@ static void hash_of(const Fixture *f, const char *name, char hex[65])
     assert_int_equal(dmv_sha256_hex(data, size, hex), 0);
 }
 
-static void start_server(const Fixture *f, bool tls, Server *ret)
-{
-    DMV_CLEANUP_FREE char *script = format("%s/tests/support/hostile-http.py", getenv("DMV_SOURCE"));
-    DMV_CLEANUP_FREE char *root = format("%s/repo", f->dir);
-    DMV_CLEANUP_FREE char *cert = format("%s/tls.pem", f->dir);
-    DMV_CLEANUP_FREE char *key = format("%s/tls.key", f->dir);
-    int in[2], out[2];
-    FILE *from;
-    char line[16] = "";
-
-    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    ret->pid = fork();
-    assert_true(ret->pid >= 0);
-    if (ret->pid == 0) {
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        execlp("python3", "python3", script, root, tls ? cert : NULL, key, NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    from = fdopen(out[0], "r");
-    assert_non_null(from);
-    assert_non_null(fgets(line, sizeof(line), from));
-    fclose(from);
-    ret->hold = in[1];
-    ret->port = atoi(line);
-    assert_true(ret->port > 0);
-}
-
-static void stop_server(Server *s)
-{
-    int status;
-
-    if (s->pid <= 0)
-        return;
-    close(s->hold);
-    assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
-}
-
 static int setup(void **state)
 {
     char template[] = "/tmp/dmv-test-repo.XXXXXX";
@@ -132,18 +60,18 @@ static int setup(void **state)
     assert_non_null(f);
     assert_non_null(mkdtemp(template));
     f->dir = strdup(template);
-    f->ca = format("%s/ca.pem", f->dir);
+    f->ca = shell_text("%s/ca.pem", f->dir);
     *state = f;
     assert_non_null(getenv("DMV_SOURCE"));
-    assert_int_equal(run("bash '%s/tests/support/make-repo.sh' '%s'", getenv("DMV_SOURCE"), f->dir), 0);
+    assert_int_equal(shell("bash '%s/tests/support/make-repo.sh' '%s'", getenv("DMV_SOURCE"), f->dir), 0);
     hash_of(f, "dmv.yaml", f->record);
     hash_of(f, "repo/" PACKAGE, f->package);
     /* a proxy that nobody may use */
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     setenv("https_proxy", "http://127.0.0.1:1", 1);
     setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
-    start_server(f, false, &f->http);
-    start_server(f, true, &f->https);
+    webserver_start(&f->http, f->dir, false);
+    webserver_start(&f->https, f->dir, true);
     return 0;
 }
 
@@ -151,9 +79,9 @@ static int teardown(void **state)
 {
     Fixture *f = *state;
 
-    stop_server(&f->http);
-    stop_server(&f->https);
-    assert_int_equal(run("rm -rf '%s'", f->dir), 0);
+    webserver_stop(&f->http);
+    webserver_stop(&f->https);
+    assert_int_equal(shell("rm -rf '%s'", f->dir), 0);
     free(f->dir);
     free(f->ca);
     free(f);
@@ -187,7 +115,7 @@ static int on_progress(uint64_t done, uint64_t total, void *userdata)
 
 static void run_init(Run *r, Fixture *f)
 {
-    *r = (Run){.fd = -1, .folder = format("%s/run-%u", f->dir, f->n_runs++)};
+    *r = (Run){.fd = -1, .folder = shell_text("%s/run-%u", f->dir, f->n_runs++)};
     assert_int_equal(mkdir(r->folder, 0700), 0);
     r->o = (DmvRepoOptions){
         .urls = r->urls,
@@ -227,7 +155,8 @@ static int package(Run *r, const Fixture *f)
 static void assert_folder_at_most(const Run *r, unsigned long max)
 {
     assert_int_equal(
-        run("test \"$(find '%s' -type f -printf '%%s\\n' | awk '{ s += $1 } END { print s + 0 }')\" -le %lu",
+        shell(
+            "test \"$(find '%s' -type f -printf '%%s\\n' | awk '{ s += $1 } END { print s + 0 }')\" -le %lu",
             r->folder, max),
         0);
 }
@@ -250,7 +179,7 @@ static void check_both(Fixture *f, const char *url, const char *ca)
         if (i == 0) {
             assert_false(r.unchanged);
             assert_string_equal(r.sha256, f->record);
-            assert_int_equal(run("cmp -s '%s' '%s/dmv.yaml'", r.path, f->dir), 0);
+            assert_int_equal(shell("cmp -s '%s' '%s/dmv.yaml'", r.path, f->dir), 0);
         } else {
             struct stat st;
 
@@ -266,10 +195,10 @@ static void check_both(Fixture *f, const char *url, const char *ca)
 static void test_transports(void **state)
 {
     Fixture *f = *state;
-    DMV_CLEANUP_FREE char *file = format("file://%s/repo", f->dir);
-    DMV_CLEANUP_FREE char *slash = format("file://%s/repo/", f->dir);
-    DMV_CLEANUP_FREE char *http = format("http://127.0.0.1:%d/ok/", f->http.port);
-    DMV_CLEANUP_FREE char *https = format("https://127.0.0.1:%d/ok", f->https.port);
+    DMV_CLEANUP_FREE char *file = shell_text("file://%s/repo", f->dir);
+    DMV_CLEANUP_FREE char *slash = shell_text("file://%s/repo/", f->dir);
+    DMV_CLEANUP_FREE char *http = shell_text("http://127.0.0.1:%d/ok/", f->http.port);
+    DMV_CLEANUP_FREE char *https = shell_text("https://127.0.0.1:%d/ok", f->https.port);
 
     check_both(f, file, NULL);
     check_both(f, slash, NULL);
@@ -280,9 +209,9 @@ static void test_transports(void **state)
 static void test_redirects_are_followed(void **state)
 {
     Fixture *f = *state;
-    DMV_CLEANUP_FREE char *record = format("http://127.0.0.1:%d/moved-record", f->http.port);
-    DMV_CLEANUP_FREE char *rpm = format("http://127.0.0.1:%d/moved-rpm", f->http.port);
-    DMV_CLEANUP_FREE char *no_size = format("http://127.0.0.1:%d/nosize", f->http.port);
+    DMV_CLEANUP_FREE char *record = shell_text("http://127.0.0.1:%d/moved-record", f->http.port);
+    DMV_CLEANUP_FREE char *rpm = shell_text("http://127.0.0.1:%d/moved-rpm", f->http.port);
+    DMV_CLEANUP_FREE char *no_size = shell_text("http://127.0.0.1:%d/nosize", f->http.port);
 
     check_both(f, record, NULL);
     check_both(f, rpm, NULL);
@@ -295,20 +224,20 @@ static void test_unchanged_is_one_request(void **state)
     RUN r, again;
 
     run_init(&r, f);
-    r.urls[0] = format("http://127.0.0.1:%d/ok", f->http.port);
-    assert_int_equal(run("rm -f '%s/repo/requests.log'", f->dir), 0);
+    r.urls[0] = shell_text("http://127.0.0.1:%d/ok", f->http.port);
+    assert_int_equal(shell("rm -f '%s/repo/requests.log'", f->dir), 0);
     assert_int_equal(catalog(&r, f->record), 0);
     assert_true(r.unchanged);
     assert_null(r.path);
     assert_string_equal(r.sha256, f->record);
-    assert_int_equal(run("test $(wc -l < '%s/repo/requests.log') = 1", f->dir), 0);
-    assert_int_equal(run("grep -q 'GET /ok/repodata/repomd.xml' '%s/repo/requests.log'", f->dir), 0);
+    assert_int_equal(shell("test $(wc -l < '%s/repo/requests.log') = 1", f->dir), 0);
+    assert_int_equal(shell("grep -q 'GET /ok/repodata/repomd.xml' '%s/repo/requests.log'", f->dir), 0);
     /* another one known: it is fetched */
     run_init(&again, f);
     again.urls[0] = strdup(r.urls[0]);
     assert_int_equal(catalog(&again, f->package), 0);
     assert_false(again.unchanged);
-    assert_int_equal(run("test $(wc -l < '%s/repo/requests.log') = 3", f->dir), 0);
+    assert_int_equal(shell("test $(wc -l < '%s/repo/requests.log') = 3", f->dir), 0);
 }
 
 static void test_same_folder_again(void **state)
@@ -317,10 +246,10 @@ static void test_same_folder_again(void **state)
     RUN r;
 
     run_init(&r, f);
-    r.urls[0] = format("http://127.0.0.1:%d/altered-rpm", f->http.port);
+    r.urls[0] = shell_text("http://127.0.0.1:%d/altered-rpm", f->http.port);
     assert_int_equal(package(&r, f), DMV_HASH_MISMATCH);
     free(r.urls[0]);
-    r.urls[0] = format("http://127.0.0.1:%d/ok", f->http.port);
+    r.urls[0] = shell_text("http://127.0.0.1:%d/ok", f->http.port);
     assert_int_equal(package(&r, f), 0);
 }
 
@@ -340,7 +269,7 @@ static void check_cases(Fixture *f, const Case *cases, size_t n, bool is_package
         int result;
 
         run_init(&r, f);
-        r.urls[0] = format("http://127.0.0.1:%d/%s", f->http.port, cases[i].mode);
+        r.urls[0] = shell_text("http://127.0.0.1:%d/%s", f->http.port, cases[i].mode);
         if (strcmp(cases[i].reason, "stream-timeout") == 0)
             r.o.low_speed_sec = 2;
         getrlimit(RLIMIT_FSIZE, &before);
@@ -409,7 +338,7 @@ static void test_entity_bomb(void **state)
     Run r;
 
     run_init(&r, f);
-    r.urls[0] = format("http://127.0.0.1:%d/bomb", f->http.port);
+    r.urls[0] = shell_text("http://127.0.0.1:%d/bomb", f->http.port);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0)
@@ -430,7 +359,7 @@ static void test_deadline(void **state)
     run_init(&r, f);
     r.o.low_speed = 10;
     r.o.deadline_usec = 3000000;
-    r.urls[0] = format("http://127.0.0.1:%d/drip-rpm", f->http.port);
+    r.urls[0] = shell_text("http://127.0.0.1:%d/drip-rpm", f->http.port);
     assert_int_equal(package(&r, f), DMV_STREAM_TIMEOUT);
     assert_in_range(time(NULL) - begin, 2, 10);
     assert_true(r.most > 0);
@@ -443,8 +372,8 @@ static void test_cancel(void **state)
 
     run_init(&r, f);
     r.cancel_after = 1;
-    r.urls[0] = format("http://127.0.0.1:%d/drip-rpm", f->http.port);
-    r.urls[1] = format("http://127.0.0.1:%d/ok", f->http.port); /* not asked any more */
+    r.urls[0] = shell_text("http://127.0.0.1:%d/drip-rpm", f->http.port);
+    r.urls[1] = shell_text("http://127.0.0.1:%d/ok", f->http.port); /* not asked any more */
     assert_int_equal(package(&r, f), DMV_CANCELLED);
 }
 
@@ -454,15 +383,15 @@ static void test_mirrors(void **state)
     RUN first, all;
 
     run_init(&first, f);
-    first.urls[0] = format("http://127.0.0.1:%d/none", f->http.port);
-    first.urls[1] = format("http://127.0.0.1:%d/altered-record", f->http.port);
-    first.urls[2] = format("file://%s/repo", f->dir);
+    first.urls[0] = shell_text("http://127.0.0.1:%d/none", f->http.port);
+    first.urls[1] = shell_text("http://127.0.0.1:%d/altered-record", f->http.port);
+    first.urls[2] = shell_text("file://%s/repo", f->dir);
     assert_int_equal(catalog(&first, NULL), 0);
-    assert_int_equal(run("cmp -s '%s' '%s/dmv.yaml'", first.path, f->dir), 0);
+    assert_int_equal(shell("cmp -s '%s' '%s/dmv.yaml'", first.path, f->dir), 0);
     /* all bad: the first one's reason, and what each of them said */
     run_init(&all, f);
-    all.urls[0] = format("http://127.0.0.1:%d/altered-rpm", f->http.port);
-    all.urls[1] = format("http://127.0.0.1:%d/gone-rpm", f->http.port);
+    all.urls[0] = shell_text("http://127.0.0.1:%d/altered-rpm", f->http.port);
+    all.urls[1] = shell_text("http://127.0.0.1:%d/gone-rpm", f->http.port);
     all.urls[2] = strdup("ftp://127.0.0.1/x");
     assert_int_equal(package(&all, f), DMV_HASH_MISMATCH);
     assert_non_null(strstr(all.e.what, "/altered-rpm"));
@@ -476,16 +405,16 @@ static void test_tls(void **state)
     RUN unknown, name, no_file;
 
     run_init(&unknown, f);
-    unknown.urls[0] = format("https://127.0.0.1:%d/ok", f->https.port);
+    unknown.urls[0] = shell_text("https://127.0.0.1:%d/ok", f->https.port);
     assert_int_equal(catalog(&unknown, NULL), DMV_STREAM_UNREACHABLE);
     assert_non_null(strstr(unknown.e.why, "certificate"));
     run_init(&name, f); /* the certificate is for the address, not for this name */
     name.o.ca_file = f->ca;
-    name.urls[0] = format("https://localhost:%d/ok", f->https.port);
+    name.urls[0] = shell_text("https://localhost:%d/ok", f->https.port);
     assert_int_equal(catalog(&name, NULL), DMV_STREAM_UNREACHABLE);
     run_init(&no_file, f);
     no_file.o.ca_file = "/nonexistent/ca.pem";
-    no_file.urls[0] = format("https://127.0.0.1:%d/ok", f->https.port);
+    no_file.urls[0] = shell_text("https://127.0.0.1:%d/ok", f->https.port);
     assert_int_equal(catalog(&no_file, NULL), DMV_STREAM_UNREACHABLE);
 }
 
@@ -505,17 +434,17 @@ static void test_local_trouble(void **state)
     RUN missing, plain, fifo;
 
     run_init(&missing, f);
-    missing.urls[0] = format("file://%s/nothing", f->dir);
+    missing.urls[0] = shell_text("file://%s/nothing", f->dir);
     assert_int_equal(catalog(&missing, NULL), DMV_STREAM_UNREACHABLE);
     assert_non_null(strstr(missing.e.why, "No such file"));
     run_init(&plain, f);
-    plain.urls[0] = format("file://%s/plain", f->dir);
+    plain.urls[0] = shell_text("file://%s/plain", f->dir);
     assert_int_equal(catalog(&plain, NULL), DMV_STREAM_NO_CATALOG);
     /* would hang for ever if curl opened it */
     run_init(&fifo, f);
-    fifo.urls[0] = format("file://%s/fifo", f->dir);
+    fifo.urls[0] = shell_text("file://%s/fifo", f->dir);
     assert_int_equal(
-        run("mkdir -p '%s/fifo/repodata' && mkfifo '%s/fifo/repodata/repomd.xml'", f->dir, f->dir), 0);
+        shell("mkdir -p '%s/fifo/repodata' && mkfifo '%s/fifo/repodata/repomd.xml'", f->dir, f->dir), 0);
     assert_int_equal(catalog(&fifo, NULL), DMV_STREAM_UNREACHABLE);
     assert_non_null(strstr(fifo.e.why, "not a regular file"));
 }
@@ -573,13 +502,13 @@ static void test_bad_places(void **state)
         RUN r;
 
         run_init(&r, f);
-        r.urls[0] = format("file://%s/repo", f->dir);
+        r.urls[0] = shell_text("file://%s/repo", f->dir);
         assert_int_equal(dmv_repo_fetch_package(&r.o, bad[i], PACKAGE_SIZE, f->package, &r.fd, &r.e),
                          DMV_STREAM_BAD_URL);
     }
     run_init(&none, f);
     assert_int_equal(catalog(&none, NULL), DMV_STREAM_BAD_URL);
-    none.urls[0] = format("file://%s/repo", f->dir);
+    none.urls[0] = shell_text("file://%s/repo", f->dir);
     none.o.max_bytes = PACKAGE_SIZE - 1;
     assert_int_equal(package(&none, f), DMV_TOO_LARGE);
 }

@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "../support/shell.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "trust/package/rpm.h"
@@ -31,22 +32,6 @@ typedef struct Fixture {
     DmvCatalogFile files[N_FILES];
     DmvPackage package;
 } Fixture;
-
-static int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static int run(const char *format, ...)
-{
-    char *command = NULL;
-    va_list ap;
-    int r;
-
-    va_start(ap, format);
-    r = vasprintf(&command, format, ap);
-    va_end(ap);
-    assert_true(r > 0);
-    r = system(command);
-    free(command);
-    return WIFEXITED(r) ? WEXITSTATUS(r) : -1;
-}
 
 static char *path_of(const Fixture *f, const char *name)
 {
@@ -92,7 +77,7 @@ static int setup(void **state)
     f->dir = strdup(template);
     *state = f;
     assert_non_null(getenv("DMV_SOURCE"));
-    assert_int_equal(run("bash '%s/tests/support/make-rpms.sh' '%s'", getenv("DMV_SOURCE"), f->dir), 0);
+    assert_int_equal(shell("bash '%s/tests/support/make-rpms.sh' '%s'", getenv("DMV_SOURCE"), f->dir), 0);
     for (size_t i = 0; i < N_FILES; i++) {
         char *path, *relative, *data;
         size_t size;
@@ -123,7 +108,7 @@ static int teardown(void **state)
     Fixture *f = *state;
 
     dmv_keyring_free(f->keys);
-    assert_int_equal(run("rm -rf '%s'", f->dir), 0);
+    assert_int_equal(shell("rm -rf '%s'", f->dir), 0);
     free(f->dir);
     free(f);
     return 0;
@@ -137,7 +122,7 @@ static int unpack(const Fixture *f, const char *name, const DmvKeyring *k, const
     int r;
 
     assert_true(asprintf(&rpm, "%s/rpms/%s", f->dir, name) > 0);
-    assert_int_equal(run("rm -rf '%s' && mkdir '%s'", out, out), 0);
+    assert_int_equal(shell("rm -rf '%s' && mkdir '%s'", out, out), 0);
     fd = open(rpm, O_RDONLY | O_CLOEXEC);
     dirfd = open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0 && dirfd >= 0);
@@ -149,12 +134,12 @@ static int unpack(const Fixture *f, const char *name, const DmvKeyring *k, const
 
 static void assert_out_is_empty(const Fixture *f)
 {
-    assert_int_equal(run("test -z \"$(ls -A '%s/out')\"", f->dir), 0);
+    assert_int_equal(shell("test -z \"$(ls -A '%s/out')\"", f->dir), 0);
 }
 
 static void assert_no_scriptlet_ran(const Fixture *f)
 {
-    assert_int_equal(run("test ! -e '%s/scriptlet-ran'", f->dir), 0);
+    assert_int_equal(shell("test ! -e '%s/scriptlet-ran'", f->dir), 0);
 }
 
 static void test_good(void **state)
@@ -169,8 +154,8 @@ static void test_good(void **state)
         if (r != 0)
             print_error("%s: %s\n", good[i], e.why);
         assert_int_equal(r, 0);
-        assert_int_equal(run("diff -r '%s/out' '%s/contents'", f->dir, f->dir), 0);
-        assert_int_equal(run("test -z \"$(find '%s/out' -type f ! -perm 0644)\"", f->dir), 0);
+        assert_int_equal(shell("diff -r '%s/out' '%s/contents'", f->dir, f->dir), 0);
+        assert_int_equal(shell("test -z \"$(find '%s/out' -type f ! -perm 0644)\"", f->dir), 0);
     }
     assert_no_scriptlet_ran(f);
 }

@@ -33,7 +33,8 @@ typedef struct DmvRepoOptions {
  * @ret_unchanged: the record is the one known; nothing but repomd.xml was fetched
  *
  * Return: 0; DMV_STREAM_UNREACHABLE, DMV_STREAM_TIMEOUT, DMV_STREAM_NO_CATALOG, DMV_STREAM_BAD_URL,
- * DMV_STREAM_BAD_REPOSITORY, DMV_TOO_LARGE, DMV_HASH_MISMATCH, DMV_CANCELLED; a negative errno.
+ * DMV_STREAM_BAD_REPOSITORY, DMV_TOO_LARGE, DMV_SIZE_MISMATCH, DMV_HASH_MISMATCH, DMV_CANCELLED; a negative errno. When
+ * all mirrors fail, it is the first one's, and @reterr says what each of them did.
  */
 int dmv_repo_fetch_catalog(const DmvRepoOptions *o, const char *known_sha256, char **ret_path, char ret_sha256[65],
                            bool *ret_unchanged, DmvError *reterr);
@@ -43,7 +44,9 @@ int dmv_repo_fetch_catalog(const DmvRepoOptions *o, const char *known_sha256, ch
  * @href: relative path, no "..", no scheme
  * @ret_fd: opened O_RDONLY; its size and hash were compared
  *
- * Return: 0; the above; DMV_SIZE_MISMATCH.
+ * Nothing stays in @o->folder.
+ *
+ * Return: 0; the above without DMV_STREAM_NO_CATALOG.
  */
 int dmv_repo_fetch_package(const DmvRepoOptions *o, const char *href, uint64_t size, const char *sha256, int *ret_fd,
                            DmvError *reterr);
