@@ -231,7 +231,7 @@ static int fetch(DmvJob *j, DmvError *e)
     dmv_jb_string(&b, "signer", p->signer);
     dmv_jb_int(&b, "unpacked", (int64_t)p->unpacked);
     dmv_jb_value(&b, "files", render_files(p, false));
-    dmv_jb_strv(&b, "keys", x->keys);
+    dmv_jb_exact_strv(&b, "keys", x->keys);
     return dmv_worker_call(j->fetch, "FetchPackage", dmv_jb_end(&b), -1, true, on_unpacked, j);
 }
 

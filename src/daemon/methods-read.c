@@ -202,7 +202,7 @@ static int on_plan(VlCall *call, json_object *params, void *userdata)
     dmv_jb_int(&b, "generation", staged ? staged->number : m->generations.current);
     dmv_jb_value(&b, "steps", dmv_render_steps(&m->plan));
     dmv_jb_value(&b, "predictions", dmv_render_predictions(&m->plan));
-    dmv_jb_value(&b, "depmodConf", json_object_new_string(m->plan.conf ? m->plan.conf : ""));
+    dmv_jb_exact(&b, "depmodConf", m->plan.conf ? m->plan.conf : "");
     dmv_jb_value(&b, "problems", dmv_render_problems(&m->plan.problems));
     return dmv_reply(call, dmv_jb_end(&b));
 }

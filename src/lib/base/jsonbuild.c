@@ -62,6 +62,22 @@ void dmv_jb_strv(DmvJsonBuilder *b, const char *key, char *const *v)
     dmv_jb_value(b, key, dmv_jb_end(&list));
 }
 
+void dmv_jb_exact(DmvJsonBuilder *b, const char *key, const char *s)
+{
+    if (s)
+        dmv_jb_value(b, key, json_object_new_string(s));
+}
+
+void dmv_jb_exact_strv(DmvJsonBuilder *b, const char *key, char *const *v)
+{
+    DmvJsonBuilder list = {0};
+
+    dmv_jb_array(&list);
+    for (; v && *v; v++)
+        dmv_jb_add(&list, json_object_new_string(*v));
+    dmv_jb_value(b, key, dmv_jb_end(&list));
+}
+
 void dmv_jb_time(DmvJsonBuilder *b, const char *key, int64_t t)
 {
     char text[21];

@@ -273,8 +273,7 @@ json_object *dmv_render_steps(const DmvPlan *p)
         dmv_jb_object(&b);
         dmv_jb_string(&b, "action", dmv_step_kind_to_string(p->steps[i].kind));
         dmv_jb_string(&b, "path", p->steps[i].path);
-        if (p->steps[i].content) /* exact bytes: not to be made printable */
-            dmv_jb_value(&b, "content", json_object_new_string(p->steps[i].content));
+        dmv_jb_exact(&b, "content", p->steps[i].content);
         dmv_jb_string(&b, "kernel", p->steps[i].kernel);
         dmv_jb_add(&list, dmv_jb_end(&b));
     }
