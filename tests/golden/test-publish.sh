@@ -172,6 +172,12 @@ cmp s/roots/3.json s/trust/root.json || fail "new hosts are not given the newest
 
 # ---- other keys ----
 
+# gpg's agent wants short paths for its sockets; a publisher does not have to care
+long=$(printf 'a-long-name-%.0s' {1..12})
+mkdir "$long"
+"$publish" init "$long/with a blank" --stream long
+"$publish" release "$long/with a blank" --driver d --variant generic --module m/a/e1000e.ko
+
 "$publish" init e --scheme ecdsa-sha2-nistp256 --catalog-threshold 2
 "$publish" publish e
 equal "$(good_signatures e/bundle.json e/roots/1.json catalog)" 2 "ECDSA signatures of the catalog"

@@ -2,7 +2,8 @@
 /*
  * The OpenPGP key that signs packages. See gpg.h.
  *
- * gpg starts an agent that would stay behind: it is ended after each use.
+ * gpg starts an agent that would stay behind: it is ended after each use. The agent's sockets lie in gpg's
+ * home, and the path of a socket is short (107 bytes): so gpg is given a short link to its home.
  */
 #include "cli/publish/gpg.h"
 
@@ -18,10 +19,7 @@
 #include "host/fs.h"
 #include "host/spawn.h"
 
-/* sun_path less the longest name that the agent gives one of its sockets there. */
-#define HOME_MAX (107 - sizeof("/S.gpg-agent.browser"))
 #define FINGERPRINT_SIZE 40
-#define CERTIFICATE_MAX 65536
 #define GPG_TIMEOUT_USEC (300 * UINT64_C(1000000))
 
 /* rpm runs gpg by execve(2), so it wants the whole path. */
@@ -35,28 +33,40 @@ static const char *find_gpg(void)
     return places[0];
 }
 
-/* The absolute path of gpg's home. Return: 0; DMV_INVALID_REQUEST if it is too long; -ENOMEM. */
-static int gnupg_home(const DmvPublisher *p, char **ret, DmvError *reterr)
+typedef struct GpgHome {
+    char folder[sizeof(P_tmpdir "/dmv-gpg.XXXXXX")]; /* empty: there is none */
+    char link[sizeof(P_tmpdir "/dmv-gpg.XXXXXX/home")];
+} GpgHome;
+
+static void gpg_home_deinit(GpgHome *h)
+{
+    const char *const argv[] = {"gpgconf", "--homedir", h->link, "--kill", "gpg-agent", NULL};
+
+    if (!*h->folder)
+        return;
+    /* an agent or an empty folder that stays costs nothing but itself */
+    (void)dmv_publish_run("cannot stop gpg's agent", argv, NULL);
+    (void)unlink(h->link);
+    (void)rmdir(h->folder);
+}
+
+static int gpg_home_init(const DmvPublisher *p, GpgHome *h, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *home = dmv_publisher_path(p, DMV_PUBLISH_GNUPG);
 
     if (!home)
         return -ENOMEM;
-    if (strlen(home) > HOME_MAX)
-        return dmv_error_set(reterr, DMV_INVALID_REQUEST, "cannot use the OpenPGP key",
-                             "move the folder to a place with a shorter path",
-                             "the path %s is too long for the sockets of gpg's agent (at most %zu bytes)",
-                             home, HOME_MAX);
-    *ret = DMV_TAKE_PTR(home);
+    (void)strcpy(h->folder, P_tmpdir "/dmv-gpg.XXXXXX");
+    if (!mkdtemp(h->folder)) {
+        *h->folder = '\0';
+        return dmv_error_set(reterr, -errno, "cannot use the OpenPGP key", NULL,
+                             "no folder below " P_tmpdir ": %s", strerror(errno));
+    }
+    (void)snprintf(h->link, sizeof(h->link), "%s/home", h->folder);
+    if (symlink(home, h->link) < 0)
+        return dmv_error_set(reterr, -errno, "cannot use the OpenPGP key", NULL, "%s: %s", h->link,
+                             strerror(errno));
     return 0;
-}
-
-static void stop_agent(const char *home)
-{
-    const char *const argv[] = {"gpgconf", "--homedir", home, "--kill", "gpg-agent", NULL};
-
-    /* an agent that stays costs nothing but itself */
-    (void)dmv_publish_run("cannot stop gpg's agent", argv, NULL);
 }
 
 /* The first "fpr" record of `gpg --with-colons --list-secret-keys`. */
@@ -97,34 +107,22 @@ static int read_fingerprint(const char *home, char **ret, DmvError *reterr)
 
 int dmv_gpg_generate(DmvPublisher *p, DmvError *reterr)
 {
-    DMV_CLEANUP_FREE char *home = NULL, *uid = NULL;
-    int r = gnupg_home(p, &home, reterr);
+    DMV_CLEANUP(gpg_home_deinit) GpgHome home = {0};
+    DMV_CLEANUP_FREE char *uid = NULL;
+    int r = gpg_home_init(p, &home, reterr);
 
     if (r != 0)
         return r;
     if (asprintf(&uid, "dmv stream %s (packages)", p->stream) < 0)
         return -ENOMEM;
-    const char *const argv[] = {"gpg",
-                                "--homedir",
-                                home,
-                                "--batch",
-                                "--no-tty",
-                                "--quiet",
-                                "--pinentry-mode",
-                                "loopback",
-                                "--passphrase",
-                                "",
-                                "--quick-gen-key",
-                                uid,
-                                "rsa3072",
-                                "sign",
-                                "never",
-                                NULL};
+    const char *const argv[] = {"gpg",          "--homedir", home.link,         "--batch",
+                                "--no-tty",     "--quiet",   "--pinentry-mode", "loopback",
+                                "--passphrase", "",          "--quick-gen-key", uid,
+                                "rsa3072",      "sign",      "never",           NULL};
 
     r = dmv_publish_run("cannot make the OpenPGP key", argv, reterr);
     if (r == 0)
-        r = read_fingerprint(home, &p->gpg_key, reterr);
-    stop_agent(home);
+        r = read_fingerprint(home.link, &p->gpg_key, reterr);
     return r;
 }
 
@@ -139,9 +137,10 @@ void dmv_gpg_key_id(const DmvPublisher *p, char ret[17])
 
 int dmv_gpg_export(const DmvPublisher *p, DmvError *reterr)
 {
-    DMV_CLEANUP_FREE char *home = NULL, *out = NULL, *name = NULL;
+    DMV_CLEANUP(gpg_home_deinit) GpgHome home = {0};
+    DMV_CLEANUP_FREE char *out = NULL, *name = NULL;
     char id[17];
-    int r = gnupg_home(p, &home, reterr);
+    int r = gpg_home_init(p, &home, reterr);
 
     if (r != 0)
         return r;
@@ -154,29 +153,26 @@ int dmv_gpg_export(const DmvPublisher *p, DmvError *reterr)
     out = dmv_publisher_path(p, name);
     if (!out)
         return -ENOMEM;
-    const char *const argv[] = {"gpg",     "--homedir", home, "--batch",  "--no-tty", "--yes",
-                                "--armor", "--output",  out,  "--export", p->gpg_key, NULL};
+    const char *const argv[] = {"gpg",     "--homedir", home.link, "--batch",  "--no-tty", "--yes",
+                                "--armor", "--output",  out,       "--export", p->gpg_key, NULL};
 
-    r = dmv_publish_run("cannot export the OpenPGP key", argv, reterr);
-    stop_agent(home);
-    return r;
+    return dmv_publish_run("cannot export the OpenPGP key", argv, reterr);
 }
 
 int dmv_gpg_sign_rpm(const DmvPublisher *p, const char *rpm, DmvError *reterr)
 {
-    DMV_CLEANUP_FREE char *home = NULL, *name = NULL, *path = NULL, *gpg = NULL;
-    int r = gnupg_home(p, &home, reterr);
+    DMV_CLEANUP(gpg_home_deinit) GpgHome home = {0};
+    DMV_CLEANUP_FREE char *name = NULL, *path = NULL, *gpg = NULL;
+    int r = gpg_home_init(p, &home, reterr);
 
     if (r != 0)
         return r;
-    if (asprintf(&name, "_gpg_name %s", p->gpg_key) < 0 || asprintf(&path, "_gpg_path %s", home) < 0 ||
+    if (asprintf(&name, "_gpg_name %s", p->gpg_key) < 0 || asprintf(&path, "_gpg_path %s", home.link) < 0 ||
         asprintf(&gpg, "__gpg %s", find_gpg()) < 0)
         return -ENOMEM;
     const char *const argv[] = {"rpmsign", "--addsign", "--define", name,       "--define",
                                 path,      "--define",  gpg,        "--define", "_gpg_digest_algo sha256",
                                 rpm,       NULL};
 
-    r = dmv_publish_run("cannot sign the package", argv, reterr);
-    stop_agent(home);
-    return r;
+    return dmv_publish_run("cannot sign the package", argv, reterr);
 }
