@@ -191,12 +191,12 @@ int vl_stream_read(VlStream *s)
 /* The NUL that ends the first message, or NULL. */
 static const char *find_end(VlStream *s)
 {
-    const char *from = s->in.data + s->in.start;
     size_t used = s->in.end - s->in.start;
-    const char *nul;
+    const char *from, *nul;
 
     if (used <= s->scanned)
         return NULL;
+    from = s->in.data + s->in.start;
     nul = memchr(from + s->scanned, '\0', used - s->scanned);
     s->scanned = nul ? (size_t)(nul - from) : used;
     return nul;
