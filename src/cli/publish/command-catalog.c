@@ -61,11 +61,10 @@ static int check_rpm(const DmvPublisher *p, json_object *rpm, bool rehash, DmvEr
 /* Takes what --rehash found into the release's file. */
 static int save_release(const DmvPublisher *p, json_object *release, DmvError *reterr)
 {
-    const DmvReleaseName n = {(char *)(uintptr_t)dmv_sidecar_string(release, "driver"),
-                              (char *)(uintptr_t)dmv_sidecar_string(release, "variant"),
-                              (char *)(uintptr_t)dmv_sidecar_string(release, "version")};
+    DMV_CLEANUP_RELEASE_NAME DmvReleaseName n = {0};
+    int r = dmv_sidecar_name(release, &n, reterr);
 
-    return dmv_sidecar_write(p, &n, release, reterr);
+    return r != 0 ? r : dmv_sidecar_write(p, &n, release, reterr);
 }
 
 static int check_release(const DmvPublisher *p, json_object *release, bool rehash, DmvError *reterr)

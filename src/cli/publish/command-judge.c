@@ -30,12 +30,11 @@ static bool are_rivals(json_object *a, json_object *b)
 
 static int drop_recommendation(const DmvPublisher *p, json_object *release, DmvError *reterr)
 {
-    const DmvReleaseName n = {(char *)(uintptr_t)dmv_sidecar_string(release, "driver"),
-                              (char *)(uintptr_t)dmv_sidecar_string(release, "variant"),
-                              (char *)(uintptr_t)dmv_sidecar_string(release, "version")};
+    DMV_CLEANUP_RELEASE_NAME DmvReleaseName n = {0};
+    int r = dmv_sidecar_name(release, &n, reterr);
 
     json_object_object_del(release, "recommended");
-    return dmv_sidecar_write(p, &n, release, reterr);
+    return r != 0 ? r : dmv_sidecar_write(p, &n, release, reterr);
 }
 
 /* One recommendation for a driver and a kind of machine: the others lose theirs. */

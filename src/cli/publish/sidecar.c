@@ -46,6 +46,38 @@ char *dmv_sidecar_path(const DmvReleaseName *n)
     return path;
 }
 
+int dmv_sidecar_name(json_object *release, DmvReleaseName *ret, DmvError *reterr)
+{
+    const DmvJsonField fields[] = {
+        {"driver", DMV_JSON_STRDUP, DMV_JSON_REQUIRED, &ret->driver},
+        {"variant", DMV_JSON_STRDUP, DMV_JSON_REQUIRED, &ret->variant},
+        {"version", DMV_JSON_STRDUP, DMV_JSON_REQUIRED, &ret->version},
+    };
+    int r = dmv_json_read(release, "the release", fields, DMV_N_ELEMENTS(fields), true, reterr);
+
+    if (r == 0 && (!dmv_name_is_valid(ret->driver) || !dmv_name_is_valid(ret->variant) ||
+                   !dmv_name_is_valid(ret->version)))
+        r = dmv_error_set(reterr, DMV_MALFORMED, "cannot read a release", NULL,
+                          "driver, variant or version is no name");
+    return r;
+}
+
+/* Whatever a person did to a file by hand: it still has to be about the release that it is named after. */
+static int check_name(const DmvPublisher *p, const char *path, json_object *release, DmvError *reterr)
+{
+    DMV_CLEANUP_RELEASE_NAME DmvReleaseName n = {0};
+    DMV_CLEANUP_FREE char *right = NULL;
+    int r = dmv_sidecar_name(release, &n, reterr);
+
+    if (r == 0 && !(right = dmv_sidecar_path(&n)))
+        r = -ENOMEM;
+    if (r == 0 && strcmp(path, right) != 0)
+        r = dmv_error_set(reterr, DMV_MALFORMED, NULL, NULL, "it says what belongs into %s", right);
+    if (r > 0)
+        dmv_error_set_what(reterr, "cannot use %s/%s", p->path, path);
+    return r;
+}
+
 int dmv_sidecar_read(const DmvPublisher *p, const DmvReleaseName *n, json_object **ret, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *path = dmv_sidecar_path(n);
@@ -74,8 +106,8 @@ static int read_one(const DmvPublisher *p, const char *name, json_object *all, D
     if (asprintf(&path, DMV_PUBLISH_RELEASES "/%s", name) < 0)
         return -ENOMEM;
     r = dmv_publisher_read_json(p, path, &o, reterr);
-    if (r == 0 && !json_object_is_type(o, json_type_object))
-        r = dmv_error_set(reterr, DMV_MALFORMED, "cannot read a release", NULL, "%s is no JSON object", path);
+    if (r == 0)
+        r = check_name(p, path, o, reterr);
     if (r == 0 && json_object_array_add(all, DMV_TAKE_PTR(o)) < 0)
         r = -ENOMEM;
     return r;

@@ -22,11 +22,15 @@ int dmv_release_name_parse(const char *text, DmvReleaseName *ret, DmvError *rete
 /* The path of a release's file, relative to the folder, as a new string; NULL for lack of memory. */
 char *dmv_sidecar_path(const DmvReleaseName *n);
 
+/* The name that a release's members say. Return: 0; DMV_MALFORMED if one is missing or no name; -ENOMEM. */
+int dmv_sidecar_name(json_object *release, DmvReleaseName *ret, DmvError *reterr);
+
 /* Reads a release's file. Return: 0; DMV_NO_SUCH_RELEASE; DMV_MALFORMED; a negative errno. */
 int dmv_sidecar_read(const DmvPublisher *p, const DmvReleaseName *n, json_object **ret, DmvError *reterr);
 int dmv_sidecar_write(const DmvPublisher *p, const DmvReleaseName *n, json_object *release, DmvError *reterr);
 
-/* All releases, sorted by file name: a JSON array, owned. Return: 0; DMV_MALFORMED, ...; a negative errno. */
+/* All releases, sorted by file name: a JSON array, owned. Each file has to say the release that its name
+ * says. Return: 0; DMV_MALFORMED, ...; a negative errno. */
 int dmv_sidecar_read_all(const DmvPublisher *p, json_object **ret, DmvError *reterr);
 
 /* Member of a release; NULL or @otherwise where it is missing or of another type. Borrowed. */
