@@ -22,6 +22,27 @@ for kver in "${DMV_PRISTINE_KERNELS[@]}"; do
         kernel/drivers/nvme/host/nvme.ko "$kver by class"
 done
 
+# the recorded hosts find their drivers here: modalias_of ID CLASS SUB
+modalias_of() {
+    local id=${1^^} class=${2^^} sub=${3^^}
+    echo "pci:v0000${id%:*}d0000${id#*:}sv0000${sub%:*}sd0000${sub#*:}bc${class:0:2}sc${class:2:2}i${class:4:2}"
+}
+found=0
+while read -r line; do
+    [[ $line == device*driver=* && $line != *module=none* ]] || continue
+    [[ $line =~ \ id=([0-9a-f:]*) ]] && id=${BASH_REMATCH[1]}
+    [[ $line =~ \ class=([0-9a-f]*) ]] && class=${BASH_REMATCH[1]}
+    sub=0000:0000
+    [[ ! $line =~ \ sub=([0-9a-f:]*) ]] || sub=${BASH_REMATCH[1]}
+    [[ $line =~ \ driver=([^ ]*) ]] && want=${BASH_REMATCH[1]}
+    [[ ! $line =~ \ module=([^ ]*) ]] || want=${BASH_REMATCH[1]}
+    file=$(dmv_would_load "$root" "$kver" "$(modalias_of "$id" "$class" "$sub")" | tail -n1)
+    name=${file##*/}
+    equal "$(tr - _ <<<"${name%.ko}")" "$(tr - _ <<<"$want")" "driver of: $line"
+    found=$((found + 1))
+done < <(cat "$DMV_SOURCE"/tests/hosts/*.host)
+((found >= 10)) || fail "only $found devices with a driver in the recorded hosts"
+
 # a link in updates/ wins by depmod's default order, and --salt makes another file of the same words
 kver=${DMV_PRISTINE_KERNELS[0]}
 tree=$root/usr/lib/modules/$kver

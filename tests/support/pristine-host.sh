@@ -21,7 +21,7 @@ drivers/net/ethernet/intel/iavf|iavf||||8086:154C 8086:1889
 drivers/net/ethernet/intel/ice|ice|||ptp_clock_register|8086:1592 8086:1593 8086:159B
 drivers/net/ethernet/broadcom|tg3|3.137||ptp_clock_register|14E4:165F 14E4:1657
 drivers/net/ethernet/broadcom/bnxt|bnxt_en|||ptp_clock_register|14E4:16D7 14E4:16D8 14E4:1750 14E4:1751 14E4:1752
-drivers/net/ethernet/mellanox/mlx5/core|mlx5_core|||ptp_clock_register|15B3:1015 15B3:1017 15B3:1019 15B3:101D
+drivers/net/ethernet/mellanox/mlx5/core|mlx5_core|||ptp_clock_register|15B3:1015 15B3:1016 15B3:1017 15B3:1018 15B3:1019 15B3:101D
 drivers/ptp|ptp||ptp_clock_register||
 drivers/scsi|scsi_mod||scsi_host_alloc||
 drivers/scsi|sd_mod|||scsi_host_alloc|
