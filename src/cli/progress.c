@@ -51,6 +51,20 @@ static int format_job(json_object *job, bool amount, char **ret)
     return *ret ? 0 : -ENOMEM;
 }
 
+/* A line that is longer than the terminal could not be taken back. */
+static void cut_line(char *line, unsigned width)
+{
+    unsigned used = 0;
+
+    for (char *p = line; width > 0 && *p; p++) {
+        used += ((unsigned char)*p & 0xc0) != 0x80;
+        if (used == width) {
+            *p = '\0';
+            return;
+        }
+    }
+}
+
 int dmv_progress_show(DmvProgress *p, json_object *job)
 {
     DMV_CLEANUP_FREE char *line = NULL;
@@ -61,6 +75,8 @@ int dmv_progress_show(DmvProgress *p, json_object *job)
     r = format_job(job, p->screen->err_tty, &line);
     if (r < 0)
         return r;
+    if (p->screen->err_tty)
+        cut_line(line, p->screen->width);
     if (dmv_streq(p->last, line))
         return 0;
     if (p->screen->err_tty)

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -25,12 +26,20 @@ static bool want_color(DmvColorMode color, bool tty)
     return tty && !getenv("NO_COLOR") && term && strcmp(term, "dumb") != 0;
 }
 
+static unsigned terminal_width(int fd)
+{
+    struct winsize size;
+
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 void dmv_screen_init(DmvScreen *s, const char *program, DmvOutputMode mode, DmvColorMode color)
 {
     *s = (DmvScreen){.out = stdout, .err = stderr, .program = program, .mode = mode};
     s->out_tty = isatty(STDOUT_FILENO);
     s->err_tty = isatty(STDERR_FILENO);
     s->color = want_color(color, s->out_tty);
+    s->width = terminal_width(s->out_tty ? STDOUT_FILENO : STDERR_FILENO);
     if (mode == DMV_OUTPUT_JSON)
         s->mode = s->out_tty ? DMV_OUTPUT_JSON_PRETTY : DMV_OUTPUT_JSON_SHORT;
 }

@@ -37,6 +37,7 @@ typedef struct DmvScreen {
     DmvOutputMode mode; /* never DMV_OUTPUT_JSON: that is resolved by dmv_screen_init() */
     bool color;         /* on out */
     bool out_tty, err_tty;
+    unsigned width; /* columns of the terminal; 0: no terminal, or not known */
 } DmvScreen;
 
 /**

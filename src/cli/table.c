@@ -22,6 +22,9 @@ struct DmvTable {
     size_t shown[DMV_COLUMNS_MAX]; /* the columns shown, in order */
     size_t n_shown;
     size_t n_lines;
+    unsigned flags[DMV_COLUMNS_MAX]; /* of the columns shown */
+    size_t width[DMV_COLUMNS_MAX];   /* of the longest cell of those, then of the column */
+    size_t word[DMV_COLUMNS_MAX];    /* of the longest word in them */
 };
 
 static size_t count_columns(const DmvColumn *columns)
@@ -93,6 +96,79 @@ static int choose_columns(DmvTable *t, const DmvColumn *columns, const char *fie
     return 0;
 }
 
+/* Columns of a terminal that a text takes: characters, not bytes. */
+static size_t text_width(const char *s)
+{
+    size_t n = 0;
+
+    for (; *s; s++)
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    return n;
+}
+
+static size_t longest_word(const char *s)
+{
+    size_t longest = 0, n = 0;
+
+    for (; *s; s++) {
+        n = *s == ' ' ? 0 : n + (((unsigned char)*s & 0xc0) != 0x80);
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
+static void measure(DmvTable *t, size_t i, const char *text)
+{
+    size_t width = text_width(text), word = longest_word(text);
+
+    t->width[i] = width > t->width[i] ? width : t->width[i];
+    t->word[i] = word > t->word[i] ? word : t->word[i];
+}
+
+/* Makes columns that may wrap as narrow as the terminal asks for, but no narrower than their longest word. */
+static void fit(DmvTable *t)
+{
+    size_t sum = t->n_shown > 0 ? t->n_shown - 1 : 0, available = t->screen->out_tty ? t->screen->width : 0;
+
+    for (size_t i = 0; i < t->n_shown; i++)
+        sum += t->width[i];
+    for (size_t i = 0; available > 0 && sum > available && i < t->n_shown; i++) {
+        size_t spare = t->flags[i] & DMV_COLUMN_WRAP ? t->width[i] - t->word[i] : 0;
+        size_t cut = sum - available < spare ? sum - available : spare;
+
+        t->width[i] -= cut;
+        sum -= cut;
+    }
+}
+
+/* The library asks for the width that a cell needs at least; here it is told what fit() decided. */
+static size_t longest_chunk(const struct libscols_column *column, const char *data, void *userdata)
+{
+    const size_t *width = userdata;
+    size_t n = text_width(data);
+
+    (void)column;
+    return n < *width ? n : *width;
+}
+
+/* Ends the line at the last blank that fits. Return: what comes in the next line, or NULL. */
+static char *next_chunk(const struct libscols_column *column, char *data, void *userdata)
+{
+    size_t width = scols_column_get_width(column), used = 0;
+    char *blank = NULL;
+
+    (void)userdata;
+    for (char *p = data; *p; p++) {
+        used += ((unsigned char)*p & 0xc0) != 0x80;
+        if (*p == ' ' && used <= width + 1)
+            blank = p;
+    }
+    if (used <= width || !blank)
+        return NULL;
+    *blank = '\0';
+    return blank + 1;
+}
+
 static int make_columns(DmvTable *t, const DmvColumn *columns, bool headings)
 {
     for (size_t i = 0; i < DMV_COLUMNS_MAX; i++)
@@ -100,11 +176,19 @@ static int make_columns(DmvTable *t, const DmvColumn *columns, bool headings)
     for (size_t i = 0; i < t->n_shown; i++) {
         const DmvColumn *c = &columns[t->shown[i]];
         int flags = (c->flags & DMV_COLUMN_RIGHT ? SCOLS_FL_RIGHT : 0) |
-                    (c->flags & DMV_COLUMN_SHRINK ? SCOLS_FL_TRUNC : 0);
+                    (c->flags & DMV_COLUMN_SHRINK ? SCOLS_FL_TRUNC : 0) |
+                    (c->flags & DMV_COLUMN_WRAP ? SCOLS_FL_WRAP : 0);
+        struct libscols_column *column;
 
         /* a heading that is not printed would still make its column wide */
-        if (!scols_table_new_column(t->table, headings ? c->name : "", 0, flags))
+        t->flags[i] = c->flags;
+        measure(t, i, headings ? c->name : "");
+        column = scols_table_new_column(t->table, headings ? c->name : "", 0, flags);
+        if (!column)
             return -ENOMEM;
+        if (c->flags & DMV_COLUMN_WRAP &&
+            scols_column_set_wrapfunc(column, longest_chunk, next_chunk, &t->width[i]) < 0)
+            return -EINVAL;
         t->position[t->shown[i]] = (int)i;
     }
     return 0;
@@ -130,7 +214,9 @@ int dmv_table_new(const DmvScreen *s, const DmvColumn *columns, const char *fiel
     if (scols_table_set_stream(t->table, s->out) < 0 || scols_table_enable_colors(t->table, s->color) < 0 ||
         scols_table_enable_noheadings(t->table, !headings) < 0)
         return -EINVAL;
-    (void)scols_table_set_termforce(t->table, s->out_tty ? SCOLS_TERMFORCE_AUTO : SCOLS_TERMFORCE_NEVER);
+    (void)scols_table_set_termforce(t->table, s->out_tty ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
+    if (s->out_tty && s->width > 0)
+        (void)scols_table_set_termwidth(t->table, s->width);
     *ret = DMV_TAKE_PTR(t);
     return 0;
 }
@@ -153,8 +239,10 @@ int dmv_table_add(DmvTable *t, const char *const cells[])
     for (size_t i = 0; i < t->n_shown; i++) {
         const char *cell = cells[t->shown[i]];
 
-        if (scols_line_set_data(t->last, i, cell && *cell ? cell : "-") < 0)
+        cell = cell && *cell ? cell : "-";
+        if (scols_line_set_data(t->last, i, cell) < 0)
             return -ENOMEM;
+        measure(t, i, cell);
     }
     t->n_lines++;
     return 0;
@@ -178,5 +266,8 @@ size_t dmv_table_n_lines(const DmvTable *t)
 
 int dmv_table_print(DmvTable *t)
 {
-    return t->n_lines == 0 ? 0 : scols_print_table(t->table);
+    if (t->n_lines == 0)
+        return 0;
+    fit(t);
+    return scols_print_table(t->table);
 }

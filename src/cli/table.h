@@ -16,6 +16,7 @@ enum {
     DMV_COLUMN_RIGHT = 1 << 0,  /* numbers */
     DMV_COLUMN_SHRINK = 1 << 1, /* may be cut on a terminal that is too narrow */
     DMV_COLUMN_HIDDEN = 1 << 2, /* shown only when asked for by name */
+    DMV_COLUMN_WRAP = 1 << 3,   /* may go on in the next line on a terminal that is too narrow */
 };
 
 typedef struct DmvColumn {

@@ -364,23 +364,30 @@ check_socket() {
     expect_err "nobody listens there"
 }
 
-check_interrupt() {
-    reply Install '[{"parameters":{"job":{"action":"install","object":"a","phase":"download"}}},{"hang":true}]'
-    : >"$FAKE_LOG"
-    # a process group of its own, and SIGINT not ignored, as in an interactive shell
-    python3 - "$dmvctl" --root "$scratch/root" install a >"$scratch/out" 2>"$scratch/err" <<'PYTHON'
-import os, signal, subprocess, sys
+# interrupted ARGS...: runs dmvctl like an interactive shell does (SIGINT not ignored), with Ctrl-C after its first line
+interrupted() {
+    python3 - "$dmvctl" --root "$scratch/root" "$@" 2>"$scratch/err" <<'PYTHON'
+import signal, subprocess, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-p = subprocess.Popen(sys.argv[1:], stderr=subprocess.PIPE)
-sys.stderr.write(p.stderr.readline().decode())
+p = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+sys.stderr.write(p.stdout.readline().decode())
 p.send_signal(signal.SIGINT)
-sys.stderr.write(p.stderr.read().decode())
+sys.stderr.write(p.stdout.read().decode())
 sys.exit(p.wait(30))
 PYTHON
-    status=$? last="Ctrl-C"
+    status=$? last="Ctrl-C in dmvctl $*"
+}
+
+check_interrupt() {
+    reply Install '[{"parameters":{"job":{"action":"install","object":"a","phase":"download"}}},{"hang":true}]'
+    interrupted install a
     expect_status 1
     expect_err "install a: download"
     expect_err "cannot install a: stopped"
+    reply Monitor '[{"parameters":{"type":"ready","time":"2026-11-23T03:00:00Z"}},{"hang":true}]'
+    interrupted monitor
+    expect_status 0
+    [ "$(cat "$scratch/err")" = "2026-11-23T03:00:00Z ready" ] || fail "$last: $(cat "$scratch/err")"
 }
 
 check_terminal() {
@@ -396,6 +403,10 @@ check_terminal() {
     grep -q $'\033\\[32m' "$scratch/tty" || fail "--color=always is not obeyed"
     script -qec "$command install a" /dev/null >"$scratch/tty"
     grep -q 'download 50% (91.5 KiB of 183.0 KiB)' "$scratch/tty" || fail "no progress on a terminal"
+    script -qec "stty cols 80; $command list --color=never" /dev/null >"$scratch/tty"
+    awk '/^next: /{ next } { sub(/\r$/, "") } length($0) > 90 { bad = 1 } END { exit bad }' "$scratch/tty" ||
+        fail "a table is wider than the terminal and its words: $(cat "$scratch/tty")"
+    grep -q '^ *recommended' "$scratch/tty" || fail "a word was cut: $(cat "$scratch/tty")"
     script -qec "$command status --json" /dev/null >"$scratch/tty"
     [ "$(wc -l <"$scratch/tty")" -gt 10 ] || fail "JSON on a terminal is not pretty"
     run status
@@ -451,6 +462,18 @@ check_documents() {
     done
 }
 
+# io.dmv.Manager(7) names every error, and every method as reading or changing.
+check_interface_page() {
+    local page=$DMV_SOURCE/docs/man/io.dmv.Manager.7.scd text=$DMV_SOURCE/src/lib/varlink/io.dmv.Manager.varlink
+    for error in $(sed -n 's/^error \([A-Za-z]*\).*/\1/p' "$text"); do
+        grep -q "^\(|\|\[\[\)  *$error$" "$page" || fail "io.dmv.Manager(7) does not have the error $error"
+    done
+    for method in $(sed -n "/\[Supports 'more' flag\]/,/^method/s/^method \([A-Za-z]*\).*/\1/p" "$text"); do
+        sed -n '/^# LONG CALLS/,/^# MONITOR/p' "$page" | grep -q "_${method}_" ||
+            fail "io.dmv.Manager(7) does not say that $method may take long"
+    done
+}
+
 # complete WORDS...: what bash would offer for the last word
 complete_words() {
     PATH=$DMV_BUILD/bin:$PATH bash -c '
@@ -486,7 +509,7 @@ check_completion() {
     completes "" dmvctl --root /nonexistent --address /nonexistent pin ""
 }
 
-for check in help screens requests usage errors json unreachable socket interrupt terminal host documents completion; do
+for check in help screens requests usage errors json unreachable socket interrupt terminal host documents interface_page completion; do
     check_$check
 done
 [ $failures = 0 ] || { echo "$failures failures" >&2; exit 1; }

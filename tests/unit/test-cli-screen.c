@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Screens, tables, progress, and what failures become: rendered into memory. */
 #include <errno.h>
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -152,6 +153,28 @@ static void test_a_long_table_is_not_cut(void **state)
     assert_int_equal(m.out_size, 602);
 }
 
+static void test_a_terminal_wraps_at_words(void **state)
+{
+    static const DmvColumn wide[] = {{"A", DMV_COLUMN_WRAP}, {"B", DMV_COLUMN_WRAP}, {"C", 0}, {NULL, 0}};
+    DMV_CLEANUP_TABLE DmvTable *t = NULL;
+    MEMORY m;
+
+    (void)state;
+    memory_init(&m);
+    m.screen.out_tty = true;
+    m.screen.width = 24;
+    assert_int_equal(dmv_table_new(&m.screen, wide, NULL, true, &t), 0);
+    assert_int_equal(
+        dmv_table_add(t, (const char *const[]){"one, two, three", "\xc3\xa9\xc3\xa9 four five", "last"}), 0);
+    assert_int_equal(dmv_table_add(t, (const char *const[]){"x", "y", "z"}), 0);
+    assert_int_equal(dmv_table_print(t), 0);
+    expect_out(&m, "A      B            C\n"
+                   "one,   \xc3\xa9\xc3\xa9 four five last\n"
+                   "two,                \n"
+                   "three               \n"
+                   "x      y            z\n");
+}
+
 static void test_fields_that_are_not_there(void **state)
 {
     static const char *const bad[] = {"", ",", "name,", ",name", "nam", "names", "name;n"};
@@ -212,6 +235,20 @@ static void test_progress_on_a_terminal_is_one_line(void **state)
         &m,
         "\r\033[Kinstall a/b@1: download 25% (1.0 MiB of 4.0 MiB)\r\033[Kinstall a/b@1: depmod 33% (1 of 3)"
         "\r\033[Kinstall a/b@1: depmod 100% (3 of 3)\r\033[Kinstall a/b@1: depmod\r\033[K");
+}
+
+static void test_progress_is_not_wider_than_the_terminal(void **state)
+{
+    MEMORY m;
+    DmvProgress p = {.screen = &m.screen};
+
+    (void)state;
+    memory_init(&m);
+    m.screen.err_tty = true;
+    m.screen.width = 12;
+    show(&p, JOB("\"download\""));
+    dmv_progress_end(&p);
+    expect_err(&m, "\r\033[Kinstall a/b\r\033[K");
 }
 
 static void test_replies_of_any_shape(void **state)
@@ -313,14 +350,17 @@ int main(void)
         cmocka_unit_test(test_json_escapes_what_terminals_obey),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_a_long_table_is_not_cut),
+        cmocka_unit_test(test_a_terminal_wraps_at_words),
         cmocka_unit_test(test_fields_that_are_not_there),
         cmocka_unit_test(test_progress_elsewhere_is_a_line_for_every_phase),
         cmocka_unit_test(test_progress_on_a_terminal_is_one_line),
+        cmocka_unit_test(test_progress_is_not_wider_than_the_terminal),
         cmocka_unit_test(test_replies_of_any_shape),
         cmocka_unit_test(test_replies_are_made_safe),
         cmocka_unit_test(test_failures_of_this_side),
         cmocka_unit_test(test_colour_is_asked_for),
     };
 
+    assert_non_null(setlocale(LC_ALL, "C.UTF-8"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

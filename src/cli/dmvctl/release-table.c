@@ -36,11 +36,11 @@ enum {
 const DmvColumn dmv_release_columns[] = {
     [DRIVER] = {"DRIVER", 0},
     [RELEASE] = {"RELEASE", 0},
-    [STATE] = {"STATE", 0},
+    [STATE] = {"STATE", DMV_COLUMN_WRAP},
     [TIER] = {"TIER", 0},
     [STATUS] = {"STATUS", 0},
     [FITS] = {"FITS", 0},
-    [KERNELS] = {"KERNELS", DMV_COLUMN_SHRINK},
+    [KERNELS] = {"KERNELS", DMV_COLUMN_WRAP},
     [NAME] = {"NAME", DMV_COLUMN_HIDDEN},
     [VARIANT] = {"VARIANT", DMV_COLUMN_HIDDEN},
     [VERSION] = {"VERSION", DMV_COLUMN_HIDDEN},
@@ -52,8 +52,8 @@ const DmvColumn dmv_release_columns[] = {
     [INSTALLED_FOR] = {"INSTALLED-FOR", DMV_COLUMN_HIDDEN},
     [MODULES] = {"MODULES", DMV_COLUMN_HIDDEN},
     [DEVICES] = {"DEVICES", DMV_COLUMN_HIDDEN},
-    [DESCRIPTION] = {"DESCRIPTION", DMV_COLUMN_HIDDEN | DMV_COLUMN_SHRINK},
-    [REASONS] = {"REASONS", DMV_COLUMN_HIDDEN | DMV_COLUMN_SHRINK},
+    [DESCRIPTION] = {"DESCRIPTION", DMV_COLUMN_HIDDEN | DMV_COLUMN_WRAP},
+    [REASONS] = {"REASONS", DMV_COLUMN_HIDDEN | DMV_COLUMN_WRAP},
     [N_COLUMNS] = {NULL, 0},
 };
 
@@ -111,10 +111,10 @@ static int add_release(DmvTable *t, const char *driver, json_object *release)
     int r;
 
     dmv_render_release_state(&state, release);
-    (void)dmv_reply_join(&kernels, release, "kernels", ",");
-    (void)dmv_reply_join(&installed, release, "installedFor", ",");
-    (void)dmv_reply_join(&modules, release, "modules", ",");
-    (void)dmv_reply_join(&devices, release, "devices", ",");
+    (void)dmv_reply_join(&kernels, release, "kernels", ", ");
+    (void)dmv_reply_join(&installed, release, "installedFor", ", ");
+    (void)dmv_reply_join(&modules, release, "modules", ", ");
+    (void)dmv_reply_join(&devices, release, "devices", ", ");
     (void)dmv_reply_join(&reasons, release, "reasons", "; ");
     append_number(&sequence, release, "sequence");
     append_number(&priority, release, "priority");

@@ -141,9 +141,8 @@ static void print_stream(const DmvScreen *s, json_object *stream, const char *la
     if (!dmv_reply_bool(stream, "enabled"))
         (void)fputs(" (disabled)", s->out);
     if (version >= 0)
-        (void)fprintf(s->out, ", catalog %lld with %lld releases, issued %.10s, expires %.10s",
-                      (long long)version, (long long)dmv_reply_int(stream, "releases", 0),
-                      dmv_reply_string_or(stream, "issued", "?"),
+        (void)fprintf(s->out, ", catalog %lld (%lld releases), expires %.10s", (long long)version,
+                      (long long)dmv_reply_int(stream, "releases", 0),
                       dmv_reply_string_or(stream, "expires", "?"));
     (void)fputc('\n', s->out);
     if (problem) {

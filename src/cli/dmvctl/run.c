@@ -118,6 +118,10 @@ static int call_once(Run *run, const char *object, DmvFailure *reterr)
         r = dmv_call(&run->connection, verb->method, DMV_TAKE_PTR(params), more ? on_partial : NULL, run,
                      &reply, reterr);
     dmv_progress_end(&run->progress);
+    if (r == DMV_CANCELLED && verb->flags & DMV_VERB_STREAM) {
+        dmv_failure_clear(reterr); /* there is no other way to end it */
+        return 0;
+    }
     if (r != 0) {
         set_what(reterr, verb, object);
         return r;

@@ -31,7 +31,7 @@ static const DmvColumn columns[] = {
     [DRIVER] = {"DRIVER", 0},
     [INTERFACE] = {"INTERFACE", 0},
     [VFS] = {"VFS", DMV_COLUMN_RIGHT},
-    [DRIVERS] = {"DRIVERS", 0},
+    [DRIVERS] = {"DRIVERS", DMV_COLUMN_WRAP},
     [IDS] = {"IDS", DMV_COLUMN_HIDDEN},
     [SUBSYSTEM] = {"SUBSYSTEM", DMV_COLUMN_HIDDEN},
     [CLASS_ID] = {"CLASS-ID", DMV_COLUMN_HIDDEN},
@@ -87,7 +87,7 @@ static int add_device(DmvTable *t, json_object *device)
     if (dmv_reply_join(&names, device, "interfaces", ",") > 0 && dmv_reply_count(device, "blocks") > 0)
         dmv_text_append(&names, ",");
     (void)dmv_reply_join(&names, device, "blocks", ",");
-    (void)dmv_reply_join(&drivers, device, "drivers", ",");
+    (void)dmv_reply_join(&drivers, device, "drivers", ", ");
     if (n_vfs > 0)
         dmv_text_appendf(&vfs, "%lld", (long long)n_vfs);
     r = dmv_table_add(

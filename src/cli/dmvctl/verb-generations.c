@@ -16,8 +16,8 @@ static const DmvColumn columns[] = {
     [CURRENT] = {"CURRENT", 0},
     [CREATED] = {"CREATED", 0},
     [ACTIVATED] = {"ACTIVATED", 0},
-    [SELECTIONS] = {"SELECTIONS", DMV_COLUMN_SHRINK},
-    [REASON] = {"REASON", DMV_COLUMN_SHRINK},
+    [SELECTIONS] = {"SELECTIONS", DMV_COLUMN_WRAP},
+    [REASON] = {"REASON", DMV_COLUMN_WRAP},
     [N] = {NULL, 0},
 };
 

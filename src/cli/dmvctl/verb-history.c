@@ -16,8 +16,8 @@ static const DmvColumn columns[] = {
     [OBJECT] = {"OBJECT", 0},
     [OUTCOME] = {"OUTCOME", 0},
     [GENERATION] = {"GENERATION", DMV_COLUMN_RIGHT},
-    [BECAUSE] = {"BECAUSE", DMV_COLUMN_SHRINK},
-    [DETAIL] = {"DETAIL", DMV_COLUMN_SHRINK},
+    [BECAUSE] = {"BECAUSE", DMV_COLUMN_WRAP},
+    [DETAIL] = {"DETAIL", DMV_COLUMN_WRAP},
     [UID] = {"UID", DMV_COLUMN_HIDDEN | DMV_COLUMN_RIGHT},
     [N] = {NULL, 0},
 };

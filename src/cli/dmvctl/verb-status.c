@@ -13,8 +13,8 @@
 enum { DRIVER, SELECTED, ACTIVE, NEXT_LOAD, STATE };
 
 static const DmvColumn columns[] = {
-    [DRIVER] = {"DRIVER", 0},       [SELECTED] = {"SELECTED", 0},           [ACTIVE] = {"ACTIVE", 0},
-    [NEXT_LOAD] = {"NEXT-LOAD", 0}, [STATE] = {"STATE", DMV_COLUMN_SHRINK}, {NULL, 0},
+    [DRIVER] = {"DRIVER", 0},       [SELECTED] = {"SELECTED", 0},         [ACTIVE] = {"ACTIVE", 0},
+    [NEXT_LOAD] = {"NEXT-LOAD", 0}, [STATE] = {"STATE", DMV_COLUMN_WRAP}, {NULL, 0},
 };
 
 static int add_driver(DmvTable *t, json_object *driver)
