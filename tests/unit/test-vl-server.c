@@ -848,6 +848,22 @@ static void test_descriptors_pipelined(void **state)
           "\"n\":3}}|");
 }
 
+/* Descriptors that come with pieces of a message that never ends do not pile up. */
+static void test_descriptors_of_an_endless_message(void **state)
+{
+    const VlConfig config = {.accept_fds = true};
+    DMV_CLEANUP(stop) Fixture f;
+
+    (void)state;
+    start(&f, &config);
+    for (unsigned i = 0; i < 2; i++) {
+        send_fds(f.fd, " ", 1, VL_MAX_FDS);
+        check(&f, "", "");
+    }
+    send_fds(f.fd, " ", 1, 1);
+    check(&f, "", "EOF");
+}
+
 static void test_total_limit(void **state)
 {
     const VlConfig config = {.max_connections = 3, .max_connections_per_uid = 2};
@@ -1091,6 +1107,7 @@ int main(void)
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_descriptors_pipelined),
+        cmocka_unit_test(test_descriptors_of_an_endless_message),
         cmocka_unit_test(test_total_limit),
         cmocka_unit_test(test_listen),
         cmocka_unit_test(test_listen_refuses),

@@ -313,6 +313,35 @@ def limits(path, total, per_uid):
         got = as_nobody(lambda: n_served(path, total + 2))
         report("limit on connections of a user", None if got == per_uid else "%d served, not %d" % (got, per_uid))
         report("served again after a user", None if is_served_again(path) else "not served")
+        keep_out_root(path, total, per_uid)
+
+
+def keep_out_root(path, total, per_uid):
+    """Three users with as many connections as they can get: root is served all the same."""
+    ready, go = os.pipe(), os.pipe()
+    pids = []
+    for uid in (65531, 65532, 65533):
+        pid = os.fork()
+        if pid == 0:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            held = [connect(path) for _ in range(per_uid)]
+            for s in held:
+                send(s, ECHO + b"\0")
+            served = sum(not read_replies(s, 1)[1] for s in held)
+            os.write(ready[1], bytes([served]))
+            os.read(go[0], 1)
+            os._exit(0)
+        pids.append(pid)
+    served = sum(os.read(ready[0], 1)[0] for _ in pids)
+    mine = n_served(path, 1)
+    os.write(go[1], b"xxx")
+    for pid in pids:
+        os.waitpid(pid, 0)
+    good = served == total - total // 8 and mine == 1
+    report("users together cannot keep root out", None if good else "%d of them, %d of root" % (served, mine))
+    report("served again after three users", None if is_served_again(path) else "not served")
 
 
 def secret(path):

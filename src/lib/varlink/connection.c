@@ -243,17 +243,21 @@ static VlPeerInfo ask_peer(int fd)
     return (VlPeerInfo){.uid = u.uid, .gid = u.gid, .pid = u.pid, .known = true};
 }
 
+/* One connection in eight is kept for root, so that the others together cannot lock the administrator out. */
 static bool is_too_many(VlServer *s, const VlPeerInfo *peer)
 {
-    unsigned same = 0;
+    unsigned same = 0, others = 0;
 
     if (s->n_connections >= s->config.max_connections)
         return true;
     if (peer->known && peer->uid == 0)
         return false;
-    for (VlConnection *c = s->connections; c; c = c->next)
+    for (VlConnection *c = s->connections; c; c = c->next) {
         same += c->peer.uid == peer->uid;
-    return same >= s->config.max_connections_per_uid;
+        others += c->peer.uid != 0;
+    }
+    return same >= s->config.max_connections_per_uid ||
+           others >= s->config.max_connections - s->config.max_connections / 8;
 }
 
 static int add_sources(VlConnection *c)
@@ -297,7 +301,7 @@ int vl_connection_new(VlServer *s, int fd)
     s->connections = c;
     s->n_connections++;
     r = vl_stream_init(&c->stream, fd, s->config.max_request, s->config.max_output);
-    c->stream.accept_fds = s->config.accept_fds;
+    c->stream.accept_fds = s->config.accept_fds && vl_peer_is_privileged(&c->peer);
     if (r == 0)
         r = add_sources(c);
     if (r < 0)

@@ -101,6 +101,8 @@ int vl_call_fail(VlCall *c, int error);
 /* Finds, checks and runs what a call asks for. */
 void vl_server_dispatch(VlServer *s, VlCall *c);
 int vl_service_bind(VlServer *s);
+/* May that peer call what is VL_PRIVILEGED, and send descriptors? */
+bool vl_peer_is_privileged(const VlPeerInfo *peer);
 /* Tells the owner about a changed number of connections. */
 void vl_server_connections_changed(VlServer *s);
 

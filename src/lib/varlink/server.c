@@ -282,10 +282,8 @@ static int answer_unknown(const VlServer *s, VlCall *c)
     return answer(c, VL_SERVICE ".InterfaceNotFound", "interface", interface);
 }
 
-static bool is_allowed(const VlBinding *b, const VlPeerInfo *peer)
+bool vl_peer_is_privileged(const VlPeerInfo *peer)
 {
-    if (!(b->flags & VL_PRIVILEGED))
-        return true;
     return peer->known && (peer->uid == 0 || peer->uid == geteuid());
 }
 
@@ -302,7 +300,7 @@ static int run(const VlServer *s, VlCall *c)
         return answer_unknown(s, c);
     if (c->message.upgrade)
         return answer(c, VL_SERVICE ".MethodNotImplemented", "method", c->message.method);
-    if (!is_allowed(b, &c->peer))
+    if ((b->flags & VL_PRIVILEGED) && !vl_peer_is_privileged(&c->peer))
         return vl_call_error(c, VL_SERVICE ".PermissionDenied", NULL);
     if (b->symbol->requires_more && !c->message.more)
         return vl_call_error(c, VL_SERVICE ".ExpectedMore", NULL);

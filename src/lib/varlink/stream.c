@@ -23,8 +23,9 @@
 #define READ_LEAST ((size_t)4 * 1024)
 /* An empty buffer above this is freed. */
 #define BUFFER_KEEP ((size_t)64 * 1024)
-/* More groups of descriptors than this are never waiting with a peer that follows the protocol. */
-#define FD_GROUPS_MAX 64u
+/* Descriptors that wait in the input: nothing is read while a whole message is there, so these are at most
+ * those of a message that is being completed and of the one after it. */
+#define FDS_WAITING_MAX (2 * VL_MAX_FDS)
 
 void vl_fds_close(VlFds *f)
 {
@@ -110,6 +111,15 @@ void vl_stream_deinit(VlStream *s)
     s->fd = dmv_close(s->fd);
 }
 
+static unsigned count_fds(const VlBuffer *b)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < b->n_fds; i++)
+        n += b->fds[i].n;
+    return n;
+}
+
 /* Keeps what came with a read whose last byte is at @position. Return: 0, -EBADMSG, -ENOMEM. */
 static int take_fds(VlStream *s, struct msghdr *m, uint64_t position)
 {
@@ -132,7 +142,7 @@ static int take_fds(VlStream *s, struct msghdr *m, uint64_t position)
                 too_many = dmv_close(fd) < 0;
         }
     }
-    if (too_many || (all.n > 0 && s->in.n_fds >= FD_GROUPS_MAX)) {
+    if (too_many || count_fds(&s->in) + all.n > FDS_WAITING_MAX) {
         vl_fds_close(&all);
         return -EBADMSG;
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Varlink (UAPI.20) on sd-event and json-c: what the daemon, the workers, the command line tools and the tests use.
- * Nothing in this folder knows anything about drivers.
+ * Varlink (UAPI.20) on sd-event and json-c: what the daemon, the workers, the command line tools and the
+ * tests use. Nothing in this folder knows anything about drivers.
  *
- * Layers: idl (interface text, validation), message (header check and construction), stream (descriptor, buffers,
- * NUL framing, limits), server and call, peer (asynchronous client on sd-event), client (blocking).
+ * Layers: idl (interface text, validation), message (header check and construction), stream (descriptor,
+ * buffers, NUL framing, limits), server and call, peer (asynchronous client on sd-event), client (blocking).
  */
 #ifndef DMV_VARLINK_H
 #define DMV_VARLINK_H
@@ -66,19 +66,23 @@ VlServer *vl_server_free(VlServer *s);
 /**
  * vl_server_listen_auto() - take the sockets that a service manager passed (sd_listen_fds protocol)
  *
- * A descriptor counts if it is named "varlink", or if it is the only one. It may listen or be connected already.
+ * A descriptor counts if it is named "varlink", or if it is the only one. It may listen or be connected
+ * already.
  *
  * Return: how many descriptors were taken (0: not activated), or a negative errno.
  */
 int vl_server_listen_auto(VlServer *s);
-/* Binds and listens on a path, with that mode. A stale socket file is replaced. Return: 0 or a negative errno. */
+/* Binds and listens on a path, with that mode. A stale socket file is replaced. Return: 0 or a negative
+ * errno. */
 int vl_server_listen(VlServer *s, const char *path, mode_t mode);
-/* Serves one connected socket; the server owns @fd from then on, also on failure. Return: 0 or a negative errno. */
+/* Serves one connected socket; the server owns @fd from then on, also on failure. Return: 0 or a negative
+ * errno. */
 int vl_server_add_connection(VlServer *s, int fd);
 /* @idl must stay valid as long as the server; GetInterfaceDescription returns it byte for byte. */
 int vl_server_add_interface(VlServer *s, const char *idl);
 int vl_server_bind(VlServer *s, const char *method, VlHandler handler, unsigned flags, void *userdata);
-/* Every declared method bound, every bound method declared. Return: 0, or -ENOENT / -EEXIST with a debug message. */
+/* Every declared method bound, every bound method declared. Return: 0, or -ENOENT / -EEXIST with a debug
+ * message. */
 int vl_server_check(VlServer *s);
 /* The error (qualified) for handlers that return a negative errno; parameters {"errno": N}. */
 int vl_server_set_failure(VlServer *s, const char *error_id);
@@ -103,7 +107,8 @@ int vl_call_take_fd(VlCall *c, unsigned i);
 int vl_call_reply(VlCall *c, json_object *params);
 /* The same with descriptors, which are duplicated. */
 int vl_call_reply_fds(VlCall *c, json_object *params, const int *fds, unsigned n_fds);
-/* One reply of several. Return: 0; 1 when above the high water mark: wait for the drain hook; negative errno. */
+/* One reply of several. Return: 0; 1 when above the high water mark: wait for the drain hook; negative errno.
+ */
 int vl_call_notify(VlCall *c, json_object *params);
 /* An error; @id is qualified. @params is taken over and may be NULL. */
 int vl_call_error(VlCall *c, const char *id, json_object *params);
@@ -116,8 +121,8 @@ typedef struct VlCallHooks {
 } VlCallHooks;
 void vl_call_set_hooks(VlCall *c, const VlCallHooks *hooks, void *userdata);
 
-/* A set of subscribed calls. Every subscriber has a queue of at most 256 events and 256 KiB, coalesced by key;
- * what does not fit is dropped and told by one message {"type":"overflow","dropped":N}. */
+/* A set of subscribed calls. Every subscriber has a queue of at most 256 events and 256 KiB, coalesced by
+ * key; what does not fit is dropped and told by one message {"type":"overflow","dropped":N}. */
 int vl_monitor_new(VlServer *s, VlMonitor **ret);
 VlMonitor *vl_monitor_free(VlMonitor *m);
 /* Keeps the call; @ready is its first reply, taken over. */
@@ -127,8 +132,8 @@ int vl_monitor_publish(VlMonitor *m, const char *coalesce_key, json_object *even
 unsigned vl_monitor_n_subscribers(const VlMonitor *m);
 
 /*
- * Asynchronous client on one connected socket, for the daemon and its workers. Calls are pipelined, replies come in
- * order.
+ * Asynchronous client on one connected socket, for the daemon and its workers. Calls are pipelined, replies
+ * come in order.
  *
  * @error: NULL for a reply, else the qualified error id; "" when the connection broke (then @params is NULL)
  * @params: never NULL otherwise, borrowed
@@ -138,14 +143,15 @@ typedef void (*VlPeerReply)(VlPeer *p, const char *error, json_object *params, i
                             bool continues, void *userdata);
 int vl_peer_new(sd_event *event, int fd, size_t max_reply, VlPeer **ret); /* owns @fd, also on failure */
 VlPeer *vl_peer_free(VlPeer *p);                                          /* pending calls get error "" */
-int vl_peer_call(VlPeer *p, const char *method, json_object *params, const int *fds, unsigned n_fds, bool more,
-                 VlPeerReply cb, void *userdata); /* @params is taken over, @fds duplicated */
+int vl_peer_call(VlPeer *p, const char *method, json_object *params, const int *fds, unsigned n_fds,
+                 bool more, VlPeerReply cb, void *userdata); /* @params is taken over, @fds duplicated */
 
 /*
  * Blocking client, for the command line tools and tests.
  */
 enum { VL_CALL_MORE = 1 << 0, VL_CALL_ONEWAY = 1 << 1 };
-/* Return: 0 to go on, negative to stop (the connection is closed, the value returned from vl_client_call()). */
+/* Return: 0 to go on, negative to stop (the connection is closed, the value returned from vl_client_call()).
+ */
 typedef int (*VlClientReply)(const char *error, json_object *params, bool continues, void *userdata);
 
 /* @address: a path, "unix:PATH", or "unix:@abstract". Return: 0 or a negative errno. */
@@ -160,7 +166,8 @@ void vl_client_set_cancel_fd(VlClient *c, int fd);
  * vl_client_call() - one call, replies through a callback
  * @params: taken over, may be NULL
  *
- * Return: 0 when the final reply or error was handed to @cb; -ETIMEDOUT, -ECONNRESET, -EBADMSG, -ECANCELED, ...
+ * Return: 0 when the final reply or error was handed to @cb; -ETIMEDOUT, -ECONNRESET, -EBADMSG, -ECANCELED,
+ * ...
  */
 int vl_client_call(VlClient *c, const char *method, json_object *params, const int *fds, unsigned n_fds,
                    unsigned flags, VlClientReply cb, void *userdata);
