@@ -848,6 +848,47 @@ static void test_descriptors_pipelined(void **state)
           "\"n\":3}}|");
 }
 
+static void on_mismatch(const char *method, const char *error, const char *where, void *userdata)
+{
+    dmv_text_appendf(userdata, "%s %s %s;", method + strlen("org.example.probe."), error ? error : "-",
+                     where);
+}
+
+/* What is sent is not changed, but a fault of the service is noticed. */
+static void test_answers_against_the_interface(void **state)
+{
+    DMV_CLEANUP_TEXT DmvText log = {0};
+    DMV_CLEANUP(stop) Fixture f;
+
+    (void)state;
+    start(&f, NULL);
+    dmv_text_append(&log, "");
+    vl_server_on_mismatch(f.server, on_mismatch, &log);
+    check(&f, ECHO_WITH("\"text\":\"x\",\"list\":[]"), "{\"parameters\":{\"text\":\"x\",\"list\":[]}}|");
+    check(&f, "{\"method\":\"org.example.probe.None\"}|" ECHO_WITH("\"x\":1"),
+          SERVICE_ERROR("MethodNotFound", "method", "org.example.probe.None") INVALID("x"));
+    check(&f, "{\"method\":\"org.example.probe.Refuse\"}|",
+          "{\"error\":\"org.example.probe.Refused\",\"parameters\":{\"reason\":\"never\"}}|");
+    assert_string_equal(log.data, "");
+    check(&f, SLOW_MORE, "{\"continues\":true}|");
+    assert_int_equal(vl_call_error(f.kept, "org.example.probe.Unheard", NULL), 0);
+    f.kept = vl_call_unref(f.kept);
+    check(&f, SLOW, "{\"error\":\"org.example.probe.Unheard\"}|");
+    assert_int_equal(vl_call_error(f.kept, "org.example.probe.Refused", NULL), 0);
+    f.kept = vl_call_unref(f.kept);
+    check(&f, SLOW, "{\"error\":\"org.example.probe.Refused\"}|");
+    {
+        json_object *o = json_object_new_object();
+
+        assert_int_equal(dmv_json_add_string(o, "n", "1"), 0);
+        assert_int_equal(vl_call_reply(f.kept, o), 0);
+        f.kept = vl_call_unref(f.kept);
+    }
+    check(&f, "", "{\"parameters\":{\"n\":\"1\"}}|");
+    assert_string_equal(log.data,
+                        "Slow org.example.probe.Unheard ;Slow org.example.probe.Refused reason;Slow - n;");
+}
+
 /* Descriptors that come with pieces of a message that never ends do not pile up. */
 static void test_descriptors_of_an_endless_message(void **state)
 {
@@ -1107,6 +1148,7 @@ int main(void)
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_descriptors_pipelined),
+        cmocka_unit_test(test_answers_against_the_interface),
         cmocka_unit_test(test_descriptors_of_an_endless_message),
         cmocka_unit_test(test_total_limit),
         cmocka_unit_test(test_listen),

@@ -126,6 +126,7 @@ static int call_send(VlCall *c, const char *error, json_object *params, const in
     if (!c->connection)
         return -ENOTCONN;
     if (!c->message.oneway) {
+        vl_server_check_answer(c->connection->server, c, error, params);
         r = vl_message_format_reply(error, params, false, &text, &size);
         if (r == 0)
             r = queue(c, text, size, fds, n_fds);
@@ -207,6 +208,7 @@ int vl_call_notify(VlCall *c, json_object *params)
         return -ENOTCONN;
     if (!c->message.more)
         return 0;
+    vl_server_check_answer(c->connection->server, c, NULL, owned);
     r = vl_message_format_reply(NULL, owned, true, &text, &size);
     return r < 0 ? r : vl_call_notify_text(c, text, size);
 }

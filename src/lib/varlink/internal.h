@@ -53,6 +53,8 @@ struct VlServer {
     unsigned n_connections;
     void (*on_connections)(unsigned n, void *userdata);
     void *on_connections_userdata;
+    void (*on_mismatch)(const char *method, const char *error, const char *where, void *userdata);
+    void *on_mismatch_userdata;
     bool stopping;
 };
 
@@ -100,6 +102,8 @@ int vl_call_fail(VlCall *c, int error);
 
 /* Finds, checks and runs what a call asks for. */
 void vl_server_dispatch(VlServer *s, VlCall *c);
+/* Tells about an answer that is not what the interface declares, if anybody wants to know. */
+void vl_server_check_answer(VlServer *s, const VlCall *c, const char *error, json_object *params);
 int vl_service_bind(VlServer *s);
 /* May that peer call what is VL_PRIVILEGED, and send descriptors? */
 bool vl_peer_is_privileged(const VlPeerInfo *peer);

@@ -214,6 +214,8 @@ int vl_monitor_publish(VlMonitor *m, const char *coalesce_key, json_object *even
 
     if (!m->subscribers)
         return 0;
+    if (m->subscribers->call->connection)
+        vl_server_check_answer(m->subscribers->call->connection->server, m->subscribers->call, NULL, owned);
     r = event_new(coalesce_key, owned, &e);
     if (r < 0)
         return r;

@@ -253,6 +253,44 @@ void vl_server_connections_changed(VlServer *s)
         s->on_connections(s->n_connections, s->on_connections_userdata);
 }
 
+void vl_server_on_mismatch(VlServer *s,
+                           void (*cb)(const char *method, const char *error, const char *where,
+                                      void *userdata),
+                           void *userdata)
+{
+    s->on_mismatch = cb;
+    s->on_mismatch_userdata = userdata;
+}
+
+/* What an answer has to look like: the method's output, or the parameters of an error of any interface. */
+static const VlType *find_answer(const VlServer *s, const VlSymbol *method, const char *error)
+{
+    const VlInterface *i;
+    const VlSymbol *symbol;
+    const char *name;
+
+    if (!error)
+        return method ? method->out : NULL;
+    i = find_interface(s, error, &name);
+    symbol = i ? vl_interface_find(i, VL_SYMBOL_ERROR, name) : NULL;
+    return symbol ? symbol->type : NULL;
+}
+
+void vl_server_check_answer(VlServer *s, const VlCall *c, const char *error, json_object *params)
+{
+    DMV_CLEANUP_JSON json_object *empty = NULL;
+    DMV_CLEANUP_FREE char *where = NULL;
+    const VlType *type;
+
+    if (!s->on_mismatch || dmv_streq(error, s->failure))
+        return;
+    type = find_answer(s, find_method(s, c->message.method), error);
+    if (type && !params)
+        params = empty = json_object_new_object();
+    if (!type || vl_type_validate(type, params, &where) > 0)
+        s->on_mismatch(c->message.method, error, where ? where : "", s->on_mismatch_userdata);
+}
+
 /* One of the errors of org.varlink.service that have one string as their parameter. */
 static int answer(VlCall *c, const char *error, const char *key, const char *value)
 {

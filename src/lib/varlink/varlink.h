@@ -31,11 +31,12 @@ typedef struct VlConfig {
     const char *vendor, *product, *version, *url; /* for org.varlink.service.GetInfo */
     size_t max_request;                           /* bytes of one call; 0: 256 KiB */
     size_t max_output;                            /* bytes queued for one connection; 0: 4 MiB */
-    unsigned max_connections;                     /* 0: 64 */
+    unsigned max_connections;                     /* 0: 64; one in eight is kept for root */
     unsigned max_connections_per_uid;             /* 0: 32; root is exempt up to the total */
     uint64_t frame_timeout_usec;                  /* an unfinished frame older than this closes; 0: 30 s */
     uint64_t write_timeout_usec;                  /* no progress with output queued; 0: 60 s */
-    bool accept_fds;                              /* take descriptors from clients (else they are closed) */
+    bool accept_fds; /* take descriptors from clients that may call privileged methods (else they are closed)
+                      */
 } VlConfig;
 
 /* Who is at the other end, as the kernel said when the connection was made (SO_PEERCRED). */
@@ -60,11 +61,29 @@ enum {
     VL_PRIVILEGED = 1 << 0, /* any peer but uid 0 (or the server's own uid) gets PermissionDenied */
 };
 
+/**
+ * vl_server_new() - a server without sockets and interfaces, but with org.varlink.service
+ * @event: the loop that it lives on; a reference is kept
+ * @config: copied, strings included; NULL for the defaults
+ * @ret: the server, freed with vl_server_free()
+ *
+ * Return: 0 or a negative errno.
+ */
 int vl_server_new(sd_event *event, const VlConfig *config, VlServer **ret);
+
+/**
+ * vl_server_free() - end all connections and free the server
+ * @s: the server, may be NULL; not from within one of its handlers or callbacks
+ *
+ * Calls that are still kept get their cancel hook, and may be released later.
+ *
+ * Return: NULL.
+ */
 VlServer *vl_server_free(VlServer *s);
 
 /**
  * vl_server_listen_auto() - take the sockets that a service manager passed (sd_listen_fds protocol)
+ * @s: the server
  *
  * A descriptor counts if it is named "varlink", or if it is the only one. It may listen or be connected
  * already.
@@ -72,63 +91,236 @@ VlServer *vl_server_free(VlServer *s);
  * Return: how many descriptors were taken (0: not activated), or a negative errno.
  */
 int vl_server_listen_auto(VlServer *s);
-/* Binds and listens on a path, with that mode. A stale socket file is replaced. Return: 0 or a negative
- * errno. */
+
+/**
+ * vl_server_listen() - bind and listen on a path
+ * @s: the server
+ * @path: absolute; a stale socket is replaced, anything else is left alone. Longer than 107 bytes is fine.
+ * @mode: of the socket file; it is never wider, not even for a moment
+ *
+ * Return: 0; -EADDRINUSE if somebody listens there or it is no socket; -EINVAL for a relative path; another
+ * errno.
+ */
 int vl_server_listen(VlServer *s, const char *path, mode_t mode);
-/* Serves one connected socket; the server owns @fd from then on, also on failure. Return: 0 or a negative
- * errno. */
+
+/**
+ * vl_server_add_connection() - serve one connected socket
+ * @s: the server
+ * @fd: owned by the server from then on, also on failure
+ *
+ * Return: 0; -EUSERS above a limit on connections; another negative errno.
+ */
 int vl_server_add_connection(VlServer *s, int fd);
-/* @idl must stay valid as long as the server; GetInterfaceDescription returns it byte for byte. */
+
+/**
+ * vl_server_add_interface() - offer an interface
+ * @s: the server
+ * @idl: its definition, valid for as long as the server; GetInterfaceDescription returns it byte for byte
+ *
+ * Return: 0; -EINVAL for a definition that cannot be read (the reason goes to the journal at debug level);
+ * -EEXIST; -ENOMEM.
+ */
 int vl_server_add_interface(VlServer *s, const char *idl);
+
+/**
+ * vl_server_bind() - say who answers a method
+ * @s: the server
+ * @method: qualified name; the interface may be added before or afterwards
+ * @handler: see VlHandler
+ * @flags: VL_PRIVILEGED or 0
+ * @userdata: for the handler
+ *
+ * Return: 0; -EINVAL for a name that is none; -EEXIST; -ENOMEM.
+ */
 int vl_server_bind(VlServer *s, const char *method, VlHandler handler, unsigned flags, void *userdata);
-/* Every declared method bound, every bound method declared. Return: 0, or -ENOENT / -EEXIST with a debug
- * message. */
+
+/**
+ * vl_server_check() - is every declared method bound, and every bound method declared?
+ * @s: the server
+ *
+ * Return: 0, or -ENOENT (which methods are not goes to the journal at debug level).
+ */
 int vl_server_check(VlServer *s);
-/* The error (qualified) for handlers that return a negative errno; parameters {"errno": N}. */
+
+/**
+ * vl_server_set_failure() - the error for handlers that return a negative errno
+ * @s: the server
+ * @error_id: qualified name; its parameters are {"errno": N}. Default: io.systemd.System, which varlinkctl
+ * knows.
+ *
+ * Return: 0; -EINVAL for a name that is none; -ENOMEM.
+ */
 int vl_server_set_failure(VlServer *s, const char *error_id);
-/* Called whenever the number of connections changed. */
+
+/**
+ * vl_server_on_connections() - be told whenever the number of connections changed
+ * @s: the server
+ * @cb: called with the number; NULL for nobody. It may not free the server.
+ * @userdata: for @cb
+ */
 void vl_server_on_connections(VlServer *s, void (*cb)(unsigned n, void *userdata), void *userdata);
+
+/**
+ * vl_server_on_mismatch() - be told of answers that are not what the interface declares
+ * @s: the server
+ * @cb: called with the qualified method, the error (NULL for a reply) and what is wrong, as a path like
+ *      "drivers[3].name"; "" for an error that is not declared. NULL for nobody, which is also what costs
+ * nothing.
+ * @userdata: for @cb
+ *
+ * The answer is sent all the same: a client that does not look at the field is not hurt. It is a fault of
+ * ours.
+ */
+void vl_server_on_mismatch(VlServer *s,
+                           void (*cb)(const char *method, const char *error, const char *where,
+                                      void *userdata),
+                           void *userdata);
+
+/* Return: the number of connections. */
 unsigned vl_server_n_connections(const VlServer *s);
-/* Stops listening; connections live on until their calls are answered and flushed. */
+
+/**
+ * vl_server_stop_listening() - take no more clients
+ * @s: the server
+ *
+ * Connections live on until their calls are answered and flushed.
+ */
 void vl_server_stop_listening(VlServer *s);
 
+/* Keeps a call to answer it later. Return: @c. */
 VlCall *vl_call_ref(VlCall *c);
+
+/**
+ * vl_call_unref() - let go of a call
+ * @c: the call, may be NULL
+ *
+ * A call whose last reference goes unanswered is answered with the server's failure (errno ENODATA), so that
+ * no client waits for ever.
+ *
+ * Return: NULL.
+ */
 VlCall *vl_call_unref(VlCall *c);
 static inline void vl_cleanup_call(VlCall **c)
 {
     *c = *c ? vl_call_unref(*c) : NULL;
 }
+
+/* The qualified name of the method, valid as long as the call. */
 const char *vl_call_method(const VlCall *c);
+/* Did the client ask for several replies? */
 bool vl_call_wants_more(const VlCall *c);
+/* Who calls; valid as long as the call, also when the client is gone. */
 const VlPeerInfo *vl_call_peer(const VlCall *c);
-/* Takes descriptor @i of those that came with the call; the caller owns it. Return: it, or -ENOENT. */
+
+/**
+ * vl_call_take_fd() - a descriptor that came with the call
+ * @c: the call
+ * @i: which of them, from 0
+ *
+ * Return: the descriptor, owned by the caller; or -ENOENT.
+ */
 int vl_call_take_fd(VlCall *c, unsigned i);
-/* The final reply. @params is taken over and may be NULL. Return: 0, -ENOTCONN (peer gone), -E2BIG, ... */
+
+/**
+ * vl_call_reply() - the final reply
+ * @c: the call
+ * @params: taken over, also on failure; may be NULL
+ *
+ * What a oneway call is answered goes nowhere.
+ *
+ * Return: 0; -ENOTCONN if the client is gone or the call was answered. With -E2BIG (above max_output) and
+ * -EINVAL (cannot be written as JSON) the call is not answered and an error may follow.
+ */
 int vl_call_reply(VlCall *c, json_object *params);
-/* The same with descriptors, which are duplicated. */
+
+/**
+ * vl_call_reply_fds() - the final reply, with descriptors
+ * @c: the call
+ * @params: taken over, also on failure; may be NULL
+ * @fds: duplicated
+ * @n_fds: at most VL_MAX_FDS
+ *
+ * Return: as vl_call_reply(), and what duplicating says.
+ */
 int vl_call_reply_fds(VlCall *c, json_object *params, const int *fds, unsigned n_fds);
-/* One reply of several. Return: 0; 1 when above the high water mark: wait for the drain hook; negative errno.
+
+/**
+ * vl_call_notify() - one reply of several
+ * @c: the call
+ * @params: taken over, also on failure; may be NULL
+ *
+ * Without `more` it goes nowhere, so that a handler can report progress to whoever asked for it.
+ *
+ * Return: 0; 1 when the output is above the high water mark: wait for the drain hook; -ENOBUFS above
+ * max_output (the connection ends); otherwise as vl_call_reply().
  */
 int vl_call_notify(VlCall *c, json_object *params);
-/* An error; @id is qualified. @params is taken over and may be NULL. */
+
+/**
+ * vl_call_error() - the final answer, an error
+ * @c: the call
+ * @id: qualified name of the error
+ * @params: taken over, also on failure; may be NULL
+ *
+ * Return: as vl_call_reply(); -EINVAL also for a name that is none.
+ */
 int vl_call_error(VlCall *c, const char *id, json_object *params);
-/* org.varlink.service.InvalidParameter. */
+
+/* The error org.varlink.service.InvalidParameter for that field. Return: as vl_call_error(). */
 int vl_call_error_invalid(VlCall *c, const char *field);
 
 typedef struct VlCallHooks {
     void (*drain)(VlCall *c, void *userdata);  /* output fell below half of the high water mark */
     void (*cancel)(VlCall *c, void *userdata); /* the client went away; answering is harmless, -ENOTCONN */
 } VlCallHooks;
+/**
+ * vl_call_set_hooks() - what to do while a call is kept
+ * @c: the call
+ * @hooks: copied; NULL for none
+ * @userdata: for the hooks
+ *
+ * Hooks are only called by the loop, never from within vl_call_notify() or vl_call_reply().
+ */
 void vl_call_set_hooks(VlCall *c, const VlCallHooks *hooks, void *userdata);
 
-/* A set of subscribed calls. Every subscriber has a queue of at most 256 events and 256 KiB, coalesced by
- * key; what does not fit is dropped and told by one message {"type":"overflow","dropped":N}. */
+/**
+ * vl_monitor_new() - a set of subscribed calls
+ * @s: the server that they come from
+ * @ret: the monitor, freed with vl_monitor_free()
+ *
+ * Every subscriber has a queue of at most 256 events and 256 KiB, coalesced by key; what does not fit is
+ * dropped and told by one message {"type":"overflow","dropped":N}.
+ *
+ * Return: 0, -EINVAL, or -ENOMEM.
+ */
 int vl_monitor_new(VlServer *s, VlMonitor **ret);
+
+/* Sends every subscriber the final reply and frees the monitor, which may be NULL; before its server. Return:
+ * NULL. */
 VlMonitor *vl_monitor_free(VlMonitor *m);
-/* Keeps the call; @ready is its first reply, taken over. */
+
+/**
+ * vl_monitor_subscribe() - keep a call, from within its handler
+ * @m: the monitor
+ * @c: the call; without `more` it is answered with ExpectedMore
+ * @ready: its first reply, taken over
+ *
+ * Return: 0 or a negative errno.
+ */
 int vl_monitor_subscribe(VlMonitor *m, VlCall *c, json_object *ready);
-/* @event is taken over; @coalesce_key may be NULL. */
+
+/**
+ * vl_monitor_publish() - an event for every subscriber
+ * @m: the monitor
+ * @coalesce_key: in the queue of a slow reader the event takes the place of one with the same key; may be
+ * NULL
+ * @event: taken over, also on failure
+ *
+ * Return: 0; -EINVAL if the event cannot be written as JSON; -ENOMEM.
+ */
 int vl_monitor_publish(VlMonitor *m, const char *coalesce_key, json_object *event);
+
+/* Return: the number of subscribers. */
 unsigned vl_monitor_n_subscribers(const VlMonitor *m);
 
 /*
@@ -141,10 +333,38 @@ unsigned vl_monitor_n_subscribers(const VlMonitor *m);
  */
 typedef void (*VlPeerReply)(VlPeer *p, const char *error, json_object *params, int *fds, unsigned n_fds,
                             bool continues, void *userdata);
-int vl_peer_new(sd_event *event, int fd, size_t max_reply, VlPeer **ret); /* owns @fd, also on failure */
-VlPeer *vl_peer_free(VlPeer *p);                                          /* pending calls get error "" */
+
+/**
+ * vl_peer_new() - a client on a connected socket
+ * @event: the loop that it lives on
+ * @fd: owned by the peer, also on failure
+ * @max_reply: bytes of one reply; 0: 16 MiB
+ * @ret: the peer, freed with vl_peer_free()
+ *
+ * Return: 0 or a negative errno.
+ */
+int vl_peer_new(sd_event *event, int fd, size_t max_reply, VlPeer **ret);
+
+/* Closes the connection. Pending calls get the error "" before this returns. From a callback too. Return:
+ * NULL. */
+VlPeer *vl_peer_free(VlPeer *p);
+
+/**
+ * vl_peer_call() - make a call
+ * @p: the peer
+ * @method: qualified name
+ * @params: taken over, also on failure; may be NULL
+ * @fds: duplicated
+ * @n_fds: at most VL_MAX_FDS
+ * @more: may there be several replies?
+ * @cb: called by the loop, for the last time with @continues being false; with "" also by vl_peer_free()
+ * @userdata: for @cb
+ *
+ * Return: 0; -ENOTCONN if the connection is gone; -EINVAL for a bad name or parameters; -E2BIG, -ENOBUFS
+ * above 16 MiB; -ENOMEM. @cb is only called after 0.
+ */
 int vl_peer_call(VlPeer *p, const char *method, json_object *params, const int *fds, unsigned n_fds,
-                 bool more, VlPeerReply cb, void *userdata); /* @params is taken over, @fds duplicated */
+                 bool more, VlPeerReply cb, void *userdata);
 
 /*
  * Blocking client, for the command line tools and tests.
@@ -154,20 +374,39 @@ enum { VL_CALL_MORE = 1 << 0, VL_CALL_ONEWAY = 1 << 1 };
  */
 typedef int (*VlClientReply)(const char *error, json_object *params, bool continues, void *userdata);
 
-/* @address: a path, "unix:PATH", or "unix:@abstract". Return: 0 or a negative errno. */
+/**
+ * vl_client_connect() - connect to a service
+ * @address: a path, "unix:PATH", or "unix:@abstract"
+ * @ret: the client, freed with vl_client_free()
+ *
+ * Return: 0; -ENOENT, -ECONNREFUSED and what else connect() says; -ETIMEDOUT if nobody accepts within 45 s.
+ */
 int vl_client_connect(const char *address, VlClient **ret);
-int vl_client_new(int fd, VlClient **ret); /* owns @fd, also on failure */
+/* The same on a connected socket, which the client owns, also on failure. Return: 0 or a negative errno. */
+int vl_client_new(int fd, VlClient **ret);
+/* Closes the connection. @c may be NULL. Return: NULL. */
 VlClient *vl_client_free(VlClient *c);
-/* Every reply renews the deadline; 0: wait for ever. Default 45 s. */
+/* How long to wait for a reply; every reply renews it. 0: for ever. Default 45 s. */
 void vl_client_set_timeout(VlClient *c, uint64_t usec);
 /* A descriptor that is readable when the call shall be given up (-1: none): it then returns -ECANCELED. */
 void vl_client_set_cancel_fd(VlClient *c, int fd);
+
 /**
  * vl_client_call() - one call, replies through a callback
- * @params: taken over, may be NULL
+ * @c: the client
+ * @method: qualified name
+ * @params: taken over, also on failure; may be NULL
+ * @fds: duplicated
+ * @n_fds: at most VL_MAX_FDS
+ * @flags: VL_CALL_MORE or VL_CALL_ONEWAY, or 0
+ * @cb: called for every reply and for an error; never for a oneway call; may be NULL
+ * @userdata: for @cb
  *
- * Return: 0 when the final reply or error was handed to @cb; -ETIMEDOUT, -ECONNRESET, -EBADMSG, -ECANCELED,
- * ...
+ * After any failure the connection is closed, and further calls return -ENOTCONN.
+ *
+ * Return: 0 when the final reply or error was handed to @cb; -ETIMEDOUT; -ECONNRESET if the service closed;
+ * -EBADMSG for a reply that is none; -EMSGSIZE for one above 16 MiB; -ECANCELED; what @cb returned, if
+ * negative; -EINVAL for a bad call.
  */
 int vl_client_call(VlClient *c, const char *method, json_object *params, const int *fds, unsigned n_fds,
                    unsigned flags, VlClientReply cb, void *userdata);
