@@ -120,6 +120,7 @@ enum DmvExit {
     X(MODULE_WRONG_VERMAGIC, "module-wrong-vermagic", "VerificationFailed", DMV_EXIT_VERIFICATION)           \
     X(MODULE_WRONG_BUILD_ID, "module-wrong-build-id", "VerificationFailed", DMV_EXIT_VERIFICATION)           \
     X(MODULE_WRONG_ALIASES, "module-wrong-aliases", "VerificationFailed", DMV_EXIT_VERIFICATION)             \
+    X(RELEASE_MISMATCH, "release-mismatch", "VerificationFailed", DMV_EXIT_VERIFICATION)                     \
     /* apply and verify */                                                                                   \
     X(NO_SPACE, "no-space", "NoSpace", DMV_EXIT_FAILED)                                                      \
     X(WORKER_FAILED, "worker-failed", "Failed", DMV_EXIT_FAILED)                                             \
