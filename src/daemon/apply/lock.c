@@ -18,6 +18,8 @@
 #include "daemon/apply/failure.h"
 #include "host/fs.h"
 
+#define POLL_USEC 10000
+
 static int busy(int fd, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *text = NULL;
@@ -32,7 +34,19 @@ static int busy(int fd, DmvError *reterr)
                          (unsigned long long)pid, DMV_LOCK_PATH);
 }
 
-int dmv_lock_take(const DmvRoots *r, int *ret, DmvError *reterr)
+/* There is no flock(2) with a deadline. Return: 0; -EWOULDBLOCK; another negative errno. */
+static int lock_within(int fd, uint64_t wait_usec)
+{
+    for (uint64_t waited = 0;; waited += POLL_USEC) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK || waited >= wait_usec)
+            return -errno;
+        (void)usleep(POLL_USEC);
+    }
+}
+
+int dmv_lock_take(const DmvRoots *r, uint64_t wait_usec, int *ret, DmvError *reterr)
 {
     DMV_CLEANUP_CLOSE int fd = -1;
     char text[32];
@@ -43,8 +57,9 @@ int dmv_lock_take(const DmvRoots *r, int *ret, DmvError *reterr)
     fd = dmv_fs_open(r->fd, DMV_LOCK_PATH, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
     if (fd < 0)
         return dmv_failure(reterr, fd, "open", DMV_LOCK_PATH);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? busy(fd, reterr) : dmv_failure(reterr, -errno, "lock", DMV_LOCK_PATH);
+    result = lock_within(fd, wait_usec);
+    if (result < 0)
+        return result == -EWOULDBLOCK ? busy(fd, reterr) : dmv_failure(reterr, result, "lock", DMV_LOCK_PATH);
     (void)snprintf(text, sizeof(text), "%ld\n", (long)getpid());
     /* a full disk takes the number away from people, never the lock from us */
     if (ftruncate(fd, 0) == 0)

@@ -3,6 +3,8 @@
 #ifndef DMV_APPLY_LOCK_H
 #define DMV_APPLY_LOCK_H
 
+#include <stdint.h>
+
 #include "dmv/outcome.h"
 #include "host/roots.h"
 
@@ -11,6 +13,7 @@
 /**
  * dmv_lock_take() - be the only worker of a root
  * @r: the roots
+ * @wait_usec: how long to wait for it; a worker whose daemon went away needs a moment to undo and to end
  * @ret: the lock; it is held until this descriptor is closed or the process ends
  * @reterr: filled on a refusal, may be NULL
  *
@@ -19,6 +22,6 @@
  *
  * Return: 0; DMV_BUSY naming the process that holds it; DMV_NO_SPACE, DMV_READ_ONLY; a negative errno.
  */
-int dmv_lock_take(const DmvRoots *r, int *ret, DmvError *reterr);
+int dmv_lock_take(const DmvRoots *r, uint64_t wait_usec, int *ret, DmvError *reterr);
 
 #endif
