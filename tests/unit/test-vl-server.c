@@ -766,7 +766,7 @@ static void test_unread_replies_stop_calls(void **state)
 
 static void test_timeouts(void **state)
 {
-    const VlConfig config = {.frame_timeout_usec = 20000, .write_timeout_usec = 20000};
+    const VlConfig config = {.frame_timeout_usec = 500000, .write_timeout_usec = 500000};
     static const char call[] = "{\"method\":\"org.example.probe.Stream\",\"more\":true,"
                                "\"parameters\":{\"count\":3000,\"size\":4096}}";
     DMV_CLEANUP(stop) Fixture f;
