@@ -115,7 +115,8 @@ static int set_limits(void)
         r = set_limit(RLIMIT_DATA, MEMORY_MAX);
     (void)signal(SIGXFSZ, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
-    return r;
+    /* a unit that filters the call has its own limits */
+    return r == -EPERM && geteuid() != 0 ? 0 : r;
 }
 
 __attribute__((noreturn)) static void janitor(int base, const char *name, int alive)
@@ -166,7 +167,7 @@ static int make_folder(const char *base, uid_t uid, gid_t gid, char **ret)
     if (!mkdtemp(path))
         return -errno;
     r = start_janitor(fd, strrchr(path, '/') + 1);
-    if (r == 0 && chown(path, uid, gid) < 0)
+    if (r == 0 && geteuid() == 0 && chown(path, uid, gid) < 0)
         r = -errno;
     if (r == 0)
         *ret = DMV_TAKE_PTR(path);

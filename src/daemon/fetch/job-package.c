@@ -3,6 +3,7 @@
  * descriptor. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -133,6 +134,7 @@ static int copy_passed(DmvFetchWorker *w, const char *folder, const DmvPackage *
 {
     DMV_CLEANUP_CLOSE int in = vl_call_take_fd(w->call, 0);
     DMV_CLEANUP_CLOSE int out = -1;
+    DMV_CLEANUP_FREE char *path = NULL;
     char hex[DMV_SHA256_HEX];
     uint64_t size = 0;
     struct stat st;
@@ -143,7 +145,9 @@ static int copy_passed(DmvFetchWorker *w, const char *folder, const DmvPackage *
     r = dmv_fetch_begin_phase(w, "verify", p->size);
     if (r != 0)
         return r;
-    out = openat(w->dirfd, folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (asprintf(&path, "%s/copy", folder) < 0)
+        return path = NULL, -ENOMEM;
+    out = openat(w->dirfd, path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (out < 0)
         return -errno;
     r = dmv_fs_copy_hashed(in, out, p->size, hex, &size);

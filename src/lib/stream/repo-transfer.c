@@ -113,17 +113,25 @@ static int transfer_failed(const DmvTransfer *t, int code, const char *said, Dmv
     return dmv_error_set(reterr, DMV_STREAM_UNREACHABLE, NULL, NULL, "%s", clean ? clean : "unknown error");
 }
 
-/* The kernel's stop for an endless file, only as long as the transfer lasts. */
-static void limit_files(uint64_t max, struct rlimit *saved)
+/* The kernel's stop for an endless file, only as long as the transfer lasts. False: not ours to change (a
+ * filter of system calls), then the unit has a limit. */
+static bool limit_files(uint64_t max, struct rlimit *saved)
 {
     struct rlimit limit;
 
     (void)signal(SIGXFSZ, SIG_IGN);
-    (void)getrlimit(RLIMIT_FSIZE, saved);
+    if (getrlimit(RLIMIT_FSIZE, saved) < 0)
+        return false;
     limit = *saved;
     if (limit.rlim_cur > max + LATER_BYTES)
         limit.rlim_cur = max + LATER_BYTES;
-    (void)setrlimit(RLIMIT_FSIZE, &limit);
+    return setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
+static void unlimit_files(bool limited, const struct rlimit *saved)
+{
+    if (limited)
+        (void)setrlimit(RLIMIT_FSIZE, saved);
 }
 
 static bool set_numbers(LrHandle *h, const DmvRepoOptions *o, GError **error)
@@ -203,6 +211,7 @@ int dmv_transfer_repomd(DmvTransfer *t, LrResult **ret, DmvError *reterr)
     DMV_CLEANUP(cleanup_handle) LrHandle *h = NULL;
     g_autoptr(GError) error = NULL;
     struct rlimit saved;
+    bool limited;
     LrResult *result;
     gboolean ok;
     int r;
@@ -215,9 +224,9 @@ int dmv_transfer_repomd(DmvTransfer *t, LrResult **ret, DmvError *reterr)
     transfer_begin(t, t->o->max_bytes < DMV_REPOMD_MAX ? t->o->max_bytes : DMV_REPOMD_MAX, DMV_TOO_LARGE,
                    false);
     result = lr_result_init();
-    limit_files(t->max, &saved);
+    limited = limit_files(t->max, &saved);
     ok = lr_handle_perform(h, result, &error);
-    (void)setrlimit(RLIMIT_FSIZE, &saved);
+    unlimit_files(limited, &saved);
     if (!ok) {
         lr_result_free(result);
         return transfer_failed(t, error ? error->code : 0, error ? error->message : NULL, reterr);
@@ -233,6 +242,7 @@ static int download(DmvTransfer *t, const char *href, const char *path, DmvError
     DMV_CLEANUP(cleanup_target) LrPackageTarget *target = NULL;
     g_autoptr(GError) error = NULL;
     struct rlimit saved;
+    bool limited;
     GSList list = {0};
     gboolean ok;
     int r = handle_new(t, &h, reterr);
@@ -245,9 +255,9 @@ static int download(DmvTransfer *t, const char *href, const char *path, DmvError
     if (!target)
         return transfer_failed(t, error ? error->code : 0, error ? error->message : NULL, reterr);
     list.data = target;
-    limit_files(t->max, &saved);
+    limited = limit_files(t->max, &saved);
     ok = lr_download_packages(&list, LR_PACKAGEDOWNLOAD_FAILFAST, &error);
-    (void)setrlimit(RLIMIT_FSIZE, &saved);
+    unlimit_files(limited, &saved);
     if (ok && !target->err)
         return 0;
     return transfer_failed(t, error ? error->code : 0,
