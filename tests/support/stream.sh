@@ -82,12 +82,21 @@ stream_repo() {
     [ $# -lt 2 ] || modifyrepo_c --mdtype=dmv --no-compress "$2" "$1/repodata" > /dev/null
 }
 
-# stream_tls DIR: a throw-away authority DIR/ca.pem and a certificate of 127.0.0.1, DIR/tls.pem with DIR/tls.key
+# stream_certificate DIR DAYS: DIR/tls.pem and DIR/tls.key for 127.0.0.1, by the authority of DIR or the folder above
+stream_certificate() {
+    local ca=$1
+    [ -e "$ca/ca.key" ] || ca=$1/..
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=127.0.0.1' \
+        -keyout "$1/tls.key" -out "$1/tls.csr" 2> /dev/null
+    openssl x509 -req -in "$1/tls.csr" -CA "$ca/ca.pem" -CAkey "$ca/ca.key" -CAcreateserial -days "$2" \
+        -extfile <(echo subjectAltName=IP:127.0.0.1) -out "$1/tls.pem" 2> /dev/null
+}
+
+# stream_tls DIR: a throw-away authority DIR/ca.pem, a certificate in DIR and an expired one in DIR/expired
 stream_tls() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=test authority' \
         -keyout "$1/ca.key" -out "$1/ca.pem" 2> /dev/null
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=127.0.0.1' \
-        -keyout "$1/tls.key" -out "$1/tls.csr" 2> /dev/null
-    openssl x509 -req -in "$1/tls.csr" -CA "$1/ca.pem" -CAkey "$1/ca.key" -CAcreateserial -days 30 \
-        -extfile <(echo subjectAltName=IP:127.0.0.1) -out "$1/tls.pem" 2> /dev/null
+    stream_certificate "$1" 30
+    mkdir -p "$1/expired"
+    stream_certificate "$1/expired" 0 # valid until now
 }

@@ -418,6 +418,22 @@ static void test_tls(void **state)
     assert_int_equal(catalog(&no_file, NULL), DMV_STREAM_UNREACHABLE);
 }
 
+static void test_expired_certificate(void **state)
+{
+    Fixture *f = *state;
+    DMV_CLEANUP_FREE char *dir = shell_text("%s/expired", f->dir);
+    Webserver server = {0};
+    RUN r;
+
+    run_init(&r, f);
+    webserver_start(&server, dir, true);
+    r.o.ca_file = f->ca;
+    r.urls[0] = shell_text("https://127.0.0.1:%d/ok", server.port);
+    assert_int_equal(catalog(&r, NULL), DMV_STREAM_UNREACHABLE);
+    assert_non_null(strstr(r.e.why, "certificate")); /* how curl calls it depends on its library */
+    webserver_stop(&server);
+}
+
 static void test_nobody_there(void **state)
 {
     Fixture *f = *state;
@@ -527,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_mirrors),
         cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_expired_certificate),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_local_trouble),
         cmocka_unit_test(test_bad_urls),

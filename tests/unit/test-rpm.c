@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -277,6 +279,24 @@ static void test_other_catalog(void **state)
     assert_int_equal(unpack(f, "good", f->keys, &p, &e), -EINVAL);
 }
 
+/* A file that cannot be written is an error of this host, not a refusal. */
+static void test_no_room(void **state)
+{
+    const Fixture *f = *state;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    struct rlimit saved, little;
+    int r;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &saved), 0);
+    little = saved;
+    little.rlim_cur = 20000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    r = unpack(f, "good", f->keys, &f->package, &e);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &saved), 0);
+    assert_int_equal(r, -EFBIG);
+    assert_non_null(strstr(e.why, "a.ko"));
+}
+
 static void test_signer(void **state)
 {
     const Fixture *f = *state;
@@ -362,12 +382,13 @@ static void test_key_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),          cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_lies),          cmocka_unit_test(test_other_catalog),
-        cmocka_unit_test(test_signer),        cmocka_unit_test(test_key_files),
-        cmocka_unit_test(test_key_mutations),
+        cmocka_unit_test(test_good),      cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_lies),      cmocka_unit_test(test_other_catalog),
+        cmocka_unit_test(test_no_room),   cmocka_unit_test(test_signer),
+        cmocka_unit_test(test_key_files), cmocka_unit_test(test_key_mutations),
     };
 
+    (void)signal(SIGXFSZ, SIG_IGN);
     dmv_crypto_init();
     return cmocka_run_group_tests(tests, setup, teardown);
 }

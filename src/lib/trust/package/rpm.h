@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One RPM: verified against a private keyring, judged by its header, unpacked by ourselves. Only the fetch worker links
- * this: librpm may exit() the process it lives in.
+ * One RPM: verified against a private keyring, judged by its header, unpacked by ourselves. Only the fetch
+ * worker links this: librpm may exit() the process it lives in.
  */
 #ifndef DMV_TRUST_RPM_H
 #define DMV_TRUST_RPM_H
@@ -29,13 +29,14 @@ int dmv_keyring_add(DmvKeyring *k, const char *data, size_t size, DmvError *rete
  *         (/lib/modules/KERNEL/dmv/DRIVER/VARIANT/, also below /usr)
  * @reterr: filled on a refusal
  *
- * Order: signature (header and payload, required) -> hash algorithm and signer -> header policy, before anything is
- * decompressed -> payload -> every file's size and sha256 against the catalog. Scriptlets never run.
+ * Order: signature (header and payload, required) -> hash algorithm and signer -> header policy, before
+ * anything is decompressed -> payload -> every file's size and sha256 against the catalog. Scriptlets never
+ * run.
  *
- * Return: 0; one of DMV_RPM_* , DMV_SIZE_MISMATCH or DMV_HASH_MISMATCH for a file; a negative errno. After a refusal the
- * folder may hold files; the caller removes it.
+ * Return: 0; one of DMV_RPM_* , DMV_SIZE_MISMATCH or DMV_HASH_MISMATCH for a file; a negative errno. After a
+ * refusal the folder may hold files; the caller removes it.
  */
-int dmv_rpm_unpack(int fd, const DmvKeyring *k, const char *driver, const char *variant, const DmvPackage *p, int dirfd,
-                   DmvError *reterr);
+int dmv_rpm_unpack(int fd, const DmvKeyring *k, const char *driver, const char *variant, const DmvPackage *p,
+                   int dirfd, DmvError *reterr);
 
 #endif
