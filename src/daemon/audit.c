@@ -101,7 +101,7 @@ static void verify_drivers(Audit *a, const DmvManager *m)
 
         find_problems(a, &d->problems, "error", "dmvctl why DRIVER");
         if (d->selection && d->reboot_needed)
-            find(a, "warning", d->name, 0, "reboot the host", "%s is loaded, and another release would be loaded next",
+            find(a, "ok", d->name, 0, "reboot the host", "%s is loaded, and another release would be loaded next",
                  d->active ? d->active : "an unknown release");
     }
 }

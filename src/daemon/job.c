@@ -148,7 +148,7 @@ void dmv_job_finish(DmvJob *j, DmvError *e, json_object *reply, int64_t generati
     }
     dmv_state_record(m, j->uid, j->action, j->object, code, e ? e->why : NULL, j->because, generation);
     if (code != 0)
-        dmv_log(LOG_NOTICE, "%s %s: %s", j->action, j->object ? j->object : "", e->why ? e->why : dmv_outcome_reason(code));
+        dmv_log(LOG_INFO, "%s %s: %s", j->action, j->object ? j->object : "", e->why ? e->why : dmv_outcome_reason(code));
     dmv_manager_publish(m, "job_finished", j->object, dmv_outcome_reason(code));
     j->call = NULL;
     if (call) {

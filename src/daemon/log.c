@@ -3,7 +3,6 @@
 #include "daemon/log.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -17,7 +16,7 @@ static int max_priority = LOG_NOTICE;
 
 /* JOURNAL_STREAM names device and inode of the stream that standard error is connected to, if it is the journal's
  * (systemd.exec(5)). */
-void dmv_log_init(void)
+void dmv_log_init(bool terse)
 {
     const char *stream = getenv("JOURNAL_STREAM"), *level = getenv("DMV_LOG_LEVEL");
     unsigned long long device = 0, inode = 0;
@@ -25,8 +24,7 @@ void dmv_log_init(void)
 
     to_journal = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
                  st.st_dev == device && st.st_ino == inode;
-    if (to_journal)
-        max_priority = LOG_INFO;
+    max_priority = to_journal ? LOG_INFO : terse ? LOG_ERR : LOG_NOTICE;
     if (level && level[0] >= '0' && level[0] <= '7' && !level[1])
         max_priority = level[0] - '0';
 }

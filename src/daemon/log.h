@@ -6,6 +6,7 @@
 #ifndef DMV_DAEMON_LOG_H
 #define DMV_DAEMON_LOG_H
 
+#include <stdbool.h>
 #include <syslog.h>
 
 #include "dmv/outcome.h"
@@ -20,8 +21,8 @@
 #define DMV_MESSAGE_INTENT_CHANGED "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a07"
 #define DMV_MESSAGE_STATE_BROKEN "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a08"
 
-/* Decides where to write: call it once. */
-void dmv_log_init(void);
+/* Decides where to write: call it once. @terse: one caller gets every failure as its answer, and need not read it twice. */
+void dmv_log_init(bool terse);
 void dmv_log(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* With MESSAGE_ID, DMV_OBJECT, DMV_REASON, DMV_ACTION. Strings but @message_id may be NULL. */
 void dmv_log_event(int priority, const char *message_id, const char *action, const char *object, int code,

@@ -127,7 +127,7 @@ int main(int argc, char *argv[])
     (void)umask(022);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     dmv_crypto_init();
-    dmv_log_init();
+    dmv_log_init(!arg_listen && is_transient());
     r = block_signals();
     if (r == 0)
         r = run();

@@ -1,0 +1,179 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What is unsigned, wrongly signed, changed, old, or for somebody else is refused, with the reason, and leaves nothing behind.
+# The judges of single functions have their own tests; this one goes through the whole chain of real processes.
+set -eu -o pipefail
+. "$DMV_SOURCE/tests/golden/lib.sh"
+
+golden_host
+"$publish" init "$stream" --stream demo >/dev/null
+"$publish" init "$scratch/evil" --stream demo >/dev/null
+
+# sign_module FOLDER-OF-STREAM MODULE: with the module key of that stream, by the kernel's own tool
+sign_module() {
+    openssl x509 -inform DER -in "$(echo "$1"/trust/modules/*.der)" -out "$scratch/certificate.pem"
+    "$(echo /usr/lib/linux-kbuild-*/scripts/sign-file)" sha256 "$1/keys/module.pem" "$scratch/certificate.pem" "$2"
+}
+
+golden_release 1.0.0 good --recommended
+golden_release 1.0.1 unsigned-rpm --no-sign-rpm
+golden_release 1.0.2 unsigned-module --no-sign-module
+golden_release 1.0.3 foreign-rpm --no-sign-rpm
+golden_release 1.0.4 changed-rpm
+# signed by somebody whom the host does not know: package ...
+for rpm in "$stream"/repo/Packages/*foreign-rpm*.rpm; do
+    home=$scratch/evil/keys/gnupg
+    rpmsign --addsign --define "_gpg_path $home" --define "_gpg_name $(gpg --homedir "$home" --list-keys --with-colons 2>/dev/null | awk -F: '/^fpr/{print $10; exit}')" \
+        --define "__gpg /usr/bin/gpg" "$rpm" >/dev/null 2>&1 || fail "rpmsign"
+done
+# ... and module
+for k in "$K1" "$K2"; do
+    golden_module "$scratch/modules/$k/evil/e1000e.ko" e1000e "$k" 1.0.5 foreign-module --alias "$e1000e_alias"
+    sign_module "$scratch/evil" "$scratch/modules/$k/evil/e1000e.ko"
+    "$publish" release "$stream" --driver intel-e1000e --variant foreign-module --version 1.0.5 --kernel "$k" --no-sign-module \
+        --module "$scratch/modules/$k/evil/e1000e.ko" --type network >/dev/null 2>&1
+done
+"$publish" publish "$stream" --rehash >/dev/null
+# changed after the catalog was signed
+cp -r "$stream/repo/Packages" "$scratch/unchanged"
+for rpm in "$stream"/repo/Packages/*changed-rpm*.rpm; do
+    printf '\377' | dd of="$rpm" bs=1 seek=$(($(stat -c %s "$rpm") - 20)) conv=notrunc status=none
+done
+golden_serve
+golden_subscribe demo "$url"
+ok dmvctl refresh
+
+before=$(snapshot)
+nothing_left() {
+    [[ $(snapshot) == "$before" ]] || fail "$1 left something behind: $(diff <(echo "$before") <(snapshot))"
+    no_leftovers
+}
+refused 7 rpm-unsigned install intel-e1000e/unsigned-rpm@1.0.1
+nothing_left "an unsigned package"
+refused 7 rpm-no-key install intel-e1000e/foreign-rpm@1.0.3
+nothing_left "a package signed by a stranger"
+refused 7 hash-mismatch install intel-e1000e/changed-rpm@1.0.4
+nothing_left "a changed package"
+cp "$scratch"/unchanged/*changed-rpm* "$stream/repo/Packages/"
+refused 7 module-unsigned install intel-e1000e/unsigned-module@1.0.2
+nothing_left "an unsigned module"
+refused 7 module-unknown-signer install intel-e1000e/foreign-module@1.0.5
+nothing_left "a module signed by a stranger"
+refused 3 no-such-release install intel-e1000e/good@9.9.9
+refused 2 invalid-name install 'intel-e1000e/../x@1'
+
+# ---- the catalog ----
+listed() { dmvctl --json list --all | json '["drivers"][0]["releases"].__len__()'; }
+all=$(listed)
+# still_there WHAT: after a refused refresh the old catalog is as good as it was
+still_there() { equal "$(listed)" "$all" "releases listed after $1"; }
+mirror() {
+    rm -rf "$scratch/mirror"
+    cp -r "$stream/repo" "$scratch/mirror"
+    rm -rf "$stream/repo"
+}
+back() {
+    rm -rf "$stream/repo"
+    cp -r "$scratch/mirror" "$stream/repo"
+}
+# with_bundle FILE: the repository carries these bytes as its record
+with_bundle() {
+    modifyrepo_c --remove dmv "$stream/repo/repodata" >/dev/null 2>&1 || true
+    cp "$1" "$scratch/dmv.yaml"
+    modifyrepo_c --mdtype=dmv --no-compress "$scratch/dmv.yaml" "$stream/repo/repodata" >/dev/null 2>&1
+}
+bundle=$scratch/bundle
+cp "$stream"/repo/repodata/*dmv.yaml "$bundle"
+cp -r "$stream" "$scratch/twin"
+mirror
+back
+
+python3 - "$bundle" "$scratch" <<'PY'
+import base64, json, sys
+bundle, out = json.load(open(sys.argv[1])), sys.argv[2]
+def write(name, o): open(f"{out}/{name}", "w").write(json.dumps(o))
+altered = json.loads(json.dumps(bundle))
+payload = base64.b64decode(altered["catalog"]["payload"]).replace(b"1.0.0", b"6.6.6")
+altered["catalog"]["payload"] = base64.b64encode(payload).decode()
+write("altered", altered)
+bare = json.loads(json.dumps(bundle)); bare["catalog"]["signatures"] = []
+write("bare", bare)
+swapped = json.loads(json.dumps(bundle)); swapped["catalog"] = swapped["roots"][0]
+write("swapped", swapped)
+text = open(sys.argv[1]).read()
+open(f"{out}/truncated", "w").write(text[: len(text) // 2])
+open(f"{out}/twice", "w").write(text[:-1] + ',"format":"dmv-bundle-1"}')
+open(f"{out}/trailing", "w").write(text + "{}")
+open(f"{out}/deep", "w").write("[" * 100000 + "]" * 100000)
+PY
+for case in altered:below-threshold bare:below-threshold swapped:wrong-type truncated:malformed twice:malformed \
+    trailing:malformed deep:too-deep; do
+    with_bundle "$scratch/${case%:*}"
+    refused 7 "${case#*:}" refresh
+    still_there "${case%:*}"
+done
+head -c 104857600 /dev/zero >"$scratch/huge"
+with_bundle "$scratch/huge"
+refused 7 too-large refresh
+still_there "a record of 100 MB"
+rm "$scratch/huge"
+modifyrepo_c --remove dmv "$stream/repo/repodata" >/dev/null
+refused 5 stream-no-catalog refresh
+still_there "a repository without the record"
+rm -r "$stream/repo/repodata"
+refused 5 stream-unreachable refresh
+still_there "a repository that is gone"
+back
+
+# ---- version and time ----
+"$publish" publish "$stream" >/dev/null
+ok dmvctl refresh
+rm -rf "$stream/repo"
+cp -r "$scratch/mirror" "$stream/repo"
+refused 7 rollback refresh
+rm -rf "$stream/repo"
+sleep 1 # another time of issue: other bytes under the same number
+"$publish" publish "$scratch/twin" >/dev/null
+cp -r "$scratch/twin/repo" "$stream/repo"
+refused 7 equivocation refresh
+printf '[stream]\nname=other\nurl=%s\n' "$url" >"$root/etc/dmv/streams.d/other.conf"
+refused 7 wrong-stream refresh other
+rm "$root/etc/dmv/streams.d/other.conf"
+nothing_left "all of this"
+
+# without its trust anchors a host goes on with what it has, and takes nothing from a stream it has not met
+ok dmvctl install intel-e1000e/good@1.0.0
+ok dmvctl select intel-e1000e/good@1.0.0 --now
+mv "$root/etc/dmv/trust" "$scratch/trust-away"
+ok dmvctl activate
+printf '[stream]\nname=other\nurl=%s\n' "$url" >"$root/etc/dmv/streams.d/other.conf"
+refused 7 no-root refresh other
+rm "$root/etc/dmv/streams.d/other.conf"
+mv "$scratch/trust-away" "$root/etc/dmv/trust"
+equal "$(effective "$K1" e1000e)" updates/e1000e.ko "a lost trust anchor does not take a driver away"
+
+# ---- not root ----
+if id nobody >/dev/null 2>&1; then
+    mkdir -p "$scratch/run" && chmod 755 "$scratch" "$scratch/run"
+    "$DMV_BUILD/bin/dmvd" --root "$root" --sysfs "$DMV_SYSFS" --procfs "$DMV_PROCFS" --listen "$scratch/run/socket" &
+    daemon=$!
+    for ((i = 0; i < 50; i++)); do [[ ! -S $scratch/run/socket ]] || break; sleep 0.1; done
+    call='import json,socket,sys
+s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+s.sendall(json.dumps({"method":"io.dmv.Manager."+sys.argv[2],"parameters":json.loads(sys.argv[3])}).encode()+b"\0")
+b=b""
+while b"\0" not in b: b+=s.recv(65536)
+print(json.loads(b.split(b"\0")[0]).get("error","answered"))'
+    as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups /usr/bin/python3 -c "$call" "$scratch/run/socket" "$@"; }
+    equal "$(as_nobody Status '{}')" answered "reading is open to everybody"
+    for method in 'Select {"object":"intel-e1000e","selection":"inbox"}' 'Refresh {}' 'Rescan {}' 'Commit {}' \
+        'Install {"release":"intel-e1000e/good@1.0.0"}' 'Remove {"release":"x/y@1"}' 'Deselect {"driver":"intel-e1000e"}' \
+        'Pin {"driver":"intel-e1000e"}' 'Unpin {"driver":"intel-e1000e"}' 'Activate {}' 'Rollback {}'; do
+        equal "$(as_nobody "${method%% *}" "${method#* }")" org.varlink.service.PermissionDenied "${method%% *} as nobody"
+    done
+    kill "$daemon"
+    wait "$daemon" || fail "the daemon ended with $?"
+else
+    fail "there is no user nobody to try without privileges"
+fi
+echo "refusals: done"
