@@ -89,39 +89,41 @@ bool dmv_signkey_scheme_is_known(const char *scheme)
     return find_scheme(scheme) >= 0;
 }
 
+/* The public part and its hash. */
+static int read_public(DmvSignkey *k)
+{
+    unsigned char *der = NULL;
+    int size = i2d_PUBKEY(k->pkey, &der);
+
+    if (size > 0 && (k->spki = malloc((size_t)size))) {
+        memcpy(k->spki, der, (size_t)size);
+        k->spki_size = (size_t)size;
+    }
+    OPENSSL_free(der);
+    return k->spki ? dmv_sha256_hex(k->spki, k->spki_size, k->id) : -ENOMEM;
+}
+
 /* Takes a reference of @pkey. Return: 0 (also if it was there already), DMV_BAD_KEY, -ENOMEM. */
 static int add_key(EVP_PKEY *pkey, DmvSignkeys *keys)
 {
-    DmvSignkey fresh = {0}, *slot;
-    unsigned char *der = NULL;
-    int scheme = scheme_of_key(pkey), size;
+    DMV_CLEANUP(dmv_signkey_deinit) DmvSignkey fresh = {0};
+    int scheme = scheme_of_key(pkey), r;
+    DmvSignkey *slot;
 
     if (scheme < 0)
         return DMV_BAD_KEY;
-    size = i2d_PUBKEY(pkey, &der);
-    if (size <= 0)
+    if (EVP_PKEY_up_ref(pkey) != 1)
         return -ENOMEM;
-    fresh.spki = malloc((size_t)size);
-    if (fresh.spki) {
-        memcpy(fresh.spki, der, (size_t)size);
-        fresh.spki_size = (size_t)size;
-    }
-    OPENSSL_free(der);
-    fresh.scheme = schemes[scheme].scheme;
-    if (!fresh.spki || dmv_sha256_hex(fresh.spki, fresh.spki_size, fresh.id) < 0) {
-        free(fresh.spki);
-        return -ENOMEM;
-    }
-    slot = dmv_signkeys_find(keys, fresh.id) ? NULL : DMV_ARRAY_ADD(keys->items, keys->n);
-    if (!slot) {
-        int r = dmv_signkeys_find(keys, fresh.id) ? 0 : -ENOMEM;
-
-        free(fresh.spki);
-        return r;
-    }
-    EVP_PKEY_up_ref(pkey);
     fresh.pkey = pkey;
+    fresh.scheme = schemes[scheme].scheme;
+    r = read_public(&fresh);
+    if (r < 0 || dmv_signkeys_find(keys, fresh.id))
+        return r;
+    slot = DMV_ARRAY_ADD(keys->items, keys->n);
+    if (!slot)
+        return -ENOMEM;
     *slot = fresh;
+    fresh = (DmvSignkey){0};
     return 0;
 }
 
