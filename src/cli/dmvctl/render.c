@@ -182,6 +182,15 @@ void dmv_render_generation(DmvText *t, json_object *generation)
         dmv_text_appendf(t, ": %s", reason);
 }
 
+void dmv_render_unchanged(const DmvScreen *s, int64_t generation)
+{
+    (void)fputs("nothing to change: ", s->out);
+    if (generation > 0)
+        (void)fprintf(s->out, "generation %lld is what was asked for\n", (long long)generation);
+    else
+        (void)fputs("the kernel's own drivers are what was asked for\n", s->out);
+}
+
 static void print_side(FILE *out, json_object *prediction, const char *release_key, const char *path_key)
 {
     const char *release = dmv_reply_string(prediction, release_key);

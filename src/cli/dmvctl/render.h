@@ -42,6 +42,9 @@ size_t dmv_render_streams(const DmvScreen *s, json_object *reply);
 /* A Generation in one line: "7, good, since 2026-11-23T03:00:00Z". */
 void dmv_render_generation(DmvText *t, json_object *generation);
 
+/* "nothing to change: ..." for a plan without steps. */
+void dmv_render_unchanged(const DmvScreen *s, int64_t generation);
+
 /* Members "predictions" and "steps": what a plan changes. Return: how many modules change. */
 size_t dmv_render_plan(const DmvScreen *s, json_object *reply);
 

@@ -4,6 +4,7 @@
  */
 #include "base/json.h"
 #include "cli/reply.h"
+#include "render.h"
 #include "verb.h"
 
 static int request(const DmvArguments *a, const char *object, json_object *params, DmvError *reterr)
@@ -19,7 +20,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     size_t n = dmv_reply_count(reply, "kernels");
 
     if (!dmv_reply_bool(reply, "changed")) {
-        (void)fprintf(s->out, "nothing to change: generation %lld is what was asked for\n", generation);
+        dmv_render_unchanged(s, generation);
     } else {
         (void)fprintf(s->out, "generation %lld %s", generation,
                       a->dry_run ? "would be applied" : "is applied");

@@ -12,8 +12,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
 
     (void)a;
     if (!changed)
-        (void)fprintf(s->out, "nothing to change: generation %lld is what was asked for\n",
-                      (long long)dmv_reply_int(reply, "generation", 0));
+        dmv_render_unchanged(s, dmv_reply_int(reply, "generation", 0));
     (void)dmv_render_plan(s, reply);
     (void)dmv_render_problems(s, reply);
     if (changed)
