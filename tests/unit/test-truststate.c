@@ -163,7 +163,6 @@ static void test_key_ids(void **state)
 
 static void test_too_many_keys(void **state)
 {
-    DMV_CLEANUP_TEXT DmvText t = {0};
     TrustKey *keys[33];
 
     (void)state;
