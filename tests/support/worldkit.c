@@ -194,8 +194,10 @@ static bool overridden_to(const char *conf, const char *kernel, const DmvModuleF
 {
     DMV_CLEANUP_FREE char *dir = need(strndup(f->path, (size_t)(strrchr(f->path, '/') - f->path)));
     DMV_CLEANUP_FREE char *line = NULL;
+    const char *base = f->path + strlen(dir) + 1;
 
-    if (asprintf(&line, "override %s %s %s\n", f->name, kernel, dir) < 0)
+    /* as the file is called, not as the module is */
+    if (asprintf(&line, "override %.*s %s %s\n", (int)strcspn(base, "."), base, kernel, dir) < 0)
         abort();
     return conf && strstr(conf, line) != NULL;
 }

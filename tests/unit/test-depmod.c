@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -151,6 +152,33 @@ static void test_observe(void **state)
     assert_int_equal(broken.problems.items[0].code, -EISDIR);
 }
 
+/* An override line names the file, not the module: what plan.c relies on. */
+static void test_override_wants_the_name_of_the_file(void **state)
+{
+    static const struct {
+        const char *name, *winner;
+    } cases[] = {{"dash-test", "override/dash-test.ko:\n"}, {"dash_test", "kernel/dash-test.ko:\n"}};
+    DMV_CLEANUP(dmv_roots_deinit) DmvRoots r;
+    SCRATCH s;
+
+    (void)state;
+    make_root(&s);
+    scratch_run("rm", scratch_path(&s, TREE "/kernel/dmvtest.ko"),
+                scratch_path(&s, TREE "/override/dmvtest.ko"), NULL);
+    komod_build(&s, TREE "/kernel/dash-test.ko", &(Komod){.name = "dash_test"});
+    komod_build(&s, TREE "/override/dash-test.ko", &(Komod){.name = "dash_test"});
+    assert_int_equal(dmv_roots_init(&r, s.path, NULL, NULL), 0);
+    for (size_t i = 0; i < DMV_N_ELEMENTS(cases); i++) {
+        DMV_CLEANUP_FREE char *conf = NULL;
+
+        assert_true(asprintf(&conf, "search built-in override\noverride %s " K " override\n", cases[i].name) >
+                    0);
+        scratch_write(&s, "etc/depmod.d/00-dmv.conf", conf);
+        assert_int_equal(dmv_depmod_run(&r, K, NULL), 0);
+        assert_indexed(&s, cases[i].winner);
+    }
+}
+
 /* What --version says must agree with what the program does with the word. */
 static void test_exclude_is_true(void **state)
 {
@@ -176,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_garbage_module_is_a_failure),
         cmocka_unit_test(test_missing_kernel),
         cmocka_unit_test(test_missing_lists_are_let_pass),
+        cmocka_unit_test(test_override_wants_the_name_of_the_file),
         cmocka_unit_test(test_observe),
         cmocka_unit_test(test_exclude_is_true),
     };

@@ -197,6 +197,23 @@ static void test_deselect_beats_foreign_files(void **state)
     assert_string_equal(world_effective(&f->world, K1, "ice"), "updates/ice.ko");
 }
 
+/* depmod wants the name of the file in an override line, dashes and all. */
+static void test_deselect_of_a_name_with_dashes(void **state)
+{
+    static const char *const nvme[] = {"nvme-core.ko", NULL};
+    Fixture *f = *state;
+
+    world_add_file(&f->world.kernels[0], "kernel/drivers/nvme/host/nvme-core.ko", NULL);
+    world_add_file(&f->world.kernels[0], "override/nvme-core.ko", NULL);
+    install(f, "generic", "1.0", "supported", nvme);
+    world_depmod(&f->world);
+    choose(f, NULL, NULL);
+    plan_ok(f);
+    assert_non_null(strstr(f->plan.conf, "override nvme-core " K1 " kernel/drivers/nvme/host\n"));
+    apply_and_check(f);
+    assert_string_equal(world_effective(&f->world, K1, "nvme_core"), "kernel/drivers/nvme/host/nvme-core.ko");
+}
+
 static void test_a_foreign_file_in_the_way_stays(void **state)
 {
     Fixture *f = *state;
@@ -492,6 +509,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tiers_have_trees, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fewer_modules_leave_none_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deselect_beats_foreign_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deselect_of_a_name_with_dashes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_foreign_file_in_the_way_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_room_is_a_conflict, setup, teardown),
         cmocka_unit_test_setup_teardown(test_two_drivers_one_module, setup, teardown),

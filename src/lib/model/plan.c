@@ -315,11 +315,15 @@ static const DmvModuleFile *best_of_others(const Planner *p, const KernelPlan *k
     return NULL;
 }
 
-static int add_override(Planner *p, const KernelPlan *k, const char *module, const char *path)
+/* depmod compares an override line with the path of the file: the module is named as its file is, "nvme-core" and not
+ * "nvme_core". */
+static int add_override(Planner *p, const KernelPlan *k, const char *path)
 {
-    DMV_CLEANUP_FREE char *subdir = strndup(path, (size_t)(strrchr(path, '/') - path));
+    const char *slash = strrchr(path, '/'), *suffix = strstr(slash + 1, ".ko");
+    DMV_CLEANUP_FREE char *subdir = strndup(path, (size_t)(slash - path));
+    DMV_CLEANUP_FREE char *name = suffix ? strndup(slash + 1, (size_t)(suffix - slash - 1)) : strdup(slash + 1);
 
-    return subdir ? dmv_depmod_conf_add(&p->conf, module, k->kernel->release, subdir) : -ENOMEM;
+    return subdir && name ? dmv_depmod_conf_add(&p->conf, name, k->kernel->release, subdir) : -ENOMEM;
 }
 
 static int predict(Planner *p, const KernelPlan *k, const char *module)
@@ -343,7 +347,7 @@ static int predict(Planner *p, const KernelPlan *k, const char *module)
         r = dmv_release_of_path(w, k->kernel, x->next, &x->next_release);
     x->changed = !dmv_streq(x->now, x->next) || !dmv_streq(x->now_release, x->next_release);
     if (r == 0 && (link || own))
-        r = add_override(p, k, module, link ? link->path : own->path);
+        r = add_override(p, k, link ? link->path : own->path);
     return r;
 }
 
