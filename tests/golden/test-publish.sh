@@ -219,6 +219,14 @@ PY
 
 refused 2 invalid-request "$publish" init s
 refused 3 no-such-object "$publish" publish m
+mkdir -p taken/repo
+refused 2 invalid-request "$publish" init taken
+# an init that fails leaves nothing behind that would stand in the way of the next one; no file may grow here
+status=0
+(trap '' XFSZ && ulimit -f 0 && exec "$publish" init half 2>&1) | cat >out || status=$?
+equal "$status" 1 "exit status of an init that cannot write"
+grep -q 'File too large \[failed\]' out || fail "what it says: $(cat out)"
+equal "$(find half -mindepth 1)" "" "what a failed init left"
 refused 2 invalid-request "$publish" release s --driver intel-e1000e --variant dell --module m/c/e1000e.ko
 refused 7 module-wrong-vermagic "$publish" release s --driver d --variant v --kernel 6.6.0 --module m/a/e1000e.ko
 cp m/a/e1000e.ko ice.ko

@@ -119,6 +119,22 @@ static int make_folders(const DmvPublisher *p, DmvError *reterr)
     return 0;
 }
 
+static int fill(DmvPublisher *p, const Options *o, DmvError *reterr)
+{
+    int r = make_folders(p, reterr);
+
+    if (r == 0)
+        r = make_root(p, o, reterr);
+    if (r == 0)
+        r = make_module_key(p, reterr);
+    if (r == 0)
+        r = dmv_gpg_generate(p, reterr);
+    if (r == 0)
+        r = dmv_gpg_export(p, reterr);
+    /* the settings come last: they make the folder a publisher's */
+    return r != 0 ? r : dmv_publisher_save(p, reterr);
+}
+
 int dmv_command_init(int argc, char **argv, DmvError *reterr)
 {
     Options o = {.stream = "local",
@@ -149,19 +165,10 @@ int dmv_command_init(int argc, char **argv, DmvError *reterr)
     p.catalog_days = o.catalog_days;
     if (dmv_set_string(&p.stream, o.stream) < 0 || dmv_set_string(&p.scheme, o.scheme) < 0)
         return -ENOMEM;
-    r = make_folders(&p, reterr);
-    if (r == 0)
-        r = make_root(&p, &o, reterr);
-    if (r == 0)
-        r = make_module_key(&p, reterr);
-    if (r == 0)
-        r = dmv_gpg_generate(&p, reterr);
-    if (r == 0)
-        r = dmv_gpg_export(&p, reterr);
-    /* the settings come last: they make the folder a publisher's */
-    if (r == 0)
-        r = dmv_publisher_save(&p, reterr);
-    if (r == 0)
+    r = fill(&p, &o, reterr);
+    if (r != 0)
+        dmv_publisher_undo_create(&p);
+    else
         printf("stream %s is ready; a host that trusts it has a copy of %s/" DMV_PUBLISH_TRUST
                " as /etc/dmv/trust\n",
                p.stream, p.path);

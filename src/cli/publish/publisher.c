@@ -19,6 +19,10 @@
 #define FILE_MAX_SIZE ((size_t)66 << 20) /* a catalog of 48 MiB in its envelope */
 #define RUN_TIMEOUT_USEC (600 * UINT64_C(1000000))
 
+/* What init makes. */
+static const char *const names[] = {DMV_PUBLISH_SETTINGS, DMV_PUBLISH_KEYS,     DMV_PUBLISH_TRUST,
+                                    DMV_PUBLISH_ROOTS,    DMV_PUBLISH_RELEASES, DMV_PUBLISH_REPO};
+
 static const DmvJsonLimits file_limits = {
     .size = FILE_MAX_SIZE, .depth = 16, .nodes = 8 << 20, .plain_integers = false};
 
@@ -110,12 +114,18 @@ int dmv_publisher_create(const char *dir, DmvPublisher *ret, DmvError *reterr)
     r = open_folder(dir, ret, reterr);
     if (r != 0)
         return r;
-    if (faccessat(ret->fd, DMV_PUBLISH_SETTINGS, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-        faccessat(ret->fd, DMV_PUBLISH_KEYS, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return dmv_error_set(reterr, DMV_INVALID_REQUEST, "cannot make a stream here",
-                             "choose another folder, or rotate the keys with dmv-publish root",
-                             "%s has one already, and its keys are never overwritten", dir);
+    for (size_t i = 0; i < DMV_N_ELEMENTS(names); i++)
+        if (faccessat(ret->fd, names[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            return dmv_error_set(reterr, DMV_INVALID_REQUEST, "cannot make a stream here",
+                                 "choose another folder, or rotate the keys with dmv-publish root",
+                                 "%s/%s is there already, and nothing is ever overwritten", dir, names[i]);
     return 0;
+}
+
+void dmv_publisher_undo_create(const DmvPublisher *p)
+{
+    for (size_t i = 0; i < DMV_N_ELEMENTS(names); i++)
+        (void)dmv_fs_remove_tree(p->fd, names[i]);
 }
 
 int dmv_publisher_save(const DmvPublisher *p, DmvError *reterr)

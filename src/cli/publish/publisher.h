@@ -69,10 +69,13 @@ int dmv_publisher_open(const char *dir, DmvPublisher *ret, DmvError *reterr);
 /**
  * dmv_publisher_create() - a new folder; settings are to be filled and saved
  *
- * Return: 0; DMV_INVALID_REQUEST if there are settings in it already, or its path has characters that the
- * package tools would read as something else; a negative errno.
+ * Return: 0; DMV_INVALID_REQUEST if there is a part of a stream in it already, or its path has characters
+ * that the package tools would read as something else; a negative errno.
  */
 int dmv_publisher_create(const char *dir, DmvPublisher *ret, DmvError *reterr);
+/* Removes what was made since dmv_publisher_create(), which saw to it that nothing of it had been there
+ * before. */
+void dmv_publisher_undo_create(const DmvPublisher *p);
 int dmv_publisher_save(const DmvPublisher *p, DmvError *reterr);
 void dmv_publisher_deinit(DmvPublisher *p);
 #define DMV_CLEANUP_PUBLISHER DMV_CLEANUP(dmv_publisher_deinit)
