@@ -1,0 +1,264 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The life of dmvd: what a service manager, two clients and a stalled server see of it."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+DMVD, ROOT, SYSFS, PROCFS, INTERFACE = sys.argv[1:6]
+MANAGER = "io.dmv.Manager."
+
+
+class Client:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(60)
+        self.socket.connect(path)
+        self.buffer = b""
+
+    def send(self, method, parameters=None, **flags):
+        call = {"method": method if "." in method else MANAGER + method, **flags}
+        if parameters:
+            call["parameters"] = parameters
+        self.socket.sendall(json.dumps(call).encode() + b"\0")
+
+    def receive(self):
+        while b"\0" not in self.buffer:
+            data = self.socket.recv(65536)
+            assert data, "the daemon closed the connection"
+            self.buffer += data
+        frame, self.buffer = self.buffer.split(b"\0", 1)
+        return json.loads(frame)
+
+    def call(self, method, parameters=None):
+        self.send(method, parameters)
+        return self.receive()
+
+    def close(self):
+        self.socket.close()
+
+
+class Daemon:
+    """dmvd with a listening socket passed as a service manager does it, and a notification socket."""
+
+    def __init__(self, **environment):
+        self.path = os.path.abspath("activated.socket")
+        for path in (self.path, os.path.abspath("notify.socket")):
+            if os.path.exists(path):
+                os.unlink(path)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(64)
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(os.path.abspath("notify.socket"))
+        self.notify.settimeout(60)
+        fd = self.listener.fileno()
+
+        def activate():
+            if fd == 3:
+                os.set_inheritable(3, True)
+            else:
+                os.dup2(fd, 3)
+            os.environ["LISTEN_PID"] = str(os.getpid())
+
+        environment = {**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "varlink",
+                       "NOTIFY_SOCKET": os.path.abspath("notify.socket"), **environment}
+        # LISTEN_PID can only be known after the fork: a shell says it
+        self.process = subprocess.Popen(
+            ["sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", DMVD, "--root", ROOT, "--sysfs", SYSFS, "--procfs", PROCFS],
+            env=environment, preexec_fn=activate, pass_fds=(3,), stderr=subprocess.PIPE)
+
+    def wait_notification(self, what):
+        while True:
+            if what in self.notify.recv(4096).decode():
+                return
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(60)
+        stderr = self.process.stderr.read().decode()
+        assert status == 0, f"the daemon ended with {status}: {stderr}"
+        self.listener.close()
+        self.notify.close()
+        return stderr
+
+
+def settings(text):
+    with open(f"{ROOT}/etc/dmv/dmv.conf", "w") as f:
+        f.write(text)
+
+
+def test_activation_and_interface():
+    daemon = Daemon(WATCHDOG_USEC="2000000")
+    daemon.wait_notification("READY=1")
+    client = Client(daemon.path)
+    info = client.call("org.varlink.service.GetInfo")["parameters"]
+    assert info["interfaces"] == ["org.varlink.service", "io.dmv.Manager"] or set(info["interfaces"]) == {
+        "org.varlink.service", "io.dmv.Manager"}, info
+    text = client.call("org.varlink.service.GetInterfaceDescription", {"interface": "io.dmv.Manager"})
+    assert text["parameters"]["description"] == open(INTERFACE).read(), "the interface text is not served byte for byte"
+    daemon.wait_notification("WATCHDOG=1")
+    client.close()
+    daemon.stop()
+
+
+def test_idle_exit():
+    settings("[daemon]\nidle-timeout=1\n")
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    watcher = Client(daemon.path)
+    watcher.send("Monitor", more=True)
+    assert watcher.receive()["parameters"]["type"] == "ready"
+    time.sleep(3)
+    assert daemon.process.poll() is None, "the daemon left although somebody watches"
+    watcher.close()
+    assert daemon.process.wait(30) == 0, "the daemon did not leave when idle"
+    settings("")
+
+
+class StalledServer:
+    """Accepts connections and never answers."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(16)
+        self.connections = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                self.connections.append(self.socket.accept())
+            except OSError:
+                return
+
+    def wait_connection(self):
+        for _ in range(300):
+            if self.connections:
+                return
+            time.sleep(0.1)
+        raise AssertionError("nobody connected to the stream")
+
+
+def test_one_job_at_a_time():
+    server = StalledServer()
+    conf = f"{ROOT}/etc/dmv/streams.d/demo.conf"
+    before = open(conf).read()
+    with open(conf, "w") as f:
+        f.write(f"[stream]\nname=demo\nurl=http://127.0.0.1:{server.socket.getsockname()[1]}/\n")
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    watcher = Client(daemon.path)
+    watcher.send("Monitor", more=True)
+    assert watcher.receive()["parameters"]["type"] == "ready"
+    first = Client(daemon.path)
+    first.send("Refresh", more=True)
+    assert first.receive()["parameters"]["job"]["action"] == "refresh"
+    server.wait_connection()
+
+    second = Client(daemon.path)
+    for method in ("Refresh", "Activate", "Rescan"):
+        reply = second.call(method)
+        assert reply["error"] == MANAGER + "Busy", reply
+        assert "refresh" in reply["parameters"]["why"], reply
+    started = time.monotonic()
+    for method in ("Status", "ListDrivers", "ListDevices", "Plan", "History"):
+        assert "error" not in second.call(method), method
+    assert time.monotonic() - started < 20, "reading waited for the job"
+    assert second.call("Status")["parameters"]["job"]["action"] == "refresh"
+
+    first.close()  # nothing was changed yet: the job ends with its client
+    types = []
+    while "job_finished" not in types:
+        event = watcher.receive()["parameters"]
+        types.append(event["type"])
+    assert event["outcome"] == "cancelled", event
+    assert types[0] == "job_started", types
+    entries = second.call("History", {"limit": 1})["parameters"]["entries"]
+    assert entries[0]["action"] == "refresh" and entries[0]["outcome"] == "cancelled", entries
+    with open(conf, "w") as f:
+        f.write(before)
+    second.close()
+    watcher.close()
+    daemon.stop()
+
+
+def test_refresh_streams_progress():
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    client = Client(daemon.path)
+    client.send("Refresh", more=True)
+    replies = [client.receive()]
+    while replies[-1].get("continues"):
+        replies.append(client.receive())
+    assert "error" not in replies[-1], replies[-1]
+    phases = [r["parameters"]["job"]["phase"] for r in replies[:-1]]
+    assert "download" in phases, phases
+    assert replies[-1]["parameters"]["streams"][0]["state"] == "ok", replies[-1]
+    # without "more" there is one reply
+    single = client.call("Refresh")
+    assert "job" not in single["parameters"] and single["parameters"]["added"] == [], single
+    client.close()
+    daemon.stop()
+
+
+def test_worker_that_dies():
+    """A fetch worker that is killed costs its job and nothing else."""
+    server = StalledServer()
+    conf = f"{ROOT}/etc/dmv/streams.d/demo.conf"
+    before = open(conf).read()
+    with open(conf, "w") as f:
+        f.write(f"[stream]\nname=demo\nurl=http://127.0.0.1:{server.socket.getsockname()[1]}/\n")
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    client = Client(daemon.path)
+    client.send("Refresh")
+    server.wait_connection()
+    children = subprocess.run(["ps", "--ppid", str(daemon.process.pid), "-o", "pid=,comm="], stdout=subprocess.PIPE,
+                              check=True).stdout.decode()
+    for line in children.splitlines():
+        pid, name = line.split()
+        if name == "dmv-fetch":
+            os.kill(int(pid), signal.SIGKILL)
+    reply = client.receive()
+    assert reply["error"] == MANAGER + "Failed" and reply["parameters"]["reason"] == "worker-failed", reply
+    assert "error" not in client.call("Status")
+    with open(conf, "w") as f:
+        f.write(before)
+    client.close()
+    daemon.stop()
+
+
+def test_restart_between_calls():
+    """What one daemon stored, the next one knows."""
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    client = Client(daemon.path)
+    release = "intel-e1000e/generic@3.8.7"
+    for method, parameters in (("Refresh", None), ("Install", {"release": release}), ("Select", {"object": release})):
+        reply = client.call(method, parameters)
+        assert "error" not in reply, reply
+    client.close()
+    daemon.process.kill()
+    daemon.process.wait(60)
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    client = Client(daemon.path)
+    status = client.call("Status")["parameters"]
+    assert status["staged"]["selections"] == ["intel-e1000e generic@3.8.7"], status
+    assert "error" not in client.call("Activate")
+    assert client.call("Status")["parameters"]["generation"]["number"] == 1
+    client.close()
+    daemon.stop()
+
+
+for name, test in list(globals().items()):
+    if name.startswith("test_"):
+        print(name, flush=True)
+        test()
