@@ -121,8 +121,9 @@ static int set_broken(DmvFailure *f, const DmvConnection *c, int r)
     int code = DMV_UNREACHABLE;
 
     if (r == -ECANCELED)
-        code = dmv_error_set(&e, DMV_CANCELLED, NULL, "dmvctl status shows what the daemon is doing",
-                             "stopped; the daemon gives it up at the next safe point");
+        code = dmv_error_set(
+            &e, DMV_CANCELLED, NULL, "dmvctl history says what came of it",
+            "stopped; what has begun to change the host is finished or undone, all else is given up");
     else if (r == -ETIMEDOUT)
         dmv_error_set(&e, code, NULL, "dmvctl status, or a longer --timeout", "the daemon does not answer");
     else if (r == -ECONNRESET || r == -EPIPE || r == -ENOTCONN)
