@@ -20,6 +20,8 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         (void)fprintf(s->out, "%s\n", dmv_reply_string_at(reply, "changes", i));
     if (!dmv_reply_bool(reply, "changed"))
         (void)fputs("nothing to change\n", s->out);
+    else if (dmv_reply_count(reply, "changes") == 0)
+        (void)fputs("something has to change\n", s->out);
     if (dmv_reply_bool(reply, "staged"))
         dmv_screen_next(s, "dmvctl plan shows what is staged; reboot, or dmvctl activate");
     else if (dmv_reply_bool(reply, "rebootNeeded"))

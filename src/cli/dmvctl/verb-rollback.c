@@ -33,6 +33,8 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     if (dmv_reply_has(reply, "generation"))
         (void)fprintf(s->out, " as generation %lld", (long long)dmv_reply_int(reply, "generation", 0));
     (void)fputc('\n', s->out);
+    if (dmv_reply_array(reply, "selections") && dmv_reply_count(reply, "selections") == 0)
+        (void)fputs("  the kernel's own drivers\n", s->out);
     for (size_t i = 0; i < dmv_reply_count(reply, "selections"); i++)
         (void)fprintf(s->out, "  %s\n", dmv_reply_string_at(reply, "selections", i));
     if (a->dry_run)
