@@ -21,8 +21,8 @@ int dmv_observe_dmi(const DmvRoots *r, DmvWorld *w);
 /* kernel.c: kernels below <root>/<modules> and their module files (tree walk); the running one by uname(2)
  * when the root is the running system, or by <procfs>/sys/kernel/osrelease when that was named. */
 int dmv_observe_kernels(const DmvRoots *r, DmvWorld *w);
-/* module.c (libkmod): for each kernel with an index, the path of each module in @names, and the modules for
- * each device's modalias. */
+/* module.c (libkmod): for each kernel with an index, the modules for each device's modalias, and the path of
+ * each of those and of each module in @names. What an earlier call found is replaced. */
 int dmv_observe_indexes(const DmvRoots *r, DmvWorld *w, char *const *names);
 /* loaded.c: <sysfs>/module: version, srcversion, build-id and vendor notes of what is loaded. */
 int dmv_observe_loaded(const DmvRoots *r, DmvWorld *w);
