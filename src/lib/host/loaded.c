@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/text.h"
 #include "host/fs.h"
@@ -29,18 +28,6 @@ static int add_problem(DmvWorld *w, const char *module, const char *what, int co
     (void)dmv_problem_add(&w->problems, object, code, "%s",
                           code < 0 ? strerror(-code) : "this is not what an ELF note looks like");
     return 0;
-}
-
-/* Built-in code has a folder too when it has parameters, but none of these. */
-static bool is_loadable(int fd)
-{
-    static const char *const signs[] = {"initstate", "srcversion", "notes"};
-    struct stat st;
-
-    for (size_t i = 0; i < DMV_N_ELEMENTS(signs); i++)
-        if (fstatat(fd, signs[i], &st, 0) == 0)
-            return true;
-    return false;
 }
 
 static int read_texts(int fd, DmvLoaded *l, DmvWorld *w)
@@ -99,7 +86,7 @@ static int observe_module(int modules, const char *name, DmvWorld *w)
 
     if (fd < 0) /* unloaded since it was listed */
         return 0;
-    if (!is_loadable(fd))
+    if (!dmv_sysfs_is_module(fd))
         return 0;
     l = DMV_ARRAY_ADD(w->loaded, w->n_loaded);
     if (!l || dmv_set_string(&l->name, name) < 0)

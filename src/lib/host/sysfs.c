@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/text.h"
 #include "host/fs.h"
@@ -92,4 +93,15 @@ int dmv_sysfs_link_name(int dirfd, const char *name, char **ret)
         return -ENOMEM;
     *ret = DMV_TAKE_PTR(clean);
     return 0;
+}
+
+bool dmv_sysfs_is_module(int fd)
+{
+    static const char *const signs[] = {"initstate", "srcversion", "notes"};
+    struct stat st;
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(signs); i++)
+        if (fstatat(fd, signs[i], &st, 0) == 0)
+            return true;
+    return false;
 }

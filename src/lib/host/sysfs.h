@@ -36,4 +36,7 @@ int dmv_sysfs_number(int dirfd, const char *name, uint32_t max, uint32_t *ret);
  */
 int dmv_sysfs_link_name(int dirfd, const char *name, char **ret);
 
+/* Is this folder of <sysfs>/module that of a loaded module? Built-in code with parameters has one too. */
+bool dmv_sysfs_is_module(int fd);
+
 #endif

@@ -171,6 +171,22 @@ static int read_links(int sysfs, DmvDevice *d, DmvWorld *w)
     return 0;
 }
 
+/* A driver that is built in names its code as a module too; that is none that anybody could replace. */
+static int drop_built_in(int sysfs, DmvDevice *d)
+{
+    DMV_CLEANUP_CLOSE int module = -1;
+    DMV_CLEANUP_FREE char *path = NULL;
+
+    if (!d->module)
+        return 0;
+    if (asprintf(&path, "module/%s", d->module) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    module = dmv_fs_open(sysfs, path, O_PATH | O_DIRECTORY, 0);
+    return module >= 0 && dmv_sysfs_is_module(module) ? 0 : dmv_set_string(&d->module, NULL);
+}
+
 static int observe_device(int sysfs, bool recorded, DmvDevice *d, DmvWorld *w)
 {
     DMV_CLEANUP_FREE char *path = NULL;
@@ -189,6 +205,8 @@ static int observe_device(int sysfs, bool recorded, DmvDevice *d, DmvWorld *w)
         r = add_problem(w, d->slot, "modalias", r);
     if (r == 0)
         r = read_links(sysfs, d, w);
+    if (r == 0)
+        r = drop_built_in(sysfs, d);
     if (r == 0 && recorded) {
         r = search(fd, d, MAX_DEPTH);
         if (r < 0)
