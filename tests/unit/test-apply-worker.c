@@ -285,6 +285,60 @@ static void test_disconnect_undoes(void **state)
     snapshot_assert_same(&h.s, "root", before);
 }
 
+/* Progress arrives while the change is on its way; who leaves at that point has everything undone. */
+static int leave_before_depmod(const char *error, json_object *params, bool continues, void *userdata)
+{
+    Host *h = userdata;
+    struct stat st;
+
+    assert_null(error);
+    assert_true(continues);
+    h->n_progress++;
+    if (!dmv_starts_with(member(params, "message"), "depmod "))
+        return 0;
+    assert_string_equal(member(params, "done"), "3");
+    assert_int_equal(fstatat(h->s.fd, "root/" TREE "/updates/ice.ko", &st, AT_SYMLINK_NOFOLLOW), 0);
+    return -ECANCELED;
+}
+
+static void test_disconnect_in_the_middle_undoes(void **state)
+{
+    HOST h;
+    DMV_CLEANUP_FREE char *before = NULL;
+
+    (void)state;
+    host_init(&h);
+    publish(&h, "", false, true);
+    before = snapshot(&h.s, "root");
+    assert_int_equal(vl_client_call(h.client, "io.dmv.Apply.Apply", json_tokener_parse(CHANGE), NULL, 0,
+                                    VL_CALL_MORE, leave_before_depmod, &h),
+                     -ECANCELED);
+    assert_int_equal(h.n_progress, 4);
+    assert_int_equal(stop(&h), 0);
+    snapshot_assert_same(&h.s, "root", before);
+}
+
+/* A change that is refused or fails leaves nothing to undo, and the next one is taken. */
+static void test_failure_and_again(void **state)
+{
+    HOST h;
+    DMV_CLEANUP_FREE char *before = NULL;
+
+    (void)state;
+    host_init(&h);
+    publish(&h, "", false, true);
+    scratch_write(&h.s, "root/" TREE "/kernel/garbage.ko", "this is no module");
+    before = snapshot(&h.s, "root");
+    assert_reason(&h, "io.dmv.Apply.Apply", CHANGE, "tool-failed");
+    snapshot_assert_same(&h.s, "root", before);
+    assert_reason(&h, "io.dmv.Apply.Undo", NULL, "no-such-object");
+    assert_int_equal(unlinkat(h.s.fd, "root/" TREE "/kernel/garbage.ko", 0), 0);
+    assert_ok(&h, "io.dmv.Apply.Apply", CHANGE);
+    assert_ok(&h, "io.dmv.Apply.Confirm", NULL);
+    assert_int_equal(stop(&h), 0);
+    assert_true(is_selected(&h));
+}
+
 static void test_sigterm_undoes(void **state)
 {
     HOST h;
@@ -430,6 +484,8 @@ int main(void)
         cmocka_unit_test(test_whole_way),
         cmocka_unit_test(test_undo),
         cmocka_unit_test(test_disconnect_undoes),
+        cmocka_unit_test(test_disconnect_in_the_middle_undoes),
+        cmocka_unit_test(test_failure_and_again),
         cmocka_unit_test(test_sigterm_undoes),
         cmocka_unit_test(test_sigkill_and_recover),
         cmocka_unit_test(test_second_worker_is_busy),

@@ -29,12 +29,22 @@
 /* The worker before this one may still be undoing. */
 #define LOCK_WAIT_USEC 3000000
 
+/* A transaction on its way, and who waits for it. */
+typedef struct Change {
+    VlCall *call;
+    DmvApplyRequest request; /* its steps are borrowed by the transaction */
+    DmvTransactionOptions options;
+    DmvTransaction *transaction;
+    sd_event_source *source;
+} Change;
+
 struct DmvApplier {
     sd_event *event;
     const DmvRoots *roots;
     VlServer *server;
     int lock;         /* held, or -1 */
-    bool unconfirmed; /* this process has applied something */
+    bool unconfirmed; /* this process has changed something */
+    Change *change;   /* or NULL */
 };
 
 /* ---- answers ---- */
@@ -120,27 +130,84 @@ static void on_progress(size_t done, size_t total, const char *message, void *us
     (void)vl_call_notify(userdata, dmv_jb_end(&b));
 }
 
+static Change *free_change(Change *c)
+{
+    if (!c)
+        return NULL;
+    (void)sd_event_source_disable_unref(c->source);
+    c->transaction = dmv_transaction_free(c->transaction);
+    dmv_apply_request_deinit(&c->request);
+    c->call = vl_call_unref(c->call);
+    free(c);
+    return NULL;
+}
+
+static void end_change(DmvApplier *w, int code, const DmvError *e)
+{
+    DmvJsonBuilder b = {0};
+
+    if (code == 0) {
+        dmv_jb_object(&b);
+        dmv_jb_int(&b, "done", (int64_t)w->change->request.n_steps);
+        dmv_jb_int(&b, "total", (int64_t)w->change->request.n_steps);
+    }
+    /* a client that cannot be told is gone, and the loop ends with its connection */
+    (void)answer(w->change->call, code, e, &b);
+    w->change = free_change(w->change);
+}
+
+/* One step at a time, so that progress leaves in between and a daemon that goes away ends it early. */
+static int on_turn(sd_event_source *source, void *userdata)
+{
+    DmvApplier *w = userdata;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    bool applied = false;
+    int r = dmv_transaction_step(w->change->transaction, &applied, &e);
+
+    (void)source;
+    if (r != 0 && r != DMV_STATE_BROKEN)
+        w->unconfirmed = false; /* it was taken back already */
+    if (r != 0 || applied)
+        end_change(w, r, &e);
+    return 0;
+}
+
+static int begin_change(DmvApplier *w, DmvError *reterr)
+{
+    Change *c = w->change;
+    int r = dmv_transaction_begin(w->roots, c->request.generation, c->request.steps, c->request.n_steps,
+                                  &c->options, &c->transaction, reterr);
+
+    if (r != 0)
+        return r;
+    w->unconfirmed = true;
+    r = sd_event_add_defer(w->event, &c->source, on_turn, w);
+    if (r >= 0)
+        r = sd_event_source_set_priority(c->source, SD_EVENT_PRIORITY_IDLE);
+    return r < 0 ? r : sd_event_source_set_enabled(c->source, SD_EVENT_ON);
+}
+
 static int on_apply(VlCall *call, json_object *params, void *userdata)
 {
     DmvApplier *w = userdata;
-    DMV_CLEANUP(dmv_apply_request_deinit) DmvApplyRequest q = {0};
     DMV_CLEANUP_ERROR DmvError e = {0};
-    const DmvTransactionOptions options = {.progress = vl_call_wants_more(call) ? on_progress : NULL,
-                                           .userdata = call};
-    DmvJsonBuilder b = {0};
-    int r = dmv_request_read_apply(params, &q, &e);
+    Change *c = calloc(1, sizeof(*c));
+    int r;
 
+    if (!c)
+        return -ENOMEM;
+    w->change = c;
+    c->call = vl_call_ref(call);
+    c->options =
+        (DmvTransactionOptions){.progress = vl_call_wants_more(call) ? on_progress : NULL, .userdata = call};
+    r = dmv_request_read_apply(params, &c->request, &e);
     if (r == 0)
         r = take_lock(w, &e);
     if (r == 0)
-        r = dmv_transaction_apply(w->roots, q.generation, q.steps, q.n_steps, &options, &e);
-    if (r == 0) {
-        w->unconfirmed = true;
-        dmv_jb_object(&b);
-        dmv_jb_int(&b, "done", (int64_t)q.n_steps);
-        dmv_jb_int(&b, "total", (int64_t)q.n_steps);
-    }
-    return answer(call, r, &e, &b);
+        r = begin_change(w, &e);
+    if (r != 0)
+        end_change(w, r, &e);
+    return 0;
 }
 
 typedef int (*Settle)(const DmvRoots *r, const DmvTransactionOptions *options, DmvError *reterr);
@@ -272,6 +339,7 @@ DmvApplier *dmv_applier_free(DmvApplier *w)
 {
     if (!w)
         return NULL;
+    w->change = free_change(w->change);
     (void)vl_server_free(w->server);
     (void)sd_event_unref(w->event);
     w->lock = dmv_close(w->lock);
@@ -295,6 +363,7 @@ int dmv_applier_finish(DmvApplier *w, DmvError *reterr)
 {
     int r;
 
+    w->change = free_change(w->change);
     if (!w->unconfirmed)
         return 0;
     r = dmv_transaction_undo(w->roots, NULL, reterr);

@@ -24,25 +24,29 @@
 #include "host/depmod.h"
 #include "host/fs.h"
 
-typedef struct Transaction {
+struct DmvTransaction {
     const DmvRoots *roots;
     const DmvTransactionOptions *options;
+    const DmvStep *steps;
+    size_t done, n_steps;
     DmvJournal journal;
     char **dirty; /* folders that were changed and not synced */
-    size_t done, total;
-} Transaction;
+};
 
-static int deinit_transaction(Transaction *t)
+DmvTransaction *dmv_transaction_free(DmvTransaction *t)
 {
+    if (!t)
+        return NULL;
     dmv_journal_deinit(&t->journal);
     t->dirty = dmv_strv_free(t->dirty);
-    return 0;
+    free(t);
+    return NULL;
 }
 
 /* ---- before ---- */
 
 /* Remembers what is at a path, once. A folder that shall be made and is there already is not touched. */
-static int remember(Transaction *t, const char *path, bool shall_be_folder, DmvError *reterr)
+static int remember(DmvTransaction *t, const char *path, bool shall_be_folder, DmvError *reterr)
 {
     DMV_CLEANUP_IMAGE DmvImage before = {0};
     DmvJournalEntry *e;
@@ -64,7 +68,7 @@ static int remember(Transaction *t, const char *path, bool shall_be_folder, DmvE
 }
 
 /* Remembers a folder and those above it: mkdir makes them all. */
-static int remember_folders(Transaction *t, const char *path, DmvError *reterr)
+static int remember_folders(DmvTransaction *t, const char *path, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *prefix = strdup(path);
     int r = prefix ? 0 : -ENOMEM;
@@ -78,7 +82,7 @@ static int remember_folders(Transaction *t, const char *path, DmvError *reterr)
     return r != 0 ? r : remember(t, path, true, reterr);
 }
 
-static int remember_kernel(Transaction *t, const char *release, DmvError *reterr)
+static int remember_kernel(DmvTransaction *t, const char *release, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *folder = NULL;
     DmvJournalKernel *k;
@@ -97,7 +101,7 @@ static int remember_kernel(Transaction *t, const char *release, DmvError *reterr
 }
 
 /* What only the disk can say: a link must lead to a file, and may only take the place of a link. */
-static int check_disk(Transaction *t, const DmvStep *s, DmvError *reterr)
+static int check_disk(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *target = NULL;
     DMV_CLEANUP_CLOSE int fd = -1;
@@ -121,7 +125,7 @@ static int check_disk(Transaction *t, const DmvStep *s, DmvError *reterr)
     return 0;
 }
 
-static int prepare_step(Transaction *t, const DmvStep *s, DmvError *reterr)
+static int prepare_step(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
 {
     int r = dmv_apply_step_check(t->roots, s, reterr);
 
@@ -144,27 +148,27 @@ static int refuse_unfinished(const DmvRoots *r, DmvError *reterr)
                          "another change was not finished: %s is there", DMV_JOURNAL_PATH);
 }
 
-static int prepare(Transaction *t, const DmvStep *steps, size_t n_steps, DmvError *reterr)
+static int prepare(DmvTransaction *t, DmvError *reterr)
 {
     int r = refuse_unfinished(t->roots, reterr);
 
-    if (r == 0 && n_steps > DMV_APPLY_STEPS_MAX)
+    if (r == 0 && t->n_steps > DMV_APPLY_STEPS_MAX)
         r = dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL, "more than %d steps", DMV_APPLY_STEPS_MAX);
-    for (size_t i = 0; r == 0 && i < n_steps; i++)
-        r = prepare_step(t, &steps[i], reterr);
+    for (size_t i = 0; r == 0 && i < t->n_steps; i++)
+        r = prepare_step(t, &t->steps[i], reterr);
     return r;
 }
 
 /* ---- changes ---- */
 
-static int mark_dirty(Transaction *t, const char *path)
+static int mark_dirty(DmvTransaction *t, const char *path)
 {
     DMV_CLEANUP_FREE char *parent = strndup(path, (size_t)(strrchr(path, '/') - path));
 
     return parent ? dmv_strv_push_unique(&t->dirty, parent) : -ENOMEM;
 }
 
-static int write_image(Transaction *t, const char *path, const DmvImage *image, DmvError *reterr)
+static int write_image(DmvTransaction *t, const char *path, const DmvImage *image, DmvError *reterr)
 {
     int r = dmv_image_write(t->roots->fd, path, image);
 
@@ -177,7 +181,7 @@ static int write_image(Transaction *t, const char *path, const DmvImage *image, 
 }
 
 /* The folders above come first; prepare() has put each of them into the journal. */
-static int make_folder(Transaction *t, const char *path, DmvError *reterr)
+static int make_folder(DmvTransaction *t, const char *path, DmvError *reterr)
 {
     static const DmvImage folder = {.kind = DMV_IMAGE_FOLDER};
     DMV_CLEANUP_FREE char *prefix = strdup(path);
@@ -192,7 +196,7 @@ static int make_folder(Transaction *t, const char *path, DmvError *reterr)
     return r != 0 ? r : write_image(t, path, &folder, reterr);
 }
 
-static int sync_dirty(Transaction *t, DmvError *reterr)
+static int sync_dirty(DmvTransaction *t, DmvError *reterr)
 {
     for (char **folder = t->dirty; folder && *folder; folder++) {
         int r = dmv_fs_sync_dir(t->roots->fd, *folder);
@@ -204,14 +208,14 @@ static int sync_dirty(Transaction *t, DmvError *reterr)
     return 0;
 }
 
-static int boundary(Transaction *t, const char *name, DmvError *reterr)
+static int boundary(DmvTransaction *t, const char *name, DmvError *reterr)
 {
     int r = dmv_transaction_boundary(t->options, name);
 
     return r < 0 ? dmv_failure(reterr, r, "go on after", name) : 0;
 }
 
-static int run_depmod(Transaction *t, const char *release, DmvError *reterr)
+static int run_depmod(DmvTransaction *t, const char *release, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(t->roots, release, NULL);
     char **index = NULL;
@@ -238,7 +242,7 @@ static int run_depmod(Transaction *t, const char *release, DmvError *reterr)
     return r < 0 ? dmv_failure(reterr, r, "sync the index in", folder) : 0;
 }
 
-static int do_step(Transaction *t, const DmvStep *s, DmvError *reterr)
+static int do_step(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
 {
     DmvImage image = {.kind = DMV_IMAGE_ABSENT};
 
@@ -264,21 +268,22 @@ static int do_step(Transaction *t, const DmvStep *s, DmvError *reterr)
     }
 }
 
-static void tell(Transaction *t, const DmvStep *s)
+/* Says what comes next. */
+static void tell(DmvTransaction *t)
 {
     DMV_CLEANUP_FREE char *message = NULL;
-    const char *object = s->kind == DMV_STEP_DEPMOD ? s->kernel : s->path;
+    const DmvStep *s = &t->steps[t->done];
 
-    t->done++;
-    if (!t->options || !t->options->progress)
+    if (t->done == t->n_steps || !t->options || !t->options->progress)
         return;
-    if (asprintf(&message, "%s %s", dmv_step_kind_to_string(s->kind), object) < 0)
+    if (asprintf(&message, "%s %s", dmv_step_kind_to_string(s->kind),
+                 s->kind == DMV_STEP_DEPMOD ? s->kernel : s->path) < 0)
         message = NULL;
-    t->options->progress(t->done, t->total, message ? message : "", t->options->userdata);
+    t->options->progress(t->done, t->n_steps, message ? message : "", t->options->userdata);
 }
 
 /* The stamps tell a later undo whether the indexes are still those that were made here. */
-static int seal(Transaction *t, DmvError *reterr)
+static int seal(DmvTransaction *t, DmvError *reterr)
 {
     int r = sync_dirty(t, reterr);
 
@@ -302,24 +307,10 @@ static int seal(Transaction *t, DmvError *reterr)
     return boundary(t, "applied", reterr);
 }
 
-static int change(Transaction *t, const DmvStep *steps, size_t n_steps, DmvError *reterr)
-{
-    int r = boundary(t, "journal", reterr);
-
-    for (size_t i = 0; r == 0 && i < n_steps; i++) {
-        r = do_step(t, &steps[i], reterr);
-        if (r == 0) {
-            tell(t, &steps[i]);
-            r = boundary(t, "step", reterr);
-        }
-    }
-    return r != 0 ? r : seal(t, reterr);
-}
-
-/* ---- the four calls ---- */
+/* ---- the calls ---- */
 
 /* Takes everything back after a failure whose reason is in @reterr. */
-static int give_up(Transaction *t, int failure, DmvError *reterr)
+static int give_up(DmvTransaction *t, int failure, DmvError *reterr)
 {
     DMV_CLEANUP_ERROR DmvError second = {0};
     DMV_CLEANUP_ERROR DmvError first = {0};
@@ -341,23 +332,71 @@ static int give_up(Transaction *t, int failure, DmvError *reterr)
                          second.why ? second.why : dmv_outcome_reason(r));
 }
 
+static int begin(DmvTransaction *t, DmvError *reterr)
+{
+    int r = prepare(t, reterr);
+
+    if (r != 0) {
+        (void)dmv_error_set_what(reterr, "generation %llu was not applied; nothing was changed",
+                                 (unsigned long long)t->journal.generation);
+        return r;
+    }
+    r = dmv_journal_save(t->roots->fd, &t->journal);
+    if (r < 0)
+        r = dmv_failure(reterr, r, "write", DMV_JOURNAL_PATH);
+    if (r == 0)
+        r = boundary(t, "journal", reterr);
+    return r == 0 ? 0 : give_up(t, r, reterr);
+}
+
+int dmv_transaction_begin(const DmvRoots *r, uint64_t generation, const DmvStep *steps, size_t n_steps,
+                          const DmvTransactionOptions *options, DmvTransaction **ret, DmvError *reterr)
+{
+    __attribute__((cleanup(dmv_cleanup_transaction))) DmvTransaction *t = calloc(1, sizeof(*t));
+    int result;
+
+    if (!t)
+        return -ENOMEM;
+    t->roots = r;
+    t->options = options;
+    t->steps = steps;
+    t->n_steps = n_steps;
+    t->journal.generation = generation;
+    result = begin(t, reterr);
+    if (result != 0)
+        return result;
+    tell(t);
+    *ret = DMV_TAKE_PTR(t);
+    return 0;
+}
+
+int dmv_transaction_step(DmvTransaction *t, bool *ret_applied, DmvError *reterr)
+{
+    bool last = t->done == t->n_steps;
+    int r = last ? seal(t, reterr) : do_step(t, &t->steps[t->done], reterr);
+
+    if (r == 0 && !last) {
+        t->done++;
+        r = boundary(t, "step", reterr);
+    }
+    if (r != 0)
+        return give_up(t, r, reterr);
+    if (!last)
+        tell(t);
+    *ret_applied = last;
+    return 0;
+}
+
 int dmv_transaction_apply(const DmvRoots *r, uint64_t generation, const DmvStep *steps, size_t n_steps,
                           const DmvTransactionOptions *options, DmvError *reterr)
 {
-    __attribute__((cleanup(deinit_transaction)))
-    Transaction t = {.roots = r, .options = options, .journal.generation = generation, .total = n_steps};
-    int result = prepare(&t, steps, n_steps, reterr);
+    __attribute__((cleanup(dmv_cleanup_transaction))) DmvTransaction *t = NULL;
+    bool applied = false;
+    int result = dmv_transaction_begin(r, generation, steps, n_steps, options, &t, reterr);
 
-    if (result != 0) {
-        (void)dmv_error_set_what(reterr, "generation %llu was not applied; nothing was changed",
-                                 (unsigned long long)generation);
-        return result;
-    }
-    result = dmv_journal_save(r->fd, &t.journal);
-    if (result < 0)
-        return give_up(&t, dmv_failure(reterr, result, "write", DMV_JOURNAL_PATH), reterr);
-    result = change(&t, steps, n_steps, reterr);
-    return result == 0 ? 0 : give_up(&t, result, reterr);
+    while (result == 0 && !applied)
+        result = dmv_transaction_step(t, &applied, reterr);
+    return result;
 }
 
 int dmv_transaction_undo(const DmvRoots *r, const DmvTransactionOptions *options, DmvError *reterr)

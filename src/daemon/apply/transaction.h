@@ -13,6 +13,7 @@
 #ifndef DMV_APPLY_TRANSACTION_H
 #define DMV_APPLY_TRANSACTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dmv/outcome.h"
@@ -20,7 +21,7 @@
 #include "model/plan.h"
 
 typedef struct DmvTransactionOptions {
-    /* Called after each step with what was done; may be NULL. */
+    /* Called when a step is about to begin, with what it is and how many are done; may be NULL. */
     void (*progress)(size_t done, size_t total, const char *message, void *userdata);
     /*
      * Called at every boundary between two changes of the disk, with the boundary's name; may be NULL. A
@@ -50,6 +51,42 @@ typedef struct DmvTransactionOptions {
  */
 int dmv_transaction_apply(const DmvRoots *r, uint64_t generation, const DmvStep *steps, size_t n_steps,
                           const DmvTransactionOptions *options, DmvError *reterr);
+
+typedef struct DmvTransaction DmvTransaction;
+
+/**
+ * dmv_transaction_begin() - the same, step by step: what comes before the first one
+ * @r: the roots, borrowed
+ * @generation: number of the generation that they lead to
+ * @steps: borrowed
+ * @n_steps: how many
+ * @options: borrowed, may be NULL
+ * @ret: the transaction; the journal is on the disk
+ * @reterr: filled on a refusal, may be NULL
+ *
+ * Return: as dmv_transaction_apply().
+ */
+int dmv_transaction_begin(const DmvRoots *r, uint64_t generation, const DmvStep *steps, size_t n_steps,
+                          const DmvTransactionOptions *options, DmvTransaction **ret, DmvError *reterr);
+
+/**
+ * dmv_transaction_step() - the next step, or what comes after the last one
+ * @t: the transaction
+ * @ret_applied: everything is done
+ * @reterr: filled on a refusal, may be NULL
+ *
+ * Return: as dmv_transaction_apply(). After anything but 0 everything was taken back, and @t is good for
+ * nothing but dmv_transaction_free().
+ */
+int dmv_transaction_step(DmvTransaction *t, bool *ret_applied, DmvError *reterr);
+
+/* Frees the memory; the journal stays, for dmv_transaction_undo(). */
+DmvTransaction *dmv_transaction_free(DmvTransaction *t);
+
+static inline void dmv_cleanup_transaction(DmvTransaction **t)
+{
+    *t = dmv_transaction_free(*t);
+}
 
 /**
  * dmv_transaction_undo() - give everything back
