@@ -88,6 +88,23 @@ static void test_dell(void **state)
     assert_int_equal(d->subvendor, 0);
 }
 
+/* sysfs names a module for a driver that is built in, too; only what was loaded is one. */
+static void test_built_in_driver(void **state)
+{
+    DMV_CLEANUP_WORLD DmvWorld w = {0};
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    recorded_host(&s, "qemu-q35", ".");
+    scratch_write(&s, "sys/module/virtio_pci/parameters/force_legacy", "N\n");
+    scratch_link(&s, "sys/bus/pci/drivers/virtio-pci/module", "../../../../module/virtio_pci");
+    observe(&s, &w);
+    assert_string_equal(get(&w, "0000:00:03.0")->driver, "virtio-pci");
+    assert_null(get(&w, "0000:00:03.0")->module);
+    assert_string_equal(get(&w, "0000:00:02.0")->module, "e1000e");
+}
+
 static void test_virtual_functions(void **state)
 {
     DMV_CLEANUP_WORLD DmvWorld w = {0};
@@ -295,10 +312,15 @@ static void test_slots(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dell),           cmocka_unit_test(test_virtual_functions),
-        cmocka_unit_test(test_nvme_multipath), cmocka_unit_test(test_virtio),
-        cmocka_unit_test(test_odd_devices),    cmocka_unit_test(test_text_is_cleaned),
-        cmocka_unit_test(test_no_pci),         cmocka_unit_test(test_this_machine),
+        cmocka_unit_test(test_dell),
+        cmocka_unit_test(test_virtual_functions),
+        cmocka_unit_test(test_built_in_driver),
+        cmocka_unit_test(test_nvme_multipath),
+        cmocka_unit_test(test_virtio),
+        cmocka_unit_test(test_odd_devices),
+        cmocka_unit_test(test_text_is_cleaned),
+        cmocka_unit_test(test_no_pci),
+        cmocka_unit_test(test_this_machine),
         cmocka_unit_test(test_slots),
     };
 
