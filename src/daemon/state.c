@@ -200,15 +200,20 @@ void dmv_state_forget_generation(DmvManager *m, int64_t number)
 static int set_broken_tail_aside(DmvManager *m)
 {
     DMV_CLEANUP_FREE char *data = NULL;
-    size_t size = 0;
-    int r = dmv_fs_read_file(m->roots.fd, HISTORY_FILE, MAX_HISTORY, &data, &size);
+    size_t size = 0, good = m->history.good_bytes;
+    int r;
 
-    if (r == 0 && size > m->history.good_bytes)
-        r = dmv_fs_replace_file(m->roots.fd, HISTORY_FILE ".broken", data + m->history.good_bytes,
-                                size - m->history.good_bytes, 0600);
-    if (r == 0)
-        r = dmv_fs_replace_file(m->roots.fd, HISTORY_FILE, data, m->history.good_bytes, 0600);
-    return r;
+    if (good == 0) {
+        r = dmv_fs_rename(m->roots.fd, HISTORY_FILE, HISTORY_FILE ".broken", false);
+    } else {
+        r = dmv_fs_read_file(m->roots.fd, HISTORY_FILE, MAX_HISTORY, &data, &size);
+        if (r == 0 && size > good)
+            r = dmv_fs_replace_file(m->roots.fd, HISTORY_FILE ".broken", data + good, size - good, 0600);
+        if (r == 0)
+            r = dmv_fs_replace_file(m->roots.fd, HISTORY_FILE, data, good, 0600);
+    }
+    /* done once: from here on the file is good again, and what is appended must not be cut off */
+    return r == 0 ? dmv_set_string(&m->history.broken, NULL) : r;
 }
 
 void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char *object, int code, const char *detail,
@@ -219,7 +224,7 @@ void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char
     size_t size = 0;
     int r = 0;
 
-    if (m->history.broken && m->history.good_bytes > 0)
+    if (m->history.broken)
         r = set_broken_tail_aside(m);
     if (dmv_set_string(&e.action, action) < 0 || dmv_set_string(&e.object, object) < 0 ||
         dmv_set_string(&e.outcome, dmv_outcome_reason(code)) < 0 || dmv_set_string(&e.detail, detail) < 0 ||

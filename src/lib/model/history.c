@@ -147,13 +147,33 @@ static int entry_to_json(const DmvHistoryEntry *e, const char *previous, json_ob
     return 0;
 }
 
+/* A line has to be readable again: its texts are made printable UTF-8, and so short that five of them, escaped, stay
+ * below the limit of a line. */
+#define MAX_TEXT ((size_t)4096)
+
+static int copy_text(const char *from, char **ret)
+{
+    char *copy = from ? dmv_sanitize(from) : NULL;
+    size_t end = MAX_TEXT;
+
+    if (from && !copy)
+        return -ENOMEM;
+    if (copy && strlen(copy) > MAX_TEXT) {
+        while (end > 0 && ((unsigned char)copy[end] & 0xc0) == 0x80) /* not in the middle of a character */
+            end--;
+        copy[end] = '\0';
+    }
+    *ret = copy;
+    return 0;
+}
+
 static int entry_copy(const DmvHistoryEntry *e, DmvHistoryEntry *ret)
 {
     DmvHistoryEntry copy = {.number = e->number, .time = e->time, .uid = e->uid, .generation = e->generation};
 
-    if (dmv_set_string(&copy.action, e->action) < 0 || dmv_set_string(&copy.object, e->object) < 0 ||
-        dmv_set_string(&copy.outcome, e->outcome) < 0 || dmv_set_string(&copy.detail, e->detail) < 0 ||
-        dmv_set_string(&copy.because, e->because) < 0) {
+    if (copy_text(e->action, &copy.action) < 0 || copy_text(e->object, &copy.object) < 0 ||
+        copy_text(e->outcome, &copy.outcome) < 0 || copy_text(e->detail, &copy.detail) < 0 ||
+        copy_text(e->because, &copy.because) < 0) {
         dmv_history_entry_deinit(&copy);
         return -ENOMEM;
     }
@@ -161,38 +181,50 @@ static int entry_copy(const DmvHistoryEntry *e, DmvHistoryEntry *ret)
     return 0;
 }
 
-int dmv_history_append(DmvHistory *h, DmvHistoryEntry *e, char **ret_line, size_t *ret_size)
+/* The line of an entry with its newline, and the hash that the next one carries. */
+static int format_line(const DmvHistoryEntry *e, const char *previous, char **ret, size_t *ret_size,
+                       char ret_hash[DMV_SHA256_HEX])
 {
     DMV_CLEANUP_JSON json_object *o = NULL;
     DMV_CLEANUP_FREE char *json = NULL;
     DMV_CLEANUP_TEXT DmvText line = {0};
-    char hash[DMV_SHA256_HEX];
-    DmvHistoryEntry copy = {0}, *slot;
     size_t size = 0;
-    int r;
+    int r = entry_to_json(e, previous, &o);
 
-    e->number = h->last_number + 1;
-    r = entry_to_json(e, h->last_hash, &o);
     if (r == 0)
         r = dmv_json_format(o, &json, &size);
     if (r == 0)
-        r = dmv_sha256_hex(json, size, hash);
-    if (r == 0)
-        r = entry_copy(e, &copy);
+        r = dmv_sha256_hex(json, size, ret_hash);
     if (r < 0)
         return r;
     dmv_text_append_bytes(&line, json, size);
     dmv_text_append(&line, "\n");
-    r = dmv_text_take(&line, ret_line, ret_size);
-    slot = r == 0 ? DMV_ARRAY_ADD(h->items, h->n) : NULL;
+    return dmv_text_take(&line, ret, ret_size);
+}
+
+int dmv_history_append(DmvHistory *h, DmvHistoryEntry *e, char **ret_line, size_t *ret_size)
+{
+    DMV_CLEANUP_FREE char *line = NULL;
+    char hash[DMV_SHA256_HEX];
+    DmvHistoryEntry copy = {0}, *slot = NULL;
+    size_t size = 0;
+    int r;
+
+    e->number = h->last_number + 1;
+    r = entry_copy(e, &copy);
+    if (r == 0)
+        r = format_line(&copy, h->last_hash, &line, &size, hash);
+    if (r == 0)
+        slot = DMV_ARRAY_ADD(h->items, h->n);
     if (!slot) {
-        if (r == 0)
-            free(*ret_line);
         dmv_history_entry_deinit(&copy);
-        return -ENOMEM;
+        return r < 0 ? r : -ENOMEM;
     }
     *slot = copy;
     h->last_number = e->number;
+    h->good_bytes += size;
     memcpy(h->last_hash, hash, sizeof(hash));
+    *ret_line = DMV_TAKE_PTR(line);
+    *ret_size = size;
     return 0;
 }

@@ -42,10 +42,13 @@ int dmv_history_parse(const char *data, size_t size, DmvHistory *ret);
 
 /**
  * dmv_history_append() - the line for a new entry
- * @e: number is filled in by this
+ * @e: number is filled in by this; texts that are long or no printable UTF-8 are stored shortened and with '?' instead, so
+ *     that the line can be read again
  * @ret_line: the line with its newline, owned by the caller, to be appended to the file
  *
- * Return: 0 (@h knows the entry then, and owns a copy), or -ENOMEM.
+ * The caller has cut off what follows @h->good_bytes in the file, if the chain was broken.
+ *
+ * Return: 0 (@h knows the entry then, and owns a copy of what was stored), or -ENOMEM.
  */
 int dmv_history_append(DmvHistory *h, DmvHistoryEntry *e, char **ret_line, size_t *ret_size);
 
