@@ -15,7 +15,7 @@ typedef enum KeyType { KEY_NUMBER, KEY_STRING, KEY_LIST, KEY_BOOL } KeyType;
 typedef struct Key {
     const char *section, *name;
     KeyType type;
-    uint64_t max; /* of a number */
+    uint64_t min, max; /* of a number */
     size_t offset;
 } Key;
 
@@ -31,19 +31,19 @@ typedef struct Parse {
 } Parse;
 
 static const Key settings_keys[] = {
-    {"daemon", "idle-timeout", KEY_NUMBER, 86400, offsetof(DmvSettings, idle_timeout)},
-    {"generations", "keep", KEY_NUMBER, 1000, offsetof(DmvSettings, keep_generations)},
-    {"fetch", "timeout", KEY_NUMBER, 86400, offsetof(DmvSettings, fetch_timeout)},
-    {"fetch", "max-catalog", KEY_NUMBER, 64u << 20, offsetof(DmvSettings, max_catalog)},
-    {"fetch", "max-package", KEY_NUMBER, UINT64_C(4) << 30, offsetof(DmvSettings, max_package)},
+    {"daemon", "idle-timeout", KEY_NUMBER, 0, 86400, offsetof(DmvSettings, idle_timeout)},
+    {"generations", "keep", KEY_NUMBER, 0, 1000, offsetof(DmvSettings, keep_generations)},
+    {"fetch", "timeout", KEY_NUMBER, 1, 86400, offsetof(DmvSettings, fetch_timeout)},
+    {"fetch", "max-catalog", KEY_NUMBER, 1, 64u << 20, offsetof(DmvSettings, max_catalog)},
+    {"fetch", "max-package", KEY_NUMBER, 1, UINT64_C(4) << 30, offsetof(DmvSettings, max_package)},
 };
 
 static const Key stream_keys[] = {
-    {"stream", "name", KEY_STRING, 0, offsetof(DmvStreamConf, name)},
-    {"stream", "url", KEY_LIST, 0, offsetof(DmvStreamConf, urls)},
-    {"stream", "root", KEY_STRING, 0, offsetof(DmvStreamConf, root)},
-    {"stream", "ca", KEY_STRING, 0, offsetof(DmvStreamConf, ca)},
-    {"stream", "enabled", KEY_BOOL, 0, offsetof(DmvStreamConf, enabled)},
+    {"stream", "name", KEY_STRING, 0, 0, offsetof(DmvStreamConf, name)},
+    {"stream", "url", KEY_LIST, 0, 0, offsetof(DmvStreamConf, urls)},
+    {"stream", "root", KEY_STRING, 0, 0, offsetof(DmvStreamConf, root)},
+    {"stream", "ca", KEY_STRING, 0, 0, offsetof(DmvStreamConf, ca)},
+    {"stream", "enabled", KEY_BOOL, 0, 0, offsetof(DmvStreamConf, enabled)},
 };
 
 static int refuse(Parse *p, const char *why)
@@ -69,11 +69,23 @@ static int take_bool(bool *ret, const char *value)
     return -EINVAL;
 }
 
+static int take_number(const Key *k, uint64_t *field, const char *value)
+{
+    uint64_t v;
+    int r = dmv_parse_u64(value, k->max, &v);
+
+    if (r == 0 && v < k->min)
+        r = -EDOM;
+    if (r == 0)
+        *field = v;
+    return r;
+}
+
 static int take_value(const Key *k, void *field, const char *value)
 {
     switch (k->type) {
     case KEY_NUMBER:
-        return dmv_parse_u64(value, k->max, field);
+        return take_number(k, field, value);
     case KEY_BOOL:
         return take_bool(field, value);
     case KEY_STRING:
@@ -105,9 +117,41 @@ static int on_key(void *userdata, const char *section, const char *name, const c
             p->result = r;
             return 0;
         }
-        return r < 0 ? refuse(p, r == -ERANGE ? "the number is too large" : "that is no valid value") : 1;
+        if (r == -ERANGE || r == -EDOM)
+            return refuse(p, r == -ERANGE ? "the number is too large" : "the number is too small");
+        return r < 0 ? refuse(p, "that is no valid value") : 1;
     }
     return refuse(p, "there is no such setting");
+}
+
+/* inih cuts a longer line off, and takes what follows for another line. */
+#define MAX_LINE ((size_t)INI_MAX_LINE - 2)
+
+/* The number of the first line that is too long, or 0. */
+static int find_long_line(const char *text)
+{
+    for (int n = 1; *text; n++) {
+        size_t size = strcspn(text, "\n");
+
+        if (size > MAX_LINE)
+            return n;
+        text += size + (text[size] == '\n');
+    }
+    return 0;
+}
+
+/* Is that line one with a key, so that the table has refused it and not inih? */
+static bool is_key_line(const char *text, int number)
+{
+    while (--number > 0)
+        text += strcspn(text, "\n") + 1;
+    text += strspn(text, " \t");
+    return *text != '[' && text[strcspn(text, "=:\n")] > '\n';
+}
+
+static int refuse_line(const Parse *p, int number, const char *why)
+{
+    return dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s, line %d: %s", p->file, number, why);
 }
 
 static int parse_file(Parse *p, const char *data, size_t size)
@@ -123,12 +167,14 @@ static int parse_file(Parse *p, const char *data, size_t size)
     text = strndup(data, size);
     if (!text)
         return -ENOMEM;
+    r = find_long_line(text);
+    if (r > 0)
+        return refuse_line(p, r, "it is too long");
     r = ini_parse_string(text, on_key, p);
     if (r < 0 || p->result < 0)
         return -ENOMEM;
     if (r > 0) /* the first line that inih or the table refused */
-        return dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s, line %d: %s", p->file, r,
-                             p->why ? p->why : "this is no section, key or comment");
+        return refuse_line(p, r, p->why && is_key_line(text, r) ? p->why : "this is no section, key or comment");
     return 0;
 }
 
