@@ -223,6 +223,9 @@ static int selection_check(const DmvSelection *s, const char *select, DmvError *
                              select);
     if (!dmv_name_is_valid(s->driver) || (release && (!dmv_name_is_valid(s->variant) || !dmv_name_is_valid(s->version))))
         return dmv_error_set(reterr, DMV_MALFORMED, "the intent cannot be read", NULL, "a name is missing or invalid");
+    if (!release && (s->variant || s->version))
+        return dmv_error_set(reterr, DMV_MALFORMED, "the intent cannot be read", NULL, "\"%s\" has no variant or version",
+                             select);
     return 0;
 }
 
