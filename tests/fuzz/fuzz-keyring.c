@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A file of package keys is taken or refused with a reason, whatever stands in it, and twice the same way.
+ * What does not begin like an armour is put into one, for no fuzzer finds a checksum by chance.
+ */
+#include <rpm/rpmpgp.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "trust/package/rpm.h"
+
+DMV_DEFINE_CLEANUP(DmvKeyring *, cleanup_keyring, dmv_keyring_free);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    DMV_CLEANUP(cleanup_keyring) DmvKeyring *k = NULL;
+    DMV_CLEANUP_FREE char *armour = NULL;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    const char *text = (const char *)data;
+    int r;
+
+    if (size > 0 && data[0] != '-') {
+        text = armour = pgpArmorWrap(PGPARMOR_PUBKEY, data, size);
+        must(text != NULL);
+        size = strlen(text);
+    }
+    must(dmv_keyring_new(&k) == 0);
+    r = dmv_keyring_add(k, text, size, &e);
+    must(r == 0 || (r == DMV_RPM_BAD_KEY_FILE && e.why && e.next));
+    must(dmv_keyring_add(k, text, size, NULL) == r);
+    return 0;
+}
