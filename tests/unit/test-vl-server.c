@@ -889,6 +889,38 @@ static void test_answers_against_the_interface(void **state)
                         "Slow org.example.probe.Unheard ;Slow org.example.probe.Refused reason;Slow - n;");
 }
 
+static int on_failure(VlCall *c, int error, void *userdata)
+{
+    json_object *o = json_object_new_object();
+
+    if (*(bool *)userdata) {
+        json_object_put(o);
+        return -ENOMEM;
+    }
+    assert_int_equal(dmv_json_add_string(o, "reason", strerrorname_np(-error)), 0);
+    return vl_call_error(c, "org.example.probe.Refused", o);
+}
+
+static void test_failure_in_own_words(void **state)
+{
+    DMV_CLEANUP(stop) Fixture f;
+    bool does_not_work = false;
+
+    (void)state;
+    start(&f, NULL);
+    vl_server_on_failure(f.server, on_failure, &does_not_work);
+    check(&f, "{\"method\":\"org.example.probe.Fail\"}|",
+          "{\"error\":\"org.example.probe.Refused\",\"parameters\":{\"reason\":\"EIO\"}}|");
+    check(&f, "{\"method\":\"org.example.probe.Forget\"}|" COUNT,
+          "{\"error\":\"org.example.probe.Refused\",\"parameters\":{\"reason\":\"ENODATA\"}}|"
+          "{\"parameters\":{\"n\":1}}|");
+    check(&f, "{\"method\":\"org.example.probe.Fail\",\"oneway\":true}|" COUNT,
+          "{\"parameters\":{\"n\":2}}|");
+    does_not_work = true;
+    check(&f, "{\"method\":\"org.example.probe.Fail\"}|",
+          "{\"error\":\"org.example.probe.Failed\",\"parameters\":{\"errno\":5}}|");
+}
+
 /* Descriptors that come with pieces of a message that never ends do not pile up. */
 static void test_descriptors_of_an_endless_message(void **state)
 {
@@ -1149,6 +1181,7 @@ int main(void)
         cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_descriptors_pipelined),
         cmocka_unit_test(test_answers_against_the_interface),
+        cmocka_unit_test(test_failure_in_own_words),
         cmocka_unit_test(test_descriptors_of_an_endless_message),
         cmocka_unit_test(test_total_limit),
         cmocka_unit_test(test_listen),

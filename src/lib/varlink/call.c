@@ -169,17 +169,21 @@ int vl_call_error_invalid(VlCall *c, const char *field)
 
 int vl_call_fail(VlCall *c, int error)
 {
-    json_object *params = json_object_new_object();
+    const VlServer *s = c->connection ? c->connection->server : NULL;
+    json_object *params;
 
-    if (!c->connection) {
-        json_object_put(params);
+    if (!s)
         return -ENOTCONN;
-    }
+    if (s->on_failure && s->on_failure(c, error, s->on_failure_userdata) == 0)
+        return 0;
+    if (!c->connection)
+        return -ENOTCONN;
+    params = json_object_new_object();
     if (dmv_json_add_int(params, "errno", -(int64_t)error) < 0) {
         json_object_put(params);
         return -ENOMEM;
     }
-    return vl_call_error(c, c->connection->server->failure, params);
+    return vl_call_error(c, s->failure, params);
 }
 
 int vl_call_notify_text(VlCall *c, const char *text, size_t size)

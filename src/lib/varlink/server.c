@@ -253,6 +253,12 @@ void vl_server_connections_changed(VlServer *s)
         s->on_connections(s->n_connections, s->on_connections_userdata);
 }
 
+void vl_server_on_failure(VlServer *s, int (*cb)(VlCall *call, int error, void *userdata), void *userdata)
+{
+    s->on_failure = cb;
+    s->on_failure_userdata = userdata;
+}
+
 void vl_server_on_mismatch(VlServer *s,
                            void (*cb)(const char *method, const char *error, const char *where,
                                       void *userdata),

@@ -153,6 +153,15 @@ int vl_server_check(VlServer *s);
 int vl_server_set_failure(VlServer *s, const char *error_id);
 
 /**
+ * vl_server_on_failure() - answer calls whose handlers return a negative errno in words of one's own
+ * @s: the server
+ * @cb: answers the call (vl_call_error()); if it does not, the error of vl_server_set_failure() follows.
+ * NULL: nobody.
+ * @userdata: for @cb
+ */
+void vl_server_on_failure(VlServer *s, int (*cb)(VlCall *call, int error, void *userdata), void *userdata);
+
+/**
  * vl_server_on_connections() - be told whenever the number of connections changed
  * @s: the server
  * @cb: called with the number; NULL for nobody. It may not free the server.
