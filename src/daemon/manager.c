@@ -228,6 +228,21 @@ static void on_connections(unsigned n, void *userdata)
 
 /* ---- life ---- */
 
+/* A handler failed without words: the error is one of the interface all the same. */
+static int on_failure(VlCall *call, int error, void *userdata)
+{
+    DMV_CLEANUP_ERROR DmvError e = {.code = error};
+
+    (void)userdata;
+    return dmv_reply_error(call, &e);
+}
+
+static void on_mismatch(const char *method, const char *error, const char *where, void *userdata)
+{
+    (void)userdata;
+    dmv_log(LOG_WARNING, "%s: %s is not what the interface declares: \"%s\"", method, error ? error : "the reply", where);
+}
+
 static int make_server(DmvManager *m)
 {
     const VlConfig config = {.vendor = "dmv project", .product = DMV_PRODUCT, .version = DMV_VERSION, .url = ""};
@@ -245,9 +260,12 @@ static int make_server(DmvManager *m)
         r = vl_server_check(m->server);
     if (r == 0)
         r = vl_server_set_failure(m->server, DMV_INTERFACE ".Failed");
-    if (r == 0)
-        vl_server_on_connections(m->server, on_connections, m);
-    return r;
+    if (r < 0)
+        return r;
+    vl_server_on_connections(m->server, on_connections, m);
+    vl_server_on_failure(m->server, on_failure, m);
+    vl_server_on_mismatch(m->server, on_mismatch, m);
+    return 0;
 }
 
 DMV_DEFINE_CLEANUP(DmvManager *, cleanup_manager, dmv_manager_free);
