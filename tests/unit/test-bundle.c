@@ -223,6 +223,19 @@ static void test_rollback_and_equivocation(void **state)
     assert_int_equal(w->state.catalog_version, 8);
 }
 
+/* A floor that is installed together with a root: a version, but no hash. */
+static void test_version_floor(void **state)
+{
+    World *w = *state;
+    DMV_CLEANUP_BUNDLE DmvBundleResult got = {0};
+
+    w->state.catalog_version = 7;
+    expect(w, bundle_of(w, version(6)), TRUSTKIT_NOW, DMV_ROLLBACK);
+    assert_int_equal(judge(w, bundle_of(w, version(7)), TRUSTKIT_NOW, &got), 0);
+    assert_false(got.unchanged);
+    assert_int_equal(strlen(got.state.catalog_sha256), 64);
+}
+
 static void test_times(void **state)
 {
     static const char *const bad[] = {
@@ -641,6 +654,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_relabelled_signature, setup, teardown),
         cmocka_unit_test_setup_teardown(test_roles_are_not_confused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rollback_and_equivocation, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_version_floor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expired, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_stream, setup, teardown),

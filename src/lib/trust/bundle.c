@@ -182,8 +182,9 @@ static int judge_version(const Head *h, const char *sha256, DmvBundleResult *ret
         return dmv_error_set(reterr, DMV_ROLLBACK, WHAT, "refresh from another mirror, or tell the publisher",
                              "it is version %lld, but version %lld was accepted before",
                              (long long)h->version, (long long)s->catalog_version);
-    ret->unchanged = h->version == s->catalog_version;
-    if (ret->unchanged && strcmp(sha256, s->catalog_sha256) != 0)
+    ret->unchanged = h->version == s->catalog_version && strcmp(sha256, s->catalog_sha256) == 0;
+    /* a floor that was installed with the root is a version without a hash */
+    if (h->version == s->catalog_version && s->catalog_sha256[0] != '\0' && !ret->unchanged)
         return dmv_error_set(reterr, DMV_EQUIVOCATION, WHAT, "tell the publisher",
                              "there are two different catalogs of version %lld", (long long)h->version);
     return 0;

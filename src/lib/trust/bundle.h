@@ -24,9 +24,10 @@ typedef struct DmvTrustState {
     char *root; /* payload of the trusted root: the exact bytes */
     size_t root_size;
     int64_t root_version;
-    /* the last accepted catalog; 0 when there was none for the current key set */
+    /* the last accepted catalog; 0 when there was none for the current key set, or the version that an
+     * installed floor names (then without a hash) */
     int64_t catalog_version;
-    char catalog_sha256[65]; /* of the payload */
+    char catalog_sha256[65]; /* of the payload, or "" */
     char key_set[65];        /* sha256 over the sorted key ids and the threshold of the catalog role */
     int64_t clock_floor;     /* seconds since the epoch: the latest time that something signed has proven */
 } DmvTrustState;
