@@ -22,13 +22,12 @@ typedef struct Scheme {
     const char *type;  /* of the EVP_PKEY */
     const char *group; /* of an EC key, or NULL */
     const EVP_MD *(*digest)(void);
-    size_t signature_size; /* 0: varies */
 } Scheme;
 
 static const Scheme schemes[] = {
-    {"ed25519", "ED25519", NULL, NULL, 64},
-    {"ecdsa-sha2-nistp256", "EC", "prime256v1", EVP_sha256, 0},
-    {"ecdsa-sha2-nistp384", "EC", "secp384r1", EVP_sha384, 0},
+    {"ed25519", "ED25519", NULL, NULL},
+    {"ecdsa-sha2-nistp256", "EC", "prime256v1", EVP_sha256},
+    {"ecdsa-sha2-nistp384", "EC", "secp384r1", EVP_sha384},
 };
 
 struct DmvKey {
@@ -117,8 +116,6 @@ int dmv_key_verify(const DmvKey *k, const void *signature, size_t signature_size
     const EVP_MD *md = k->scheme->digest ? k->scheme->digest() : NULL;
     bool good;
 
-    if (k->scheme->signature_size && signature_size != k->scheme->signature_size)
-        return 0;
     if (!ctx || EVP_DigestVerifyInit(ctx, NULL, md, NULL, k->pkey) != 1) {
         ERR_clear_error();
         return -ENOMEM;
