@@ -38,8 +38,8 @@ int dmv_reply_error(VlCall *call, DmvError *e)
     return vl_call_error(call, id, params);
 }
 
-/* Everything there is to complain about, for ListDevices, ListDrivers and Status. */
-static json_object *all_problems(const DmvManager *m)
+/* Everything there is to complain about. @streams: also what is wrong with them; Status says it in its own place. */
+static json_object *all_problems(const DmvManager *m, bool streams)
 {
     DmvProblems all = {0};
     json_object *ret;
@@ -50,7 +50,7 @@ static json_object *all_problems(const DmvManager *m)
     for (size_t i = 0; i < m->config_problems.n; i++)
         (void)dmv_problem_add(&all, m->config_problems.items[i].object, m->config_problems.items[i].code, "%s",
                               m->config_problems.items[i].why);
-    for (size_t i = 0; i < m->n_streams; i++)
+    for (size_t i = 0; streams && i < m->n_streams; i++)
         if (m->streams[i].problem)
             (void)dmv_problem_add(&all, m->streams[i].conf.name, m->streams[i].problem_code, "%s", m->streams[i].problem);
     if (m->state_problem)
@@ -92,7 +92,7 @@ static int on_list_devices(VlCall *call, json_object *params, void *userdata)
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
     dmv_jb_object(&b);
     dmv_jb_value(&b, "devices", dmv_render_devices(&m->view, all));
-    dmv_jb_value(&b, "problems", all_problems(m));
+    dmv_jb_value(&b, "problems", all_problems(m, true));
     return dmv_reply(call, dmv_jb_end(&b));
 }
 
@@ -110,7 +110,7 @@ static int on_list_drivers(VlCall *call, json_object *params, void *userdata)
                                     installed ? DMV_FILTER_INSTALLED
                                     : all     ? DMV_FILTER_ALL
                                               : DMV_FILTER_FITTING));
-    dmv_jb_value(&b, "problems", all_problems(m));
+    dmv_jb_value(&b, "problems", all_problems(m, true));
     return dmv_reply(call, dmv_jb_end(&b));
 }
 
@@ -177,7 +177,7 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
     dmv_jb_value(&b, "streams", dmv_streams_render(m));
     if (m->job)
         dmv_jb_value(&b, "job", dmv_job_render(m->job));
-    dmv_jb_value(&b, "problems", all_problems(m));
+    dmv_jb_value(&b, "problems", all_problems(m, false));
     return dmv_reply(call, dmv_jb_end(&b));
 }
 

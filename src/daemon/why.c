@@ -30,6 +30,17 @@ __attribute__((format(printf, 3, 4))) static void say(DmvJsonBuilder *list, cons
     dmv_jb_add(list, dmv_jb_end(&b));
 }
 
+static void say_binding(DmvJsonBuilder *list, const DmvKernel *k, const DmvBinding *b)
+{
+    const DmvIndexEntry *e = b->modules ? dmv_kernel_index(k, b->modules[0]) : NULL;
+
+    if (!b->modules)
+        say(list, "note", "the index of kernel %s has no module for it", k->release);
+    else
+        say(list, "note", "the index of kernel %s gives module %s for it, from %s", k->release, b->modules[0],
+            e && e->path ? e->path : "the kernel itself");
+}
+
 static void say_device(DmvJsonBuilder *list, const DmvManager *m, const DmvDevice *d)
 {
     say(list, "note", "device %s is %s %s (%04x:%04x), class %06x", d->slot, d->vendor_name ? d->vendor_name : "unknown",
@@ -40,9 +51,8 @@ static void say_device(DmvJsonBuilder *list, const DmvManager *m, const DmvDevic
         say(list, "note", "no driver is bound to it now");
     for (size_t k = 0; k < m->world.n_kernels; k++)
         for (size_t b = 0; b < m->world.kernels[k].n_bindings; b++)
-            if (strcmp(m->world.kernels[k].bindings[b].slot, d->slot) == 0 && m->world.kernels[k].bindings[b].modules)
-                say(list, "note", "the index of kernel %s gives module %s for it", m->world.kernels[k].release,
-                    m->world.kernels[k].bindings[b].modules[0]);
+            if (strcmp(m->world.kernels[k].bindings[b].slot, d->slot) == 0)
+                say_binding(list, &m->world.kernels[k], &m->world.kernels[k].bindings[b]);
 }
 
 static void say_selection(DmvJsonBuilder *list, const DmvViewDriver *d)
