@@ -165,8 +165,8 @@ static int load_trust(DmvManager *m, DmvStream *s, DmvError *reterr)
     if (r < 0 || (r > 0 && !stored))
         return r;
     if (r == 0 && (!stored || anchor.root_version > s->trust.root_version)) {
-        if (stored && anchor.clock_floor < s->trust.clock_floor)
-            anchor.clock_floor = s->trust.clock_floor;
+        if (stored)
+            dmv_trust_state_carry_over(&s->trust, &anchor);
         dmv_trust_state_deinit(&s->trust);
         s->trust = anchor;
         anchor = (DmvTrustState){0};

@@ -296,6 +296,38 @@ static void test_broken_states(void **state)
     expect_broken("\0\0\0\0", 4);
 }
 
+/* A newer root was installed: same catalog keys, the counter goes on; other keys, it starts again. */
+static void test_carry_over(void **state)
+{
+    DMV_CLEANUP_FREE char *text = format_state(42, TRUSTKIT_NOW);
+    TrustKey *other_key[] = {stranger};
+    DMV_CLEANUP_FREE char *same = trust_root(2, NULL, (TrustRole){publisher.root_keys, 2, 1},
+                                             (TrustRole){&publisher.catalog_key, 1, 1});
+    DMV_CLEANUP_FREE char *other =
+        trust_root(2, NULL, (TrustRole){publisher.root_keys, 2, 1}, (TrustRole){other_key, 1, 1});
+    DMV_CLEANUP_TRUST_STATE DmvTrustState stored = {0}, a = {0}, b = {0}, ahead = {0};
+
+    (void)state;
+    assert_int_equal(dmv_trust_state_parse(text, strlen(text), &stored, NULL), 0);
+    assert_int_equal(from_root(same, &a) | from_root(same, &ahead) | from_root(other, &b), 0);
+    dmv_trust_state_carry_over(&stored, &a);
+    assert_int_equal(a.root_version, 2);
+    assert_int_equal(a.catalog_version, 42);
+    assert_string_equal(a.catalog_sha256, SHA);
+    assert_int_equal(a.clock_floor, TRUSTKIT_NOW);
+    dmv_trust_state_carry_over(&stored, &b);
+    assert_int_equal(b.catalog_version, 0);
+    assert_string_equal(b.catalog_sha256, "");
+    assert_int_equal(b.clock_floor, TRUSTKIT_NOW);
+    /* what was installed with a higher floor keeps it */
+    ahead.catalog_version = 43;
+    ahead.clock_floor = TRUSTKIT_NOW + 1;
+    dmv_trust_state_carry_over(&stored, &ahead);
+    assert_int_equal(ahead.catalog_version, 43);
+    assert_string_equal(ahead.catalog_sha256, "");
+    assert_int_equal(ahead.clock_floor, TRUSTKIT_NOW + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,7 +335,7 @@ int main(void)
         cmocka_unit_test(test_bad_roots),     cmocka_unit_test(test_key_ids),
         cmocka_unit_test(test_too_many_keys), cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_key_set),       cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_broken_states),
+        cmocka_unit_test(test_broken_states), cmocka_unit_test(test_carry_over),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

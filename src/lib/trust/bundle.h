@@ -44,6 +44,11 @@ int dmv_trust_state_from_root(const char *data, size_t size, DmvTrustState *ret,
 int dmv_trust_state_parse(const char *data, size_t size, DmvTrustState *ret, DmvError *reterr);
 int dmv_trust_state_format(const DmvTrustState *s, char **ret, size_t *ret_size);
 
+/* Carries what @from knows over to @to, which trusts another root of the same stream (an installed one that
+ * is newer): the time always, the counter of catalog versions if the same keys sign them. Without it an
+ * update of the root would let old catalogs in again. */
+void dmv_trust_state_carry_over(const DmvTrustState *from, DmvTrustState *to);
+
 typedef struct DmvBundleResult {
     DmvTrustState
         state; /* what to store; also filled as far as the root chain got when the catalog was refused */

@@ -180,3 +180,13 @@ int dmv_trust_state_format(const DmvTrustState *s, char **ret, size_t *ret_size)
         r = dmv_json_add_int(o, "clock_floor", s->clock_floor);
     return r == 0 ? dmv_json_format(o, ret, ret_size) : r;
 }
+
+void dmv_trust_state_carry_over(const DmvTrustState *from, DmvTrustState *to)
+{
+    if (to->clock_floor < from->clock_floor)
+        to->clock_floor = from->clock_floor;
+    if (strcmp(to->key_set, from->key_set) != 0 || to->catalog_version >= from->catalog_version)
+        return;
+    to->catalog_version = from->catalog_version;
+    memcpy(to->catalog_sha256, from->catalog_sha256, sizeof(to->catalog_sha256));
+}
