@@ -188,7 +188,7 @@ static void test_timeout(void **state)
 
     (void)state;
     start(&f);
-    vl_client_set_timeout(f.client, 20000);
+    vl_client_set_timeout(f.client, 300 * 1000);
     say(&f, "{\"continues\":true}|{");
     assert_int_equal(call(&f, VL_CALL_MORE), -ETIMEDOUT);
     assert_string_equal(f.log.data, "- {}+;");
@@ -203,11 +203,11 @@ static void test_replies_renew_the_deadline(void **state)
 
     (void)state;
     start(&f);
-    vl_client_set_timeout(f.client, 1000 * 1000);
+    vl_client_set_timeout(f.client, 2000 * 1000);
     pid = fork();
     if (pid == 0) {
         for (int i = 0; i < 4; i++) {
-            usleep(400 * 1000);
+            usleep(700 * 1000);
             if (i < 3)
                 say(&f, "{\"continues\":true}|");
         }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a Varlink server does with good and bad bytes, case by case, over a raw socket.
 
-Usage: probe.py SOCKET IDL_FILE MAX_CONNECTIONS MAX_PER_UID
+Usage: probe.py SOCKET IDL_FILE MAX_CONNECTIONS MAX_PER_UID PID
 
 The service has to be cert-service of the tests, with those limits; IDL_FILE is org.varlink.service.varlink. A case says what is sent and what has to come back: a list of
 replies and whether the server closes the connection then. Only the standard library is used.
@@ -279,13 +279,18 @@ def n_served(path, n):
     return served
 
 
-def is_served_again(path):
+def n_descriptors(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def settle(pid, idle):
+    """Waits until the server has closed the connections of what went before. Returns what is wrong, or None."""
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if n_served(path, 1) == 1:
-            return True
-        time.sleep(0.05)
-    return False
+    while n_descriptors(pid) != idle:
+        if time.monotonic() > deadline:
+            return "%d descriptors are open, not %d" % (n_descriptors(pid), idle)
+        time.sleep(0.02)
+    return None
 
 
 def as_nobody(run):
@@ -303,17 +308,20 @@ def as_nobody(run):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def limits(path, total, per_uid):
+def limits(path, total, per_uid, pid, idle):
     root = os.geteuid() == 0
     mine = total if root else per_uid
+    report("all connections are gone", settle(pid, idle))
     got = n_served(path, total + 2)
     report("limit on connections", None if got == mine else "%d served, not %d" % (got, mine))
-    report("served again afterwards", None if is_served_again(path) else "not served")
-    if root:
-        got = as_nobody(lambda: n_served(path, total + 2))
-        report("limit on connections of a user", None if got == per_uid else "%d served, not %d" % (got, per_uid))
-        report("served again after a user", None if is_served_again(path) else "not served")
-        keep_out_root(path, total, per_uid)
+    report("gone again", settle(pid, idle))
+    if not root:
+        return
+    got = as_nobody(lambda: n_served(path, total + 2))
+    report("limit on connections of a user", None if got == per_uid else "%d served, not %d" % (got, per_uid))
+    report("gone after a user", settle(pid, idle))
+    keep_out_root(path, total, per_uid)
+    report("gone after three users", settle(pid, idle))
 
 
 def keep_out_root(path, total, per_uid):
@@ -341,7 +349,6 @@ def keep_out_root(path, total, per_uid):
         os.waitpid(pid, 0)
     good = served == total - total // 8 and mine == 1
     report("users together cannot keep root out", None if good else "%d of them, %d of root" % (served, mine))
-    report("served again after three users", None if is_served_again(path) else "not served")
 
 
 def secret(path):
@@ -359,7 +366,9 @@ def privilege(path):
 
 
 def main():
-    path, idl, total, per_uid = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    path, idl = sys.argv[1:3]
+    total, per_uid, pid = (int(a) for a in sys.argv[3:6])
+    idle = n_descriptors(pid)
     malformed(path)
     accepted(path)
     delete_is_escaped(path)
@@ -369,7 +378,7 @@ def main():
     half_close(path)
     introspection(path, idl)
     privilege(path)
-    limits(path, total, per_uid)
+    limits(path, total, per_uid, pid, idle)
     print("%d cases, %d failed" % (count, len(failures)))
     return 1 if failures or count < 120 else 0
 
