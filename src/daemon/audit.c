@@ -2,8 +2,8 @@
 /*
  * verify and doctor: findings, each with what to do about it.
  *
- * verify compares what was planned with what is there. doctor adds every trap that is known: competing files, dangling links,
- * streams without a good catalog, selections that cannot be met.
+ * verify compares what was planned with what is there. doctor adds every trap that is known: competing files,
+ * dangling links, streams without a good catalog, selections that cannot be met.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -17,8 +17,8 @@ typedef struct Audit {
     bool clean;
 } Audit;
 
-__attribute__((format(printf, 6, 7))) static void find(Audit *a, const char *severity, const char *object, int code,
-                                                       const char *next, const char *format, ...)
+__attribute__((format(printf, 6, 7))) static void find(Audit *a, const char *severity, const char *object,
+                                                       int code, const char *next, const char *format, ...)
 {
     DMV_CLEANUP_FREE char *why = NULL;
     DmvJsonBuilder b = {0};
@@ -44,14 +44,16 @@ __attribute__((format(printf, 6, 7))) static void find(Audit *a, const char *sev
 static void find_problems(Audit *a, const DmvProblems *p, const char *severity, const char *next)
 {
     for (size_t i = 0; i < p->n; i++)
-        find(a, severity, p->items[i].object, p->items[i].code, next, "%s", p->items[i].why ? p->items[i].why : "");
+        find(a, severity, p->items[i].object, p->items[i].code, next, "%s",
+             p->items[i].why ? p->items[i].why : "");
 }
 
 static void verify_state(Audit *a, const DmvManager *m)
 {
     if (m->state_problem)
         find(a, "error", DMV_STATE_DIR, DMV_STATE_BROKEN,
-             "look at the file, move it away, and select again: without it dmv changes nothing", "%s", m->state_problem);
+             "look at the file, move it away, and select again: without it dmv changes nothing", "%s",
+             m->state_problem);
     if (m->history.broken)
         find(a, "error", DMV_STATE_DIR "/history.jsonl", DMV_STATE_BROKEN,
              "entries before it are good; the next entry sets the rest aside", "%s", m->history.broken);
@@ -62,7 +64,8 @@ static void verify_plan(Audit *a, const DmvManager *m)
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
 
     if (m->plan_error.code != 0) {
-        find(a, "error", "plan", m->plan_error.code, m->plan_error.next, "%s", m->plan_error.why ? m->plan_error.why : "");
+        find(a, "error", "plan", m->plan_error.code, m->plan_error.next, "%s",
+             m->plan_error.why ? m->plan_error.why : "");
         return;
     }
     for (size_t i = 0; i < m->plan.n_predictions; i++) {
@@ -75,7 +78,8 @@ static void verify_plan(Audit *a, const DmvManager *m)
                  p->next_release ? p->next_release : "nothing");
     }
     if (!staged && !dmv_plan_is_empty(&m->plan))
-        find(a, "error", "plan", DMV_PREDICTION_FAILED, "dmvctl plan shows the steps, dmvctl activate does them",
+        find(a, "error", "plan", DMV_PREDICTION_FAILED,
+             "dmvctl plan shows the steps, dmvctl activate does them",
              "the module trees are not as they were left");
     if (staged)
         find(a, "ok", "plan", 0, "dmvctl activate, or a reboot", "generation %lld waits to be activated",
@@ -89,8 +93,9 @@ static void verify_installed(Audit *a, const DmvManager *m)
 
         if (x->problem)
             find(a, "error", x->folder, DMV_BROKEN_RELEASE,
-                 x->origin == DMV_ORIGIN_STORE ? "dmvctl remove it, then install it again" : "reinstall its package", "%s",
-                 x->problem);
+                 x->origin == DMV_ORIGIN_STORE ? "dmvctl remove it, then install it again"
+                                               : "reinstall its package",
+                 "%s", x->problem);
     }
 }
 
@@ -101,7 +106,8 @@ static void verify_drivers(Audit *a, const DmvManager *m)
 
         find_problems(a, &d->problems, "error", "dmvctl why DRIVER");
         if (d->selection && d->reboot_needed)
-            find(a, "ok", d->name, 0, "reboot the host", "%s is loaded, and another release would be loaded next",
+            find(a, "ok", d->name, 0, "reboot the host",
+                 "%s is loaded, and another release would be loaded next",
                  d->active ? d->active : "an unknown release");
     }
 }
@@ -132,7 +138,8 @@ static void examine_streams(Audit *a, const DmvManager *m)
 {
     find_problems(a, &m->config_problems, "error", "see dmv.conf(5)");
     if (m->n_streams == 0)
-        find(a, "warning", "streams", DMV_NO_SUCH_STREAM, "put a stream into /etc/dmv/streams.d, see dmv.conf(5)",
+        find(a, "warning", "streams", DMV_NO_SUCH_STREAM,
+             "put a stream into /etc/dmv/streams.d, see dmv.conf(5)",
              "no stream is configured: there is nothing to install");
     for (size_t i = 0; i < m->n_streams; i++) {
         const DmvStream *s = &m->streams[i];
@@ -159,10 +166,13 @@ static void examine_trees(Audit *a, const DmvManager *m)
             }
             if (f->dangling)
                 find(a, "error", object, DMV_BROKEN_RELEASE,
-                     f->ours ? "dmvctl activate removes it" : "remove it: depmod takes another file without failing",
+                     f->ours ? "dmvctl activate removes it"
+                             : "remove it: depmod takes another file without failing",
                      "the link leads nowhere (%s)", f->target ? f->target : "");
-            else if (!f->ours && (f->tree == DMV_TREE_UPDATES || f->tree == DMV_TREE_OVERRIDE || f->tree == DMV_TREE_EXTRA))
-                find(a, "ok", object, DMV_ADOPTED, "dmvctl select decides for the driver, whatever lies there",
+            else if (!f->ours && (f->tree == DMV_TREE_UPDATES || f->tree == DMV_TREE_OVERRIDE ||
+                                  f->tree == DMV_TREE_EXTRA))
+                find(a, "ok", object, DMV_ADOPTED,
+                     "dmvctl select decides for the driver, whatever lies there",
                      "a file of somebody else competes for module %s", f->name);
         }
 }

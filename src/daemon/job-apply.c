@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Apply and recover. The apply worker does the steps of the plan as one transaction and keeps its journal; the daemon looks at
- * the host again, compares it with what the plan predicted, and then confirms the transaction or has it undone.
+ * Apply and recover. The apply worker does the steps of the plan as one transaction and keeps its journal;
+ * the daemon looks at the host again, compares it with what the plan predicted, and then confirms the
+ * transaction or has it undone.
  */
 #include <errno.h>
 #include <string.h>
@@ -63,17 +64,19 @@ static void succeed(DmvJob *j, bool changed)
         if (r == 0)
             r = dmv_state_save(m);
         if (r < 0)
-            dmv_log(LOG_ERR, "generation %lld is active, but that cannot be stored: %s", (long long)number, strerror(-r));
+            dmv_log(LOG_ERR, "generation %lld is active, but that cannot be stored: %s", (long long)number,
+                    strerror(-r));
         forget_old_generations(m);
         dmv_manager_publish(m, "generation_changed", NULL, NULL);
     }
     if (changed)
-        dmv_log_event(LOG_NOTICE, DMV_MESSAGE_GENERATION_ACTIVATED, j->action, j->object, 0, "generation %lld is active",
-                      (long long)number);
+        dmv_log_event(LOG_NOTICE, DMV_MESSAGE_GENERATION_ACTIVATED, j->action, j->object, 0,
+                      "generation %lld is active", (long long)number);
     dmv_job_finish(j, NULL, x->reply(m, changed, x->plan.kernels, x->userdata), number);
 }
 
-static void on_confirmed(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+static void on_confirmed(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
+                         bool continues, DmvError *e)
 {
     DmvJob *j = userdata;
 
@@ -98,14 +101,15 @@ static void fail(DmvJob *j, DmvError *e)
 {
     Apply *x = j->data;
 
-    dmv_log_event(LOG_ERR, DMV_MESSAGE_CHANGE_UNDONE, j->action, j->object, e->code, "the change was undone: %s",
-                  e->why ? e->why : dmv_outcome_reason(e->code));
+    dmv_log_event(LOG_ERR, DMV_MESSAGE_CHANGE_UNDONE, j->action, j->object, e->code,
+                  "the change was undone: %s", e->why ? e->why : dmv_outcome_reason(e->code));
     dmv_error_move(&x->failure, e);
     look_or_log(j->m);
     dmv_job_finish(j, &x->failure, NULL, -1);
 }
 
-static void on_undone(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+static void on_undone(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues,
+                      DmvError *e)
 {
     DmvJob *j = userdata;
     Apply *x = j->data;
@@ -117,8 +121,9 @@ static void on_undone(void *userdata, int code, json_object *params, int *fds, u
     (void)continues;
     dmv_error_move(&failure, &x->failure);
     if (code != 0)
-        (void)dmv_error_set(&failure, DMV_STATE_BROKEN, "the change could not be verified, and undoing it failed too",
-                            "dmvctl doctor", "%s", e->why ? e->why : dmv_outcome_reason(code));
+        (void)dmv_error_set(&failure, DMV_STATE_BROKEN,
+                            "the change could not be verified, and undoing it failed too", "dmvctl doctor",
+                            "%s", e->why ? e->why : dmv_outcome_reason(code));
     fail(j, &failure);
 }
 
@@ -148,7 +153,8 @@ static void check_and_decide(DmvJob *j)
     }
 }
 
-static void on_applied(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+static void on_applied(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
+                       bool continues, DmvError *e)
 {
     DmvJob *j = userdata;
     int64_t done = -1, total = -1;
@@ -190,7 +196,8 @@ static int call_apply(DmvJob *j, DmvError *e)
     return dmv_worker_call(j->apply, "Apply", dmv_jb_end(&b), -1, true, on_applied, j);
 }
 
-static int job_with_data(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret, DmvError *reterr)
+static int job_with_data(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret,
+                         DmvError *reterr)
 {
     DmvJob *j;
     int r = dmv_job_new(m, call, action, object, &j, reterr);
@@ -226,7 +233,8 @@ int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *o
         r = dmv_manager_look(m);
     if (r == 0 && m->plan_error.code != 0) {
         r = m->plan_error.code;
-        (void)dmv_error_set(&e, r, "there is no plan", m->plan_error.next, "%s", m->plan_error.why ? m->plan_error.why : "");
+        (void)dmv_error_set(&e, r, "there is no plan", m->plan_error.next, "%s",
+                            m->plan_error.why ? m->plan_error.why : "");
     }
     if (r == 0 && dmv_plan_is_empty(&m->plan)) {
         succeed(j, false);
@@ -248,12 +256,13 @@ int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *o
 
 /* ---- recover ---- */
 
-static void on_recovered(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+static void on_recovered(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
+                         bool continues, DmvError *e)
 {
     DmvJob *j = userdata;
     Apply *x = j->data;
     DmvManager *m = j->m;
-    void (*recovered)(DmvManager *m) = x->recovered;
+    void (*recovered)(DmvManager * m) = x->recovered;
     const char *outcome = NULL;
     int64_t generation = -1;
     const DmvJsonField fields[] = {{"outcome", DMV_JSON_STRING, DMV_JSON_REQUIRED, &outcome},
@@ -268,8 +277,9 @@ static void on_recovered(void *userdata, int code, json_object *params, int *fds
     if (code == 0)
         dmv_log_event(LOG_NOTICE, DMV_MESSAGE_CHANGE_UNDONE, "recover", NULL, DMV_UNDONE,
                       "an interrupted transaction was found: %s", outcome);
-    else if (!m->state_problem && asprintf(&m->state_problem, "an interrupted transaction could not be undone: %s",
-                                           e->why ? e->why : dmv_outcome_reason(code)) < 0)
+    else if (!m->state_problem &&
+             asprintf(&m->state_problem, "an interrupted transaction could not be undone: %s",
+                      e->why ? e->why : dmv_outcome_reason(code)) < 0)
         m->state_problem = NULL;
     dmv_job_finish(j, e, json_object_new_object(), generation);
     recovered(m);
@@ -297,7 +307,9 @@ int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))
     if (r == 0)
         return 0;
     if (asprintf(&m->state_problem, "an interrupted transaction cannot be undone: %s",
-                 e.why ? e.why : r < 0 ? strerror(-r) : dmv_outcome_reason(r)) < 0)
+                 e.why   ? e.why
+                 : r < 0 ? strerror(-r)
+                         : dmv_outcome_reason(r)) < 0)
         m->state_problem = NULL;
     e.code = r;
     dmv_job_finish(j, &e, NULL, -1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * install and remove: for every kernel that the release has a package for and is not installed for, the fetch worker downloads,
- * verifies and unpacks, and the apply worker compares everything with the catalog again and publishes. Either all kernels get it
- * or none.
+ * install and remove: for every kernel that the release has a package for and is not installed for, the fetch
+ * worker downloads, verifies and unpacks, and the apply worker compares everything with the catalog again and
+ * publishes. Either all kernels get it or none.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,10 +13,10 @@
 typedef struct Install {
     const DmvStream *stream;
     char *driver, *variant, *version, *name;
-    char **kernels;     /* to install for */
-    size_t at;          /* the one in hand */
+    char **kernels; /* to install for */
+    size_t at;      /* the one in hand */
     char **certificates, **keys;
-    size_t undo;        /* published ones still to be withdrawn after a failure */
+    size_t undo; /* published ones still to be withdrawn after a failure */
     DmvError failure;
 } Install;
 
@@ -37,8 +37,9 @@ static void install_free(void *data)
 
 static const DmvPackage *package_in_hand(const Install *x)
 {
-    const DmvRelease *r =
-        x->stream->catalog ? dmv_catalog_release(x->stream->catalog, x->driver, x->variant, x->version) : NULL;
+    const DmvRelease *r = x->stream->catalog
+                              ? dmv_catalog_release(x->stream->catalog, x->driver, x->variant, x->version)
+                              : NULL;
 
     return r ? dmv_release_package(r, x->kernels[x->at]) : NULL;
 }
@@ -81,8 +82,10 @@ static void install_done(DmvJob *j)
     int r = dmv_manager_look(j->m);
 
     if (r < 0)
-        (void)dmv_error_set(&e, r, NULL, "dmvctl rescan", "it is installed, but the host cannot be looked at: %s", strerror(-r));
-    dmv_log_event(LOG_NOTICE, DMV_MESSAGE_RELEASE_INSTALLED, "install", x->name, 0, "%s is installed", x->name);
+        (void)dmv_error_set(&e, r, NULL, "dmvctl rescan",
+                            "it is installed, but the host cannot be looked at: %s", strerror(-r));
+    dmv_log_event(LOG_NOTICE, DMV_MESSAGE_RELEASE_INSTALLED, "install", x->name, 0, "%s is installed",
+                  x->name);
     dmv_jb_object(&b);
     dmv_jb_string(&b, "release", x->name);
     dmv_jb_strv(&b, "kernels", x->kernels);
@@ -92,7 +95,8 @@ static void install_done(DmvJob *j)
 
 static void withdraw_next(DmvJob *j);
 
-static void on_withdrawn(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+static void on_withdrawn(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
+                         bool continues, DmvError *e)
 {
     DmvJob *j = userdata;
 
@@ -101,7 +105,8 @@ static void on_withdrawn(void *userdata, int code, json_object *params, int *fds
     (void)n_fds;
     (void)continues;
     if (code != 0)
-        dmv_log(LOG_WARNING, "a release that was half installed stays, ignoring: %s", e->why ? e->why : dmv_outcome_reason(code));
+        dmv_log(LOG_WARNING, "a release that was half installed stays, ignoring: %s",
+                e->why ? e->why : dmv_outcome_reason(code));
     withdraw_next(j);
 }
 
@@ -132,7 +137,8 @@ static void install_failed(DmvJob *j, int code, DmvError *e)
         (void)dmv_error_set(e, code, NULL, NULL, "%s", code < 0 ? strerror(-code) : dmv_outcome_reason(code));
     (void)dmv_error_set_what(e, "cannot install %s for kernel %s", x->name, x->kernels[x->at]);
     dmv_error_move(&x->failure, e);
-    dmv_log_event(LOG_WARNING, DMV_MESSAGE_RELEASE_REFUSED, "install", x->name, code, "%s: %s", x->name, x->failure.why);
+    dmv_log_event(LOG_WARNING, DMV_MESSAGE_RELEASE_REFUSED, "install", x->name, code, "%s: %s", x->name,
+                  x->failure.why);
     j->fetch = dmv_worker_free(j->fetch);
     x->undo = j->apply ? x->at : 0;
     j->can_cancel = false;
@@ -143,7 +149,8 @@ static void install_failed(DmvJob *j, int code, DmvError *e)
 
 static void install_next(DmvJob *j);
 
-static void on_published(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+static void on_published(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
+                         bool continues, DmvError *e)
 {
     DmvJob *j = userdata;
     Install *x = j->data;
@@ -183,13 +190,15 @@ static int publish(DmvJob *j, int folder, DmvError *e)
     return dmv_worker_call(j->apply, "Publish", dmv_jb_end(&b), folder, false, on_published, j);
 }
 
-static void on_unpacked(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+static void on_unpacked(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
+                        bool continues, DmvError *e)
 {
     DmvJob *j = userdata;
     const char *phase = NULL;
     int64_t done = -1, total = -1;
-    const DmvJsonField fields[] = {
-        {"phase", DMV_JSON_STRING, 0, &phase}, {"done", DMV_JSON_INT, 0, &done}, {"total", DMV_JSON_INT, 0, &total}};
+    const DmvJsonField fields[] = {{"phase", DMV_JSON_STRING, 0, &phase},
+                                   {"done", DMV_JSON_INT, 0, &done},
+                                   {"total", DMV_JSON_INT, 0, &total}};
 
     if (code == 0)
         code = dmv_json_read(params, "reply", fields, DMV_N_ELEMENTS(fields), true, e);
@@ -299,7 +308,8 @@ int dmv_job_install(DmvManager *m, VlCall *call, const DmvViewRelease *r, DmvErr
     if (e < 0) {
         DMV_CLEANUP_ERROR DmvError error = {0};
 
-        (void)dmv_error_set(&error, e, "cannot install", NULL, "the keys below /etc/dmv/trust cannot be read: %s", strerror(-e));
+        (void)dmv_error_set(&error, e, "cannot install", NULL,
+                            "the keys below /etc/dmv/trust cannot be read: %s", strerror(-e));
         dmv_job_finish(j, &error, NULL, -1);
         return 0;
     }
@@ -311,7 +321,8 @@ int dmv_job_install(DmvManager *m, VlCall *call, const DmvViewRelease *r, DmvErr
 
 static void remove_next(DmvJob *j);
 
-static void on_removed(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+static void on_removed(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
+                       bool continues, DmvError *e)
 {
     DmvJob *j = userdata;
     Install *x = j->data;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * refresh: one stream after the other through one fetch worker each; a stream that fails is noted and does not stop the next.
+ * refresh: one stream after the other through one fetch worker each; a stream that fails is noted and does
+ * not stop the next.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,8 +11,8 @@
 #include "host/fs.h"
 
 typedef struct Refresh {
-    size_t next;   /* index of the stream in hand, plus one */
-    char *only;    /* name of the one stream, or NULL: all that are enabled */
+    size_t next; /* index of the stream in hand, plus one */
+    char *only;  /* name of the one stream, or NULL: all that are enabled */
     bool allow_stale;
     char **before; /* names of releases */
     size_t n_tried;
@@ -78,8 +79,8 @@ static void finish(DmvJob *j)
     else if (x->first.code != 0)
         dmv_error_move(&e, &x->first);
     else if (x->n_tried == 0)
-        (void)dmv_error_set(&e, DMV_NO_SUCH_STREAM, "cannot refresh", "put a stream into /etc/dmv/streams.d, see dmv.conf(5)",
-                            "there is no stream");
+        (void)dmv_error_set(&e, DMV_NO_SUCH_STREAM, "cannot refresh",
+                            "put a stream into /etc/dmv/streams.d, see dmv.conf(5)", "there is no stream");
     if (e.code != 0) {
         dmv_job_finish(j, &e, NULL, -1);
         return;
@@ -102,7 +103,8 @@ static void stream_failed(DmvJob *j, DmvStream *s, int code, DmvError *e)
     if (!e->why)
         (void)dmv_error_set(e, code, NULL, NULL, "%s", code < 0 ? strerror(-code) : dmv_outcome_reason(code));
     (void)dmv_error_set_what(e, "cannot refresh stream %s", s->conf.name);
-    dmv_log_event(LOG_WARNING, DMV_MESSAGE_CATALOG_REFUSED, "refresh", s->conf.name, code, "stream %s: %s", s->conf.name, e->why);
+    dmv_log_event(LOG_WARNING, DMV_MESSAGE_CATALOG_REFUSED, "refresh", s->conf.name, code, "stream %s: %s",
+                  s->conf.name, e->why);
     if (dmv_stream_note(j->m, s, code, e->why) < 0)
         dmv_log(LOG_ERR, "out of memory");
     if (x->first.code == 0)
@@ -125,12 +127,13 @@ static int accept_file(DmvJob *j, DmvStream *s, int fd, const char *record, DmvE
     if (r == 0)
         r = dmv_stream_accept(j->m, s, data, size, x->allow_stale, record, e);
     if (r == 0 && s->catalog->version != version)
-        dmv_log_event(LOG_INFO, DMV_MESSAGE_CATALOG_ACCEPTED, "refresh", s->conf.name, 0, "stream %s: catalog %lld accepted",
-                      s->conf.name, (long long)s->catalog->version);
+        dmv_log_event(LOG_INFO, DMV_MESSAGE_CATALOG_ACCEPTED, "refresh", s->conf.name, 0,
+                      "stream %s: catalog %lld accepted", s->conf.name, (long long)s->catalog->version);
     return r;
 }
 
-static void on_fetched(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues, DmvError *e)
+static void on_fetched(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
+                       bool continues, DmvError *e)
 {
     DmvJob *j = userdata;
     Refresh *x = j->data;
@@ -182,10 +185,12 @@ static int ask(DmvJob *j, DmvStream *s, DmvError *e)
 {
     DmvJsonBuilder b = {0};
     /* a record is only "known" while its catalog is good */
-    bool known = s->catalog && s->record_sha256[0] && s->problem_code == 0 && s->catalog->expires > dmv_manager_now();
-    int r = s->has_trust ? dmv_worker_new(j->m, DMV_WORKER_FETCH, &j->fetch, e)
-                         : dmv_error_set(e, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust", "%s",
-                                         s->problem ? s->problem : "there is no root for it");
+    bool known =
+        s->catalog && s->record_sha256[0] && s->problem_code == 0 && s->catalog->expires > dmv_manager_now();
+    int r = s->has_trust
+                ? dmv_worker_new(j->m, DMV_WORKER_FETCH, &j->fetch, e)
+                : dmv_error_set(e, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust", "%s",
+                                s->problem ? s->problem : "there is no root for it");
 
     if (r != 0)
         return r;

@@ -55,14 +55,16 @@ static void on_cancel(VlCall *call, void *userdata)
     j->call = vl_call_unref(j->call);
 }
 
-int dmv_job_new(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret, DmvError *reterr)
+int dmv_job_new(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret,
+                DmvError *reterr)
 {
     static const VlCallHooks hooks = {.cancel = on_cancel};
     DmvJob *j;
 
     if (m->job)
         return dmv_error_set(reterr, DMV_BUSY, NULL, "try again when it is done; dmvctl status shows it",
-                             "another job is running: %s %s (%s)", m->job->action, m->job->object ? m->job->object : "",
+                             "another job is running: %s %s (%s)", m->job->action,
+                             m->job->object ? m->job->object : "",
                              m->job->phase ? m->job->phase : "starting");
     if (m->state_problem)
         return dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, "dmvctl doctor", "%s", m->state_problem);
@@ -148,7 +150,8 @@ void dmv_job_finish(DmvJob *j, DmvError *e, json_object *reply, int64_t generati
     }
     dmv_state_record(m, j->uid, j->action, j->object, code, e ? e->why : NULL, j->because, generation);
     if (code != 0)
-        dmv_log(LOG_INFO, "%s %s: %s", j->action, j->object ? j->object : "", e->why ? e->why : dmv_outcome_reason(code));
+        dmv_log(LOG_INFO, "%s %s: %s", j->action, j->object ? j->object : "",
+                e->why ? e->why : dmv_outcome_reason(code));
     dmv_manager_publish(m, "job_finished", j->object, dmv_outcome_reason(code));
     j->call = NULL;
     if (call) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Jobs: work that takes longer than an answer. One at a time; a second is told who holds the place and what it is doing. A job
- * talks to workers and never blocks the loop; the call that started it only watches.
+ * Jobs: work that takes longer than an answer. One at a time; a second is told who holds the place and what
+ * it is doing. A job talks to workers and never blocks the loop; the call that started it only watches.
  */
 #ifndef DMV_DAEMON_JOB_H
 #define DMV_DAEMON_JOB_H
@@ -32,20 +32,24 @@ struct DmvJob {
  *
  * Return: 0; DMV_BUSY naming the job that runs; DMV_STATE_BROKEN; -ENOMEM.
  */
-int dmv_job_new(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret, DmvError *reterr);
+int dmv_job_new(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret,
+                DmvError *reterr);
 
 /* Where the job is. @phase NULL: unchanged. Notifies at most ten times a second. */
 void dmv_job_progress(DmvJob *j, const char *phase, int64_t done, int64_t total);
 
-/* Ends the job: history, answer, event. @reply is taken over and may be NULL on failure; @e may be NULL on success. */
+/* Ends the job: history, answer, event. @reply is taken over and may be NULL on failure; @e may be NULL on
+ * success. */
 void dmv_job_finish(DmvJob *j, DmvError *e, json_object *reply, int64_t generation);
 
 json_object *dmv_job_render(const DmvJob *j);
 
-/* Where to fetch from and within which limits, for the fetch worker. A new value, or NULL for lack of memory. */
+/* Where to fetch from and within which limits, for the fetch worker. A new value, or NULL for lack of memory.
+ */
 json_object *dmv_fetch_source(const DmvManager *m, const DmvStream *s, uint64_t max_bytes);
 
-/* The jobs. Each returns 0 when it took over answering, an outcome or a negative errno before it has done anything. */
+/* The jobs. Each returns 0 when it took over answering, an outcome or a negative errno before it has done
+ * anything. */
 int dmv_job_refresh(DmvManager *m, VlCall *call, const char *stream, bool allow_stale, DmvError *reterr);
 int dmv_job_install(DmvManager *m, VlCall *call, const DmvViewRelease *r, DmvError *reterr);
 int dmv_job_remove(DmvManager *m, VlCall *call, const DmvViewRelease *r, DmvError *reterr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The daemon's log: the journal with fields where there is one, standard error elsewhere. A failure is logged once, where it stops
- * being an error; libraries do not log.
+ * The daemon's log: the journal with fields where there is one, standard error elsewhere. A failure is logged
+ * once, where it stops being an error; libraries do not log.
  */
 #ifndef DMV_DAEMON_LOG_H
 #define DMV_DAEMON_LOG_H
@@ -21,7 +21,8 @@
 #define DMV_MESSAGE_INTENT_CHANGED "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a07"
 #define DMV_MESSAGE_STATE_BROKEN "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a08"
 
-/* Decides where to write: call it once. @terse: one caller gets every failure as its answer, and need not read it twice. */
+/* Decides where to write: call it once. @terse: one caller gets every failure as its answer, and need not
+ * read it twice. */
 void dmv_log_init(bool terse);
 void dmv_log(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* With MESSAGE_ID, DMV_OBJECT, DMV_REASON, DMV_ACTION. Strings but @message_id may be NULL. */

@@ -33,9 +33,12 @@ static const char help[] = "dmvd [OPTION...]\n"
 static int parse_arguments(int argc, char *argv[])
 {
     static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'}, {"sysfs", required_argument, NULL, 's'},
-        {"procfs", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {"listen", required_argument, NULL, 'l'},
+        {"root", required_argument, NULL, 'r'},
+        {"sysfs", required_argument, NULL, 's'},
+        {"procfs", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {"listen", required_argument, NULL, 'l'},
         {NULL, 0, NULL, 0},
     };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The manager: wiring. It looks (observe), thinks (resolve, plan), and keeps what follows from the two; methods render it, jobs
- * change the world and make it look again.
+ * The manager: wiring. It looks (observe), thinks (resolve, plan), and keeps what follows from the two;
+ * methods render it, jobs change the world and make it look again.
  */
 #include "daemon/manager.h"
 
@@ -34,7 +34,8 @@ static int modules_in_question(const DmvManager *m, char ***ret)
 
         for (size_t i = 0; c && i < c->n_releases; i++)
             for (size_t k = 0; k < c->releases[i].n_ids; k++) {
-                if (!dmv_module_name_from_file(c->releases[i].ids[k].file, name, sizeof(name)) || strcmp(name, last) == 0)
+                if (!dmv_module_name_from_file(c->releases[i].ids[k].file, name, sizeof(name)) ||
+                    strcmp(name, last) == 0)
                     continue;
                 memcpy(last, name, sizeof(last));
                 if (dmv_strv_push_unique(&names, name) < 0)
@@ -185,7 +186,8 @@ static void on_hotplug(const char *action, const char *slot, void *userdata)
     (void)action;
     forget_thoughts(m);
     if (dmv_observe_hardware(&m->roots, &m->world) < 0 || dmv_manager_think(m) < 0)
-        dmv_log(LOG_WARNING, "the change of device %s could not be followed, ignoring until the next look", slot);
+        dmv_log(LOG_WARNING, "the change of device %s could not be followed, ignoring until the next look",
+                slot);
     dmv_manager_publish(m, "device_changed", slot, NULL);
 }
 
@@ -240,12 +242,14 @@ static int on_failure(VlCall *call, int error, void *userdata)
 static void on_mismatch(const char *method, const char *error, const char *where, void *userdata)
 {
     (void)userdata;
-    dmv_log(LOG_WARNING, "%s: %s is not what the interface declares: \"%s\"", method, error ? error : "the reply", where);
+    dmv_log(LOG_WARNING, "%s: %s is not what the interface declares: \"%s\"", method,
+            error ? error : "the reply", where);
 }
 
 static int make_server(DmvManager *m)
 {
-    const VlConfig config = {.vendor = "dmv project", .product = DMV_PRODUCT, .version = DMV_VERSION, .url = ""};
+    const VlConfig config = {
+        .vendor = "dmv project", .product = DMV_PRODUCT, .version = DMV_VERSION, .url = ""};
     int r = vl_server_new(m->event, &config, &m->server);
 
     if (r == 0)
@@ -295,8 +299,8 @@ int dmv_manager_new(sd_event *event, DmvRoots *roots, bool transient, const char
     if (r == 0)
         r = make_server(m);
     if (r == 0 && m->settings.idle_timeout > 0 && !transient)
-        r = sd_event_add_time_relative(event, &m->idle_timer, CLOCK_MONOTONIC, m->settings.idle_timeout * 1000000, 0, on_idle,
-                                       m);
+        r = sd_event_add_time_relative(event, &m->idle_timer, CLOCK_MONOTONIC,
+                                       m->settings.idle_timeout * 1000000, 0, on_idle, m);
     if (r < 0)
         return r;
     *ret = DMV_TAKE_PTR(m);
@@ -328,7 +332,8 @@ DmvManager *dmv_manager_free(DmvManager *m)
     return NULL;
 }
 
-/* A staged generation whose plan has nothing left to do was applied, and the daemon died before it could say so. */
+/* A staged generation whose plan has nothing left to do was applied, and the daemon died before it could say
+ * so. */
 static void settle(DmvManager *m)
 {
     DmvGeneration *staged = dmv_generations_staged(&m->generations);
@@ -337,7 +342,8 @@ static void settle(DmvManager *m)
         return;
     dmv_generations_activated(&m->generations, dmv_manager_now());
     if (dmv_state_save_generation(m, staged) < 0 || dmv_state_save(m) < 0)
-        dmv_log(LOG_WARNING, "generation %lld is active, but that is not stored yet, ignoring", (long long)staged->number);
+        dmv_log(LOG_WARNING, "generation %lld is active, but that is not stored yet, ignoring",
+                (long long)staged->number);
 }
 
 static int serve(DmvManager *m)
@@ -351,7 +357,8 @@ static int serve(DmvManager *m)
     if (m->roots.running) {
         r = dmv_hotplug_new(m->event, on_hotplug, m, &m->hotplug);
         if (r < 0)
-            dmv_log(LOG_WARNING, "devices that come and go are only seen by a rescan, ignoring: %s", strerror(-r));
+            dmv_log(LOG_WARNING, "devices that come and go are only seen by a rescan, ignoring: %s",
+                    strerror(-r));
     }
     m->serving = true;
     if (m->listen)
@@ -365,7 +372,8 @@ static void after_recovery(DmvManager *m)
     int r = serve(m);
 
     if (r < 0) {
-        dmv_log(LOG_ERR, "cannot serve: %s", r == -ENOTCONN ? "no socket was passed (see dmvd(8))" : strerror(-r));
+        dmv_log(LOG_ERR, "cannot serve: %s",
+                r == -ENOTCONN ? "no socket was passed (see dmvd(8))" : strerror(-r));
         (void)sd_event_exit(m->event, r);
     }
 }

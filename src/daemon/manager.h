@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The manager: owns the event loop's objects, the World, the intent and what follows from them. It wires and decides nothing; the
- * decisions are functions of src/lib/model.
+ * The manager: owns the event loop's objects, the World, the intent and what follows from them. It wires and
+ * decides nothing; the decisions are functions of src/lib/model.
  */
 #ifndef DMV_DAEMON_MANAGER_H
 #define DMV_DAEMON_MANAGER_H
@@ -26,10 +26,10 @@ typedef struct DmvStream {
     DmvStreamConf conf;
     DmvTrustState trust; /* valid when has_trust */
     bool has_trust;
-    DmvCatalog *catalog;   /* verified, or NULL */
+    DmvCatalog *catalog;    /* verified, or NULL */
     char record_sha256[65]; /* checksum of the repomd record that the catalog came from, or "" */
-    int64_t refreshed;     /* last refresh that worked, seconds since the epoch, or 0 */
-    char *problem;         /* why the last refresh did not work, or why there is no catalog; NULL: all is well */
+    int64_t refreshed;      /* last refresh that worked, seconds since the epoch, or 0 */
+    char *problem; /* why the last refresh did not work, or why there is no catalog; NULL: all is well */
     int problem_code;
 } DmvStream;
 
@@ -41,7 +41,7 @@ struct DmvManager {
     sd_event_source *idle_timer;
 
     DmvRoots roots;
-    char *libexec; /* where the workers are */
+    char *libexec;  /* where the workers are */
     bool transient; /* serves one connection and leaves with it */
     bool serving;   /* the recovery is behind us */
     char *listen;   /* path of a socket to make, or NULL: one was passed */
@@ -90,8 +90,9 @@ int dmv_manager_start(DmvManager *m);
 int dmv_manager_look(DmvManager *m);
 /* Resolve and plan anew, over the same World. Return: 0 or a negative errno. */
 int dmv_manager_think(DmvManager *m);
-/* A copy of the intent becomes the intent, in memory and on the disk; the plan is made anew and staged or, if there is
- * nothing to do, not. On failure everything is as before. Return: 0, an outcome, or a negative errno. */
+/* A copy of the intent becomes the intent, in memory and on the disk; the plan is made anew and staged or, if
+ * there is nothing to do, not. On failure everything is as before. Return: 0, an outcome, or a negative
+ * errno. */
 int dmv_manager_set_intent(DmvManager *m, const DmvIntent *intent, DmvError *reterr);
 
 /* Seconds since the epoch. */
@@ -106,17 +107,19 @@ int dmv_state_load(DmvManager *m);
 int dmv_state_save(DmvManager *m);
 int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g);
 void dmv_state_forget_generation(DmvManager *m, int64_t number);
-/* Appends to the history; a failure is logged, never returned: what happened has happened. @generation -1: none. */
-void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char *object, int code, const char *detail,
-                      const char *because, int64_t generation);
+/* Appends to the history; a failure is logged, never returned: what happened has happened. @generation -1:
+ * none. */
+void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char *object, int code,
+                      const char *detail, const char *because, int64_t generation);
 
 /* streams.c: settings, streams, trust anchors, catalogs. */
 int dmv_streams_load(DmvManager *m);
 void dmv_streams_free(DmvManager *m);
 DmvStream *dmv_streams_find(const DmvManager *m, const char *name);
-/* Judges the bytes of a bundle, stores what became trusted, and puts the catalog in place. Return: 0, an outcome, -errno. */
-int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size, bool allow_stale, const char *record_sha256,
-                      DmvError *reterr);
+/* Judges the bytes of a bundle, stores what became trusted, and puts the catalog in place. Return: 0, an
+ * outcome, -errno. */
+int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size, bool allow_stale,
+                      const char *record_sha256, DmvError *reterr);
 int dmv_stream_note(DmvManager *m, DmvStream *s, int code, const char *why);
 json_object *dmv_streams_render(const DmvManager *m);
 /* Trust anchors for packages and modules: armoured certificates as text, DER certificates in base64. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Methods that only read: renderings of what the manager knows. None of them looks at the host anew, so that they answer at once,
- * also while a job runs.
+ * Methods that only read: renderings of what the manager knows. None of them looks at the host anew, so that
+ * they answer at once, also while a job runs.
  */
 #include <errno.h>
 #include <string.h>
@@ -38,7 +38,8 @@ int dmv_reply_error(VlCall *call, DmvError *e)
     return vl_call_error(call, id, params);
 }
 
-/* Everything there is to complain about. @streams: also what is wrong with them; Status says it in its own place. */
+/* Everything there is to complain about. @streams: also what is wrong with them; Status says it in its own
+ * place. */
 static json_object *all_problems(const DmvManager *m, bool streams)
 {
     DmvProblems all = {0};
@@ -48,15 +49,17 @@ static json_object *all_problems(const DmvManager *m, bool streams)
         (void)dmv_problem_add(&all, m->world.problems.items[i].object, m->world.problems.items[i].code, "%s",
                               m->world.problems.items[i].why);
     for (size_t i = 0; i < m->config_problems.n; i++)
-        (void)dmv_problem_add(&all, m->config_problems.items[i].object, m->config_problems.items[i].code, "%s",
-                              m->config_problems.items[i].why);
+        (void)dmv_problem_add(&all, m->config_problems.items[i].object, m->config_problems.items[i].code,
+                              "%s", m->config_problems.items[i].why);
     for (size_t i = 0; streams && i < m->n_streams; i++)
         if (m->streams[i].problem)
-            (void)dmv_problem_add(&all, m->streams[i].conf.name, m->streams[i].problem_code, "%s", m->streams[i].problem);
+            (void)dmv_problem_add(&all, m->streams[i].conf.name, m->streams[i].problem_code, "%s",
+                                  m->streams[i].problem);
     if (m->state_problem)
         (void)dmv_problem_add(&all, DMV_STATE_DIR, DMV_STATE_BROKEN, "%s", m->state_problem);
     if (m->plan_error.code != 0)
-        (void)dmv_problem_add(&all, "plan", m->plan_error.code, "%s", m->plan_error.why ? m->plan_error.why : "");
+        (void)dmv_problem_add(&all, "plan", m->plan_error.code, "%s",
+                              m->plan_error.why ? m->plan_error.why : "");
     ret = dmv_render_problems(&all);
     dmv_problems_deinit(&all);
     return ret;
@@ -101,7 +104,8 @@ static int on_list_drivers(VlCall *call, json_object *params, void *userdata)
     DmvManager *m = userdata;
     DmvJsonBuilder b = {0};
     bool all = false, installed = false;
-    const DmvJsonField fields[] = {{"all", DMV_JSON_BOOL, 0, &all}, {"installed", DMV_JSON_BOOL, 0, &installed}};
+    const DmvJsonField fields[] = {{"all", DMV_JSON_BOOL, 0, &all},
+                                   {"installed", DMV_JSON_BOOL, 0, &installed}};
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
     dmv_jb_object(&b);
@@ -236,7 +240,8 @@ static int on_history(VlCall *call, json_object *params, void *userdata)
     DmvProblems problems = {0};
     const char *driver = NULL;
     int64_t limit = 50;
-    const DmvJsonField fields[] = {{"driver", DMV_JSON_STRING, 0, &driver}, {"limit", DMV_JSON_INT, 0, &limit}};
+    const DmvJsonField fields[] = {{"driver", DMV_JSON_STRING, 0, &driver},
+                                   {"limit", DMV_JSON_INT, 0, &limit}};
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
     if (limit < 0 || limit > 1000)
@@ -249,7 +254,8 @@ static int on_history(VlCall *call, json_object *params, void *userdata)
         limit--;
     }
     if (m->history.broken)
-        (void)dmv_problem_add(&problems, DMV_STATE_DIR "/history.jsonl", DMV_STATE_BROKEN, "%s", m->history.broken);
+        (void)dmv_problem_add(&problems, DMV_STATE_DIR "/history.jsonl", DMV_STATE_BROKEN, "%s",
+                              m->history.broken);
     dmv_jb_object(&b);
     dmv_jb_value(&b, "entries", dmv_jb_end(&list));
     dmv_jb_value(&b, "problems", dmv_render_problems(&problems));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the daemon keeps below var/lib/dmv: state.json (intent and current generation), one file a generation, the history.
+ * What the daemon keeps below var/lib/dmv: state.json (intent and current generation), one file a generation,
+ * the history.
  *
- * A state file that cannot be read is never taken for an empty one: reading goes on, changing is refused until somebody has
- * looked.
+ * A state file that cannot be read is never taken for an empty one: reading goes on, changing is refused
+ * until somebody has looked.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,8 @@
 #define MAX_STATE (4u << 20)
 #define MAX_HISTORY (64u << 20)
 
-static const DmvJsonLimits state_limits = {.size = MAX_STATE, .depth = 8, .nodes = 200000, .plain_integers = true};
+static const DmvJsonLimits state_limits = {
+    .size = MAX_STATE, .depth = 8, .nodes = 200000, .plain_integers = true};
 
 static int broken(DmvManager *m, const char *file, const char *why)
 {
@@ -35,7 +37,8 @@ static int broken(DmvManager *m, const char *file, const char *why)
     return 0;
 }
 
-/* Reads a state file. Return: 0 and a tree, 0 and NULL when there is none or it is broken (noted), -ENOMEM. */
+/* Reads a state file. Return: 0 and a tree, 0 and NULL when there is none or it is broken (noted), -ENOMEM.
+ */
 static int read_state_file(DmvManager *m, const char *path, json_object **ret)
 {
     DMV_CLEANUP_ERROR DmvError error = {0};
@@ -193,7 +196,8 @@ void dmv_state_forget_generation(DmvManager *m, int64_t number)
     }
     r = dmv_fs_remove(m->roots.fd, path);
     if (r < 0)
-        dmv_log(LOG_WARNING, "generation %lld stays on the disk, ignoring: %s", (long long)number, strerror(-r));
+        dmv_log(LOG_WARNING, "generation %lld stays on the disk, ignoring: %s", (long long)number,
+                strerror(-r));
 }
 
 /* A torn or foreign tail is cut off before the next entry, and kept beside it for whoever wants to look. */
@@ -216,8 +220,8 @@ static int set_broken_tail_aside(DmvManager *m)
     return r == 0 ? dmv_set_string(&m->history.broken, NULL) : r;
 }
 
-void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char *object, int code, const char *detail,
-                      const char *because, int64_t generation)
+void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char *object, int code,
+                      const char *detail, const char *because, int64_t generation)
 {
     DMV_CLEANUP_FREE char *line = NULL;
     DmvHistoryEntry e = {.time = dmv_manager_now(), .uid = uid, .generation = generation};
@@ -237,7 +241,7 @@ void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char
     if (r == 0)
         r = dmv_fs_append_file(m->roots.fd, HISTORY_FILE, line, size, 0600);
     if (r < 0)
-        dmv_log(LOG_WARNING, "the history misses %s of %s, ignoring: %s", action, object ? object : "the host",
-                strerror(-r));
+        dmv_log(LOG_WARNING, "the history misses %s of %s, ignoring: %s", action,
+                object ? object : "the host", strerror(-r));
     dmv_history_entry_deinit(&e);
 }

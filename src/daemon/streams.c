@@ -2,8 +2,9 @@
 /*
  * Settings, streams, trust anchors and catalogs.
  *
- * A catalog on the disk is believed because its hash is the one in the trust state, which only root can write and which only
- * a verified bundle changes. Whatever is wrong with one stream is said there and leaves the others alone.
+ * A catalog on the disk is believed because its hash is the one in the trust state, which only root can write
+ * and which only a verified bundle changes. Whatever is wrong with one stream is said there and leaves the
+ * others alone.
  */
 #include <errno.h>
 #include <openssl/evp.h>
@@ -88,7 +89,8 @@ static int load_stream_file(DmvManager *m, const char *path)
     if (r == 0)
         r = dmv_stream_conf_parse(path, name, data, size, &conf, &error);
     if (r == 0 && dmv_streams_find(m, conf.name)) {
-        r = dmv_error_set(&error, DMV_BAD_SETTING, NULL, NULL, "%s: there is another stream \"%s\"", path, conf.name);
+        r = dmv_error_set(&error, DMV_BAD_SETTING, NULL, NULL, "%s: there is another stream \"%s\"", path,
+                          conf.name);
         dmv_stream_conf_deinit(&conf);
     }
     if (r == -ENOMEM)
@@ -119,7 +121,8 @@ static char *stream_file(const char *folder, const char *stream, const char *suf
 static int load_anchor(DmvManager *m, DmvStream *s, DmvTrustState *ret, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *own = stream_file(DMV_TRUST_SITE_DIR, s->conf.name, "/root.json");
-    const char *const places[] = {s->conf.root, own, DMV_TRUST_SITE_DIR "/root.json", DMV_TRUST_VENDOR_DIR "/root.json"};
+    const char *const places[] = {s->conf.root, own, DMV_TRUST_SITE_DIR "/root.json",
+                                  DMV_TRUST_VENDOR_DIR "/root.json"};
 
     for (size_t i = 0; i < DMV_N_ELEMENTS(places); i++) {
         DMV_CLEANUP_FREE char *data = NULL;
@@ -135,14 +138,16 @@ static int load_anchor(DmvManager *m, DmvStream *s, DmvTrustState *ret, DmvError
         if (r == -ENOENT && i > 0)
             continue;
         if (r < 0)
-            return dmv_error_set(reterr, DMV_NO_ROOT, NULL, "see dmv.conf(5)", "%s cannot be read: %s", place, strerror(-r));
+            return dmv_error_set(reterr, DMV_NO_ROOT, NULL, "see dmv.conf(5)", "%s cannot be read: %s", place,
+                                 strerror(-r));
         return dmv_trust_state_from_root(data, size, ret, reterr);
     }
     return dmv_error_set(reterr, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust",
                          "there is no root for stream %s", s->conf.name);
 }
 
-/* Of the root that was walked forward and the one that was shipped, the newer; a state that cannot be read counts as none. */
+/* Of the root that was walked forward and the one that was shipped, the newer; a state that cannot be read
+ * counts as none. */
 static int load_trust(DmvManager *m, DmvStream *s, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *path = stream_file(TRUST_DIR, s->conf.name, ".json");
@@ -159,8 +164,9 @@ static int load_trust(DmvManager *m, DmvStream *s, DmvError *reterr)
         return r;
     stored = r == 0;
     if (!stored && r != -ENOENT)
-        dmv_log(LOG_WARNING, "the trust state of stream %s cannot be read, starting from the shipped root: %s", s->conf.name,
-                r < 0 ? strerror(-r) : broken.why);
+        dmv_log(LOG_WARNING,
+                "the trust state of stream %s cannot be read, starting from the shipped root: %s",
+                s->conf.name, r < 0 ? strerror(-r) : broken.why);
     r = load_anchor(m, s, &anchor, reterr);
     if (r < 0 || (r > 0 && !stored))
         return r;
@@ -226,14 +232,17 @@ static int load_catalog(DmvManager *m, DmvStream *s, DmvError *reterr)
     int r;
 
     if (s->trust.catalog_version == 0)
-        return dmv_error_set(reterr, DMV_EMPTY, NULL, "dmvctl refresh", "no catalog of stream %s was fetched yet", s->conf.name);
+        return dmv_error_set(reterr, DMV_EMPTY, NULL, "dmvctl refresh",
+                             "no catalog of stream %s was fetched yet", s->conf.name);
     r = path ? dmv_fs_read_file(m->roots.fd, path, MAX_CATALOG_FILE, &data, &size) : -ENOMEM;
     if (r == 0)
         r = dmv_sha256_hex(data, size, sha256);
     if (r == 0 && strcmp(sha256, s->trust.catalog_sha256) != 0)
-        r = dmv_error_set(reterr, DMV_HASH_MISMATCH, NULL, "dmvctl refresh", "%s is not the catalog that was verified", path);
+        r = dmv_error_set(reterr, DMV_HASH_MISMATCH, NULL, "dmvctl refresh",
+                          "%s is not the catalog that was verified", path);
     else if (r < 0 && r != -ENOMEM)
-        r = dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, "dmvctl refresh", "%s cannot be read: %s", path, strerror(-r));
+        r = dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, "dmvctl refresh", "%s cannot be read: %s", path,
+                          strerror(-r));
     return r == 0 ? dmv_catalog_parse(data, size, &s->catalog, reterr) : r;
 }
 
@@ -313,8 +322,8 @@ static void take_trust(DmvStream *s, DmvTrustState *state)
     *state = (DmvTrustState){0};
 }
 
-/* The catalog first, then the state that vouches for it: a crash in between leaves a catalog that is not believed, and the next
- * refresh brings it again. */
+/* The catalog first, then the state that vouches for it: a crash in between leaves a catalog that is not
+ * believed, and the next refresh brings it again. */
 static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *path = stream_file(CATALOGS_DIR, s->conf.name, ".json");
@@ -330,7 +339,8 @@ static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvErr
         r = store_trust(m, s, &b->state);
     if (r < 0) {
         (void)dmv_catalog_free(catalog);
-        return dmv_error_set(reterr, r, NULL, NULL, "the catalog of stream %s cannot be stored: %s", s->conf.name, strerror(-r));
+        return dmv_error_set(reterr, r, NULL, NULL, "the catalog of stream %s cannot be stored: %s",
+                             s->conf.name, strerror(-r));
     }
     (void)dmv_catalog_free(s->catalog);
     s->catalog = catalog;
@@ -338,8 +348,8 @@ static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvErr
     return 0;
 }
 
-int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size, bool allow_stale, const char *record_sha256,
-                      DmvError *reterr)
+int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size, bool allow_stale,
+                      const char *record_sha256, DmvError *reterr)
 {
     DMV_CLEANUP_BUNDLE DmvBundleResult b = {0};
     int r;
@@ -355,7 +365,8 @@ int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size
         if (stored == 0)
             take_trust(s, &b.state);
         else
-            dmv_log(LOG_WARNING, "the new root of stream %s is not stored, ignoring: %s", s->conf.name, strerror(-stored));
+            dmv_log(LOG_WARNING, "the new root of stream %s is not stored, ignoring: %s", s->conf.name,
+                    strerror(-stored));
     }
     if (r == 0)
         r = store_catalog(m, s, &b, reterr);
@@ -431,7 +442,8 @@ static int add_binary_anchor(char ***list, const char *data, size_t size)
     return dmv_strv_push(list, text);
 }
 
-static int add_anchor_folder(const DmvManager *m, const char *folder, const char *suffix, AddAnchor add, char ***list)
+static int add_anchor_folder(const DmvManager *m, const char *folder, const char *suffix, AddAnchor add,
+                             char ***list)
 {
     DmvFsEntry *entries = NULL;
     size_t n = 0;
@@ -455,8 +467,8 @@ static int add_anchor_folder(const DmvManager *m, const char *folder, const char
 }
 
 /* A stream with anchors of its own has only those; else what the site trusts, and what was shipped. */
-static int collect_anchors(const DmvManager *m, const char *stream, const char *kind, const char *suffix, AddAnchor add,
-                           char ***ret)
+static int collect_anchors(const DmvManager *m, const char *stream, const char *kind, const char *suffix,
+                           AddAnchor add, char ***ret)
 {
     DMV_CLEANUP_STRV char **list = NULL;
     DMV_CLEANUP_FREE char *own = NULL;

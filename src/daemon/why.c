@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * why: the trace of the decision, in words. Nothing is decided here: every line repeats what resolve and plan have found.
+ * why: the trace of the decision, in words. Nothing is decided here: every line repeats what resolve and plan
+ * have found.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -9,7 +10,8 @@
 #include "daemon/manager.h"
 #include "model/render.h"
 
-__attribute__((format(printf, 3, 4))) static void say(DmvJsonBuilder *list, const char *kind, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void say(DmvJsonBuilder *list, const char *kind,
+                                                      const char *format, ...)
 {
     DMV_CLEANUP_FREE char *text = NULL;
     DmvJsonBuilder b = {0};
@@ -43,10 +45,12 @@ static void say_binding(DmvJsonBuilder *list, const DmvKernel *k, const DmvBindi
 
 static void say_device(DmvJsonBuilder *list, const DmvManager *m, const DmvDevice *d)
 {
-    say(list, "note", "device %s is %s %s (%04x:%04x), class %06x", d->slot, d->vendor_name ? d->vendor_name : "unknown",
-        d->device_name ? d->device_name : "device", d->vendor, d->device, d->class_id);
+    say(list, "note", "device %s is %s %s (%04x:%04x), class %06x", d->slot,
+        d->vendor_name ? d->vendor_name : "unknown", d->device_name ? d->device_name : "device", d->vendor,
+        d->device, d->class_id);
     if (d->driver)
-        say(list, "ok", "it is driven by %s now%s%s", d->driver, d->module ? ", module " : "", d->module ? d->module : "");
+        say(list, "ok", "it is driven by %s now%s%s", d->driver, d->module ? ", module " : "",
+            d->module ? d->module : "");
     else
         say(list, "note", "no driver is bound to it now");
     for (size_t k = 0; k < m->world.n_kernels; k++)
@@ -72,7 +76,8 @@ static void say_selection(DmvJsonBuilder *list, const DmvViewDriver *d)
         say(list, "note", "it is older than what is recommended: %s", d->recommended->name);
     for (size_t t = 0; t < d->n_targets; t++)
         if (d->targets[t].problem)
-            say(list, "problem", "kernel %s loads its own driver: %s", d->targets[t].kernel->release, d->targets[t].problem);
+            say(list, "problem", "kernel %s loads its own driver: %s", d->targets[t].kernel->release,
+                d->targets[t].problem);
 }
 
 static void say_running(DmvJsonBuilder *list, const DmvViewDriver *d)
@@ -84,7 +89,8 @@ static void say_running(DmvJsonBuilder *list, const DmvViewDriver *d)
             say(list, "note", "module %s is not loaded; the running kernel would load %s", x->name,
                 x->next ? x->next : "nothing");
         else if (!x->release)
-            say(list, "note", "module %s is loaded, but neither its build-id nor a note says which release it is", x->name);
+            say(list, "note",
+                "module %s is loaded, but neither its build-id nor a note says which release it is", x->name);
         else
             say(list, dmv_streq(x->release, x->next) || !x->next ? "ok" : "note",
                 "module %s is loaded from %s (known by %s); the next load takes %s", x->name, x->release,
@@ -114,9 +120,11 @@ static void say_release(DmvJsonBuilder *list, const DmvViewRelease *r)
     for (size_t i = 0; r->reasons && r->reasons[i]; i++)
         say(list, !fits && i == r->why ? "problem" : "note", "%s: %s", r->name, r->reasons[i]);
     if (r->catalog)
-        say(list, "note", "%s: stream %s lists it with sequence %lld, tier %s%s", r->name, r->source->catalog->stream,
-            (long long)r->catalog->sequence, r->catalog->tier, r->recommended ? ", and recommends it" : "");
-    say(list, fits ? "ok" : "problem", "%s: %s", r->name, fits ? "it can be chosen" : dmv_verdict_to_string(r->verdict));
+        say(list, "note", "%s: stream %s lists it with sequence %lld, tier %s%s", r->name,
+            r->source->catalog->stream, (long long)r->catalog->sequence, r->catalog->tier,
+            r->recommended ? ", and recommends it" : "");
+    say(list, fits ? "ok" : "problem", "%s: %s", r->name,
+        fits ? "it can be chosen" : dmv_verdict_to_string(r->verdict));
 }
 
 static const DmvDevice *device_named(const DmvManager *m, const char *object)

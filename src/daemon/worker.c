@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Workers. Whatever a worker does (crash, exit, flood, lie) costs its job and nothing else: every reply is a code, and a broken
- * connection is one of them.
+ * Workers. Whatever a worker does (crash, exit, flood, lie) costs its job and nothing else: every reply is a
+ * code, and a broken connection is one of them.
  */
 #include "daemon/worker.h"
 
@@ -121,7 +121,8 @@ int dmv_worker_new(DmvManager *m, DmvWorkerKind kind, DmvWorker **ret, DmvError 
         r = vl_peer_new(m->event, fd, MAX_REPLY, &w->peer);
     if (r < 0) {
         (void)dmv_worker_free(w);
-        return dmv_error_set(reterr, DMV_WORKER_FAILED, NULL, "check the installation: the workers belong beside dmvd",
+        return dmv_error_set(reterr, DMV_WORKER_FAILED, NULL,
+                             "check the installation: the workers belong beside dmvd",
                              "%s cannot be started: %s", kinds[kind].executable, strerror(-r));
     }
     *ret = w;
@@ -153,15 +154,16 @@ static int refused(const char *error, json_object *params, const char *executabl
     };
 
     if (error[0] == '\0')
-        return dmv_error_set(e, DMV_WORKER_FAILED, NULL, "journalctl -u dmvd may say more", "%s went away in the middle of it",
-                             executable);
-    if (!dmv_ends_with(error, ".Refused") || dmv_json_read(params, "error", fields, DMV_N_ELEMENTS(fields), true, NULL) != 0)
+        return dmv_error_set(e, DMV_WORKER_FAILED, NULL, "journalctl -u dmvd may say more",
+                             "%s went away in the middle of it", executable);
+    if (!dmv_ends_with(error, ".Refused") ||
+        dmv_json_read(params, "error", fields, DMV_N_ELEMENTS(fields), true, NULL) != 0)
         return dmv_error_set(e, DMV_WORKER_FAILED, NULL, NULL, "%s answered with %s", executable, error);
     return dmv_error_set(e, dmv_outcome_from_reason(reason), what, next, "%s", why ? why : reason);
 }
 
-static void on_reply(VlPeer *p, const char *error, json_object *params, int *fds, unsigned n_fds, bool continues,
-                     void *userdata)
+static void on_reply(VlPeer *p, const char *error, json_object *params, int *fds, unsigned n_fds,
+                     bool continues, void *userdata)
 {
     Call *call = userdata;
     DmvWorker *w = call->worker;
@@ -182,8 +184,8 @@ static void on_reply(VlPeer *p, const char *error, json_object *params, int *fds
         cb(data, code, error ? NULL : params, fds, n_fds, continues, &e);
 }
 
-int dmv_worker_call(DmvWorker *w, const char *method, json_object *params, int fd, bool more, DmvWorkerReply cb,
-                    void *userdata)
+int dmv_worker_call(DmvWorker *w, const char *method, json_object *params, int fd, bool more,
+                    DmvWorkerReply cb, void *userdata)
 {
     DMV_CLEANUP_FREE char *qualified = NULL;
     Call *call = params && !w->current ? calloc(1, sizeof(*call)) : NULL;

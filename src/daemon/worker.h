@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Workers: another process at the end of a socket. On a host the service manager starts them from socket units; under a root,
- * or where there is no such socket, the daemon spawns them itself.
+ * Workers: another process at the end of a socket. On a host the service manager starts them from socket
+ * units; under a root, or where there is no such socket, the daemon spawns them itself.
  */
 #ifndef DMV_DAEMON_WORKER_H
 #define DMV_DAEMON_WORKER_H
@@ -18,15 +18,15 @@ typedef enum DmvWorkerKind { DMV_WORKER_FETCH, DMV_WORKER_APPLY } DmvWorkerKind;
  * @fds: take one by setting its slot to -1
  * @e: the worker's words when @code is not 0; may be moved out
  */
-typedef void (*DmvWorkerReply)(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues,
-                               DmvError *e);
+typedef void (*DmvWorkerReply)(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
+                               bool continues, DmvError *e);
 
 int dmv_worker_new(DmvManager *m, DmvWorkerKind kind, DmvWorker **ret, DmvError *reterr);
-/* Ends it: a fetch worker at once, an apply worker when it has finished or undone what it was doing. No callback comes
- * after this. */
+/* Ends it: a fetch worker at once, an apply worker when it has finished or undone what it was doing. No
+ * callback comes after this. */
 DmvWorker *dmv_worker_free(DmvWorker *w);
 /* @params is taken over. Return: 0 or a negative errno. */
-int dmv_worker_call(DmvWorker *w, const char *method, json_object *params, int fd, bool more, DmvWorkerReply cb,
-                    void *userdata);
+int dmv_worker_call(DmvWorker *w, const char *method, json_object *params, int fd, bool more,
+                    DmvWorkerReply cb, void *userdata);
 
 #endif

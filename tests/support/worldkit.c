@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Worlds made in memory. The ranking follows depmod.d(5): an override line for a file that is there beats everything; else the
- * search order, in which a folder that is not named counts as "built-in"; equal ranks fall to the path that sorts first. */
+/* Worlds made in memory. The ranking follows depmod.d(5): an override line for a file that is there beats
+ * everything; else the search order, in which a folder that is not named counts as "built-in"; equal ranks
+ * fall to the path that sorts first. */
 #include "worldkit.h"
 
 #include <assert.h>
@@ -52,7 +53,8 @@ DmvModuleFile *world_add_file(DmvKernel *k, const char *path, const char *target
     return f;
 }
 
-DmvDevice *world_add_device(DmvWorld *w, const char *slot, unsigned vendor, unsigned device, const char *module)
+DmvDevice *world_add_device(DmvWorld *w, const char *slot, unsigned vendor, unsigned device,
+                            const char *module)
 {
     DmvDevice *d = need(DMV_ARRAY_ADD(w->devices, w->n_devices));
 
@@ -64,13 +66,15 @@ DmvDevice *world_add_device(DmvWorld *w, const char *slot, unsigned vendor, unsi
     d->class_id = 0x020000;
     d->driver = copy(module);
     d->module = copy(module);
-    if (asprintf(&d->modalias, "pci:v%08Xd%08Xsv%08Xsd%08Xbc02sc00i00", vendor, device, d->subvendor, d->subdevice) < 0)
+    if (asprintf(&d->modalias, "pci:v%08Xd%08Xsv%08Xsd%08Xbc02sc00i00", vendor, device, d->subvendor,
+                 d->subdevice) < 0)
         abort();
     return d;
 }
 
-DmvInstalled *world_add_installed(DmvWorld *w, const char *driver, const char *variant, const char *version, const char *kernel,
-                                  const char *tier, DmvOrigin origin, const char *const modules[])
+DmvInstalled *world_add_installed(DmvWorld *w, const char *driver, const char *variant, const char *version,
+                                  const char *kernel, const char *tier, DmvOrigin origin,
+                                  const char *const modules[])
 {
     DmvInstalled *x = need(DMV_ARRAY_ADD(w->installed, w->n_installed));
 
@@ -118,8 +122,8 @@ static void drop_file(DmvKernel *k, const char *path)
             free(k->files[i].path);
             free(k->files[i].target);
             free(k->files[i].build_id);
-            /* the array must not shrink below what its growth expects: the last one moves into the hole, and stays as an
-             * empty entry that no lookup matches */
+            /* the array must not shrink below what its growth expects: the last one moves into the hole, and
+             * stays as an empty entry that no lookup matches */
             k->files[i] = k->files[k->n_files - 1];
             k->n_files--;
             k->files = need(reallocarray(k->files, 4096, sizeof(k->files[0])));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Worlds made in memory, and a model of depmod over them, written apart from the planner so that the two can disagree.
+ * Worlds made in memory, and a model of depmod over them, written apart from the planner so that the two can
+ * disagree.
  */
 #ifndef DMV_TEST_WORLDKIT_H
 #define DMV_TEST_WORLDKIT_H
@@ -10,16 +11,18 @@
 /* All of these abort on lack of memory: they are for tests. */
 DmvKernel *world_add_kernel(DmvWorld *w, const char *release, bool running);
 DmvModuleFile *world_add_file(DmvKernel *k, const char *path, const char *target);
-DmvDevice *world_add_device(DmvWorld *w, const char *slot, unsigned vendor, unsigned device, const char *module);
+DmvDevice *world_add_device(DmvWorld *w, const char *slot, unsigned vendor, unsigned device,
+                            const char *module);
 /* A release in the store (or below KERNEL/dmv), with its modules; no ids yet. */
-DmvInstalled *world_add_installed(DmvWorld *w, const char *driver, const char *variant, const char *version, const char *kernel,
-                                  const char *tier, DmvOrigin origin, const char *const modules[]);
+DmvInstalled *world_add_installed(DmvWorld *w, const char *driver, const char *variant, const char *version,
+                                  const char *kernel, const char *tier, DmvOrigin origin,
+                                  const char *const modules[]);
 void world_add_id(DmvInstalled *x, const char *file, unsigned vendor, unsigned device);
 
 /* Does to the World what the steps of a plan would do to a host. */
 void world_apply(DmvWorld *w, const DmvPlan *p);
-/* What depmod would write: one index entry a module name, by the search order and the overrides of w->depmod_conf (the
- * default order if there is none). */
+/* What depmod would write: one index entry a module name, by the search order and the overrides of
+ * w->depmod_conf (the default order if there is none). */
 void world_depmod(DmvWorld *w);
 /* The path that the index of a kernel gives for a module, or NULL. */
 const char *world_effective(const DmvWorld *w, const char *kernel, const char *module);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The plan against a model of depmod: hand-made cases for every rule, then random worlds, in which applying the plan in memory
- * must give the predicted view, and planning again must give nothing.
+ * The plan against a model of depmod: hand-made cases for every rule, then random worlds, in which applying
+ * the plan in memory must give the predicted view, and planning again must give nothing.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,7 +93,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static void install(Fixture *f, const char *variant, const char *version, const char *tier, const char *const modules[])
+static void install(Fixture *f, const char *variant, const char *version, const char *tier,
+                    const char *const modules[])
 {
     world_add_installed(&f->world, "intel-ice", variant, version, K1, tier, DMV_ORIGIN_STORE, modules);
     world_add_installed(&f->world, "intel-ice", variant, version, K2, tier, DMV_ORIGIN_STORE, modules);
@@ -102,8 +103,9 @@ static void install(Fixture *f, const char *variant, const char *version, const 
 
 static void choose(Fixture *f, const char *variant, const char *version)
 {
-    assert_int_equal(dmv_intent_select(&f->intent, "intel-ice", variant ? DMV_SELECT_RELEASE : DMV_SELECT_INBOX, variant,
-                                       version, NULL),
+    assert_int_equal(dmv_intent_select(&f->intent, "intel-ice",
+                                       variant ? DMV_SELECT_RELEASE : DMV_SELECT_INBOX, variant, version,
+                                       NULL),
                      0);
 }
 
@@ -149,7 +151,8 @@ static void test_tiers_have_trees(void **state)
 {
     static const struct {
         const char *tier, *path;
-    } cases[] = {{"supported", "updates/ice.ko"}, {"alternate", "override/ice.ko"}, {"additional", "extra/ice.ko"}};
+    } cases[] = {
+        {"supported", "updates/ice.ko"}, {"alternate", "override/ice.ko"}, {"additional", "extra/ice.ko"}};
 
     for (size_t i = 0; i < DMV_N_ELEMENTS(cases); i++) {
         Fixture *f = *state;
@@ -176,7 +179,8 @@ static void test_fewer_modules_leave_none_behind(void **state)
     plan_ok(f);
     assert_int_equal(n_steps(f, DMV_STEP_UNLINK), 2);
     apply_and_check(f);
-    assert_string_equal(world_effective(&f->world, K1, "irdma"), "kernel/drivers/infiniband/hw/irdma/irdma.ko");
+    assert_string_equal(world_effective(&f->world, K1, "irdma"),
+                        "kernel/drivers/infiniband/hw/irdma/irdma.ko");
 }
 
 static void test_deselect_beats_foreign_files(void **state)
@@ -190,7 +194,8 @@ static void test_deselect_beats_foreign_files(void **state)
     choose(f, NULL, NULL);
     plan_ok(f);
     apply_and_check(f);
-    assert_string_equal(world_effective(&f->world, K1, "ice"), "kernel/drivers/net/ethernet/intel/ice/ice.ko");
+    assert_string_equal(world_effective(&f->world, K1, "ice"),
+                        "kernel/drivers/net/ethernet/intel/ice/ice.ko");
     choose(f, "generic", "1.0");
     plan_ok(f);
     apply_and_check(f);
@@ -268,7 +273,8 @@ static void test_vanished_release_gives_the_kernels_own(void **state)
     assert_int_equal(f->plan.problems.n, 2);
     assert_int_equal(f->plan.problems.items[0].code, DMV_NOT_INSTALLED);
     apply_and_check(f);
-    assert_string_equal(world_effective(&f->world, K1, "ice"), "kernel/drivers/net/ethernet/intel/ice/ice.ko");
+    assert_string_equal(world_effective(&f->world, K1, "ice"),
+                        "kernel/drivers/net/ethernet/intel/ice/ice.ko");
 }
 
 static void test_a_kernel_without_a_package(void **state)
@@ -283,7 +289,8 @@ static void test_a_kernel_without_a_package(void **state)
     assert_int_equal(f->plan.problems.items[0].code, DMV_NO_KERNEL_RELEASE);
     apply_and_check(f);
     assert_string_equal(world_effective(&f->world, K1, "ice"), "updates/ice.ko");
-    assert_string_equal(world_effective(&f->world, K2, "ice"), "kernel/drivers/net/ethernet/intel/ice/ice.ko");
+    assert_string_equal(world_effective(&f->world, K2, "ice"),
+                        "kernel/drivers/net/ethernet/intel/ice/ice.ko");
 }
 
 static void test_adopted_release_is_linked_where_it_lies(void **state)
@@ -305,7 +312,8 @@ static void test_dangling_links_of_ours_go(void **state)
 {
     Fixture *f = *state;
 
-    world_add_file(&f->world.kernels[0], "updates/ice.ko", "../../../dmv/store/" K1 "/intel-ice/x/1/ice.ko")->dangling = true;
+    world_add_file(&f->world.kernels[0], "updates/ice.ko", "../../../dmv/store/" K1 "/intel-ice/x/1/ice.ko")
+        ->dangling = true;
     world_depmod(&f->world);
     plan_ok(f);
     assert_int_equal(n_steps(f, DMV_STEP_UNLINK), 1);
@@ -340,9 +348,11 @@ static void test_firmware_follows(void **state)
     choose(f, "generic", "1.0");
     plan_ok(f);
     for (size_t i = 0; i < f->plan.n_steps; i++)
-        if (f->plan.steps[i].kind == DMV_STEP_LINK && dmv_starts_with(f->plan.steps[i].path, "usr/lib/firmware/updates/" K1))
-            assert_string_equal(f->plan.steps[i].content, "../../../../../../dmv/store/" K1
-                                                          "/intel-ice/generic/1.0/firmware/intel/ice/ddp/ice.pkg");
+        if (f->plan.steps[i].kind == DMV_STEP_LINK &&
+            dmv_starts_with(f->plan.steps[i].path, "usr/lib/firmware/updates/" K1))
+            assert_string_equal(f->plan.steps[i].content,
+                                "../../../../../../dmv/store/" K1
+                                "/intel-ice/generic/1.0/firmware/intel/ice/ddp/ice.pkg");
     assert_int_equal(n_steps(f, DMV_STEP_LINK), 4);
 }
 
@@ -360,7 +370,8 @@ static void test_empty_intent_removes_our_file(void **state)
     assert_int_equal(n_steps(f, DMV_STEP_UNLINK), 2);
     apply_and_check(f);
     assert_null(f->world.depmod_conf);
-    assert_string_equal(world_effective(&f->world, K1, "ice"), "kernel/drivers/net/ethernet/intel/ice/ice.ko");
+    assert_string_equal(world_effective(&f->world, K1, "ice"),
+                        "kernel/drivers/net/ethernet/intel/ice/ice.ko");
 }
 
 /* ---- random worlds ---- */
@@ -416,7 +427,8 @@ static void random_world(Fixture *f)
             (void)snprintf(variant, sizeof(variant), "v%d", v);
             for (size_t k = 0; k < f->world.n_kernels; k++)
                 if (rnd(4) > 0)
-                    world_add_installed(&f->world, driver, variant, "1.0", f->world.kernels[k].release, tier, origin, names);
+                    world_add_installed(&f->world, driver, variant, "1.0", f->world.kernels[k].release, tier,
+                                        origin, names);
         }
     }
     f->world.depmod_excludes = rnd(2);
@@ -434,7 +446,8 @@ static void random_intent(Fixture *f)
         if (what == 0)
             assert_int_equal(dmv_intent_select(&f->intent, driver, DMV_SELECT_INBOX, NULL, NULL, NULL), 0);
         else if (what < 4)
-            assert_int_equal(dmv_intent_select(&f->intent, driver, DMV_SELECT_RELEASE, variant, "1.0", NULL), 0);
+            assert_int_equal(dmv_intent_select(&f->intent, driver, DMV_SELECT_RELEASE, variant, "1.0", NULL),
+                             0);
     }
 }
 
@@ -446,8 +459,8 @@ static void check_world(const Fixture *f)
             const DmvTarget *target = &f->view.drivers[d].targets[t];
 
             for (size_t m = 0; target->installed && m < target->installed->n_modules; m++) {
-                const char *path =
-                    world_effective(&f->world, target->kernel->release, target->installed->modules[m].info.name);
+                const char *path = world_effective(&f->world, target->kernel->release,
+                                                   target->installed->modules[m].info.name);
                 DMV_CLEANUP_FREE char *got = NULL;
                 DMV_CLEANUP_FREE char *want = NULL;
 

@@ -11,30 +11,30 @@
 #include <stdlib.h>
 
 /* Defines `name`, usable with DMV_CLEANUP(name), for a free function that takes a pointer. */
-#define DMV_DEFINE_CLEANUP(type, name, func)                                                                 \
-    static inline void name(type *p)                                                                         \
-    {                                                                                                        \
-        if (*p)                                                                                              \
-            (void)func(*p);                                                                                  \
-    }                                                                                                        \
+#define DMV_DEFINE_CLEANUP(type, name, func) \
+    static inline void name(type *p)         \
+    {                                        \
+        if (*p)                              \
+            (void)func(*p);                  \
+    }                                        \
     struct dmv_swallow_semicolon
 
 #define DMV_CLEANUP(name) __attribute__((cleanup(name)))
 
-#define DMV_TAKE_PTR(p)                                                                                      \
-    __extension__({                                                                                          \
-        __typeof__(p) *dmv_pp_ = &(p);                                                                       \
-        __typeof__(p) dmv_v_ = *dmv_pp_;                                                                     \
-        *dmv_pp_ = NULL;                                                                                     \
-        dmv_v_;                                                                                              \
+#define DMV_TAKE_PTR(p)                  \
+    __extension__({                      \
+        __typeof__(p) *dmv_pp_ = &(p);   \
+        __typeof__(p) dmv_v_ = *dmv_pp_; \
+        *dmv_pp_ = NULL;                 \
+        dmv_v_;                          \
     })
 
-#define DMV_TAKE_FD(fd)                                                                                      \
-    __extension__({                                                                                          \
-        int *dmv_pf_ = &(fd);                                                                                \
-        int dmv_f_ = *dmv_pf_;                                                                               \
-        *dmv_pf_ = -1;                                                                                       \
-        dmv_f_;                                                                                              \
+#define DMV_TAKE_FD(fd)        \
+    __extension__({            \
+        int *dmv_pf_ = &(fd);  \
+        int dmv_f_ = *dmv_pf_; \
+        *dmv_pf_ = -1;         \
+        dmv_f_;                \
     })
 
 #define DMV_N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
@@ -44,7 +44,8 @@ static inline void dmv_cleanup_free(void *p)
     free(*(void **)p);
 }
 
-/* Closes a descriptor if it is one, keeping errno. Returns -1, so that callers can write `fd = dmv_close(fd)`. */
+/* Closes a descriptor if it is one, keeping errno. Returns -1, so that callers can write `fd =
+ * dmv_close(fd)`. */
 int dmv_close(int fd);
 
 static inline void dmv_cleanup_close(int *fd)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Building JSON objects with one check at the end: after a failed step the builder stays failed, and every value handed to
- * it is still freed.
+ * Building JSON objects with one check at the end: after a failed step the builder stays failed, and every
+ * value handed to it is still freed.
  */
 #ifndef DMV_BASE_JSONBUILD_H
 #define DMV_BASE_JSONBUILD_H
@@ -21,9 +21,9 @@ void dmv_jb_string(DmvJsonBuilder *b, const char *key, const char *s);
 void dmv_jb_int(DmvJsonBuilder *b, const char *key, int64_t v);
 void dmv_jb_bool(DmvJsonBuilder *b, const char *key, bool v);
 void dmv_jb_strv(DmvJsonBuilder *b, const char *key, char *const *v); /* NULL: an empty array */
-void dmv_jb_exact(DmvJsonBuilder *b, const char *key, const char *s);           /* bytes as they are; NULL: left out */
+void dmv_jb_exact(DmvJsonBuilder *b, const char *key, const char *s); /* bytes as they are; NULL: left out */
 void dmv_jb_exact_strv(DmvJsonBuilder *b, const char *key, char *const *v);
-void dmv_jb_time(DmvJsonBuilder *b, const char *key, int64_t t);      /* left out when not above 0 */
+void dmv_jb_time(DmvJsonBuilder *b, const char *key, int64_t t); /* left out when not above 0 */
 void dmv_jb_hex(DmvJsonBuilder *b, const char *key, uint64_t v, int digits);
 /* @value is taken over; NULL counts as lack of memory. */
 void dmv_jb_value(DmvJsonBuilder *b, const char *key, json_object *value);

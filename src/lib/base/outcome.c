@@ -17,10 +17,9 @@ static const struct {
     const char *reason;
     const char *varlink_error;
     int exit_status;
-} outcome_table[] = {
-    [DMV_OK] = {"ok", "", DMV_EXIT_OK},
+} outcome_table[] = {[DMV_OK] = {"ok", "", DMV_EXIT_OK},
 #define X(symbol, reason, error, status) [DMV_##symbol] = {reason, error, status},
-    DMV_OUTCOMES(X)
+                     DMV_OUTCOMES(X)
 #undef X
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Settings by tables: one row a key. A file is taken as a whole or not at all, so that half of a bad file never counts.
+ * Settings by tables: one row a key. A file is taken as a whole or not at all, so that half of a bad file
+ * never counts.
  */
 #include "base/settings.h"
 
@@ -23,9 +24,9 @@ typedef struct Parse {
     const char *file;
     const Key *keys;
     size_t n_keys;
-    char *base;    /* the struct that is filled */
-    uint64_t seen; /* one bit a key */
-    int result;     /* of the first line that was refused */
+    char *base;      /* the struct that is filled */
+    uint64_t seen;   /* one bit a key */
+    int result;      /* of the first line that was refused */
     const char *why; /* why it was */
     DmvError *reterr;
 } Parse;
@@ -151,7 +152,8 @@ static bool is_key_line(const char *text, int number)
 
 static int refuse_line(const Parse *p, int number, const char *why)
 {
-    return dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s, line %d: %s", p->file, number, why);
+    return dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s, line %d: %s", p->file,
+                         number, why);
 }
 
 static int parse_file(Parse *p, const char *data, size_t size)
@@ -163,7 +165,8 @@ static int parse_file(Parse *p, const char *data, size_t size)
         return dmv_error_set(p->reterr, DMV_TOO_LARGE, NULL, NULL, "%s has more than %u bytes", p->file,
                              DMV_SETTINGS_MAX_BYTES);
     if (memchr(data, '\0', size))
-        return dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s holds a NUL byte", p->file);
+        return dmv_error_set(p->reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s holds a NUL byte",
+                             p->file);
     text = strndup(data, size);
     if (!text)
         return -ENOMEM;
@@ -174,7 +177,8 @@ static int parse_file(Parse *p, const char *data, size_t size)
     if (r < 0 || p->result < 0)
         return -ENOMEM;
     if (r > 0) /* the first line that inih or the table refused */
-        return refuse_line(p, r, p->why && is_key_line(text, r) ? p->why : "this is no section, key or comment");
+        return refuse_line(p, r,
+                           p->why && is_key_line(text, r) ? p->why : "this is no section, key or comment");
     return 0;
 }
 
@@ -213,7 +217,8 @@ void dmv_stream_conf_deinit(DmvStreamConf *s)
     *s = (DmvStreamConf){0};
 }
 
-/* http and https with a host, file with an absolute path; nothing that a shell or a header could take for more. */
+/* http and https with a host, file with an absolute path; nothing that a shell or a header could take for
+ * more. */
 static bool url_is_valid(const char *url)
 {
     static const char *const schemes[] = {"http://", "https://", "file:///"};
@@ -230,8 +235,8 @@ static bool url_is_valid(const char *url)
 static int check_stream(const char *file, const DmvStreamConf *s, DmvError *reterr)
 {
     if (!dmv_name_is_valid(s->name))
-        return dmv_error_set(reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s: \"%s\" cannot be the name of a stream",
-                             file, s->name);
+        return dmv_error_set(reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)",
+                             "%s: \"%s\" cannot be the name of a stream", file, s->name);
     if (!s->urls)
         return dmv_error_set(reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s: there is no url=", file);
     for (char **u = s->urls; *u; u++)
@@ -241,8 +246,8 @@ static int check_stream(const char *file, const DmvStreamConf *s, DmvError *rete
     return 0;
 }
 
-int dmv_stream_conf_parse(const char *name, const char *default_name, const char *data, size_t size, DmvStreamConf *ret,
-                          DmvError *reterr)
+int dmv_stream_conf_parse(const char *name, const char *default_name, const char *data, size_t size,
+                          DmvStreamConf *ret, DmvError *reterr)
 {
     DmvStreamConf s = {.enabled = true};
     Parse p = {.file = name,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Settings: /etc/dmv/dmv.conf and the stream files, INI read by inih. Bytes in, plain data out; a key that is unknown, twice or
- * mistyped refuses its file and says the line. See dmv.conf(5).
+ * Settings: /etc/dmv/dmv.conf and the stream files, INI read by inih. Bytes in, plain data out; a key that is
+ * unknown, twice or mistyped refuses its file and says the line. See dmv.conf(5).
  */
 #ifndef DMV_BASE_SETTINGS_H
 #define DMV_BASE_SETTINGS_H
@@ -45,7 +45,7 @@ typedef struct DmvStreamConf {
 
 void dmv_stream_conf_deinit(DmvStreamConf *s);
 /* @default_name: used when the file has no name=. Return: as above; @ret must be empty. */
-int dmv_stream_conf_parse(const char *name, const char *default_name, const char *data, size_t size, DmvStreamConf *ret,
-                          DmvError *reterr);
+int dmv_stream_conf_parse(const char *name, const char *default_name, const char *data, size_t size,
+                          DmvStreamConf *ret, DmvError *reterr);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * Text, lists of text, and growing arrays.
  *
- * The rules for names live here because every room enforces the same ones: a name that passes is safe as a component
- * of a path, as a word in a depmod configuration and in a line of a table.
+ * The rules for names live here because every room enforces the same ones: a name that passes is safe as a
+ * component of a path, as a word in a depmod configuration and in a line of a table.
  */
 #include "text.h"
 
@@ -325,7 +325,11 @@ bool dmv_is_hex(const char *s, size_t length)
 /* Length of the well-formed UTF-8 sequence at @s that is no control character, or 0. */
 static size_t utf8_sequence(const unsigned char *s)
 {
-    size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    size_t n = s[0] < 0x80                   ? 1
+               : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+               : (s[0] & 0xf0) == 0xe0       ? 3
+               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                             : 0;
 
     if (n == 1)
         return s[0] >= 0x20 && s[0] != 0x7f;
@@ -364,7 +368,8 @@ int dmv_parse_u64(const char *s, uint64_t max, uint64_t *ret)
     for (; *s; s++) {
         if (*s < '0' || *s > '9')
             return -EINVAL;
-        if (__builtin_mul_overflow(v, (uint64_t)10, &v) || __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+        if (__builtin_mul_overflow(v, (uint64_t)10, &v) ||
+            __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
             return -ERANGE;
     }
     if (v > max)

@@ -12,7 +12,8 @@
 
 #include "cleanup.h"
 
-/* A text that grows. {0} is empty and ready. After a failed append it stays failed, so that callers check once. */
+/* A text that grows. {0} is empty and ready. After a failed append it stays failed, so that callers check
+ * once. */
 typedef struct DmvText {
     char *data; /* NUL-terminated once anything was appended */
     size_t size, allocated;
@@ -80,7 +81,8 @@ int dmv_set_string(char **p, const char *s);
 /**
  * dmv_name_is_valid() - may this be the name of a driver, a variant, a version or a stream?
  *
- * `[A-Za-z0-9][A-Za-z0-9_.+~-]{0,63}`: safe as a component of a path, in a file of depmod and in a line of a table.
+ * `[A-Za-z0-9][A-Za-z0-9_.+~-]{0,63}`: safe as a component of a path, in a file of depmod and in a line of a
+ * table.
  */
 bool dmv_name_is_valid(const char *s);
 
@@ -93,8 +95,8 @@ bool dmv_module_name_is_valid(const char *s);
 /**
  * dmv_relative_path_is_valid() - is this a plain relative path below some folder?
  *
- * Not empty, at most 1024 bytes, printable ASCII without backslash, no empty component, no "." or "..", no leading
- * or trailing slash.
+ * Not empty, at most 1024 bytes, printable ASCII without backslash, no empty component, no "." or "..", no
+ * leading or trailing slash.
  */
 bool dmv_relative_path_is_valid(const char *s);
 
@@ -115,10 +117,12 @@ bool dmv_module_name_equal(const char *a, const char *b);
 void dmv_hex(const uint8_t *data, size_t n, char *ret);
 bool dmv_is_hex(const char *s, size_t length);
 
-/* A copy of @s with everything that is not printable UTF-8 replaced by '?'; for text from sysfs, modules, tools. */
+/* A copy of @s with everything that is not printable UTF-8 replaced by '?'; for text from sysfs, modules,
+ * tools. */
 char *dmv_sanitize(const char *s);
 
-/* Parses a decimal number without sign, blanks or leading zeros. Return: 0, -EINVAL, or -ERANGE above @max. */
+/* Parses a decimal number without sign, blanks or leading zeros. Return: 0, -EINVAL, or -ERANGE above @max.
+ */
 int dmv_parse_u64(const char *s, uint64_t max, uint64_t *ret);
 
 /**

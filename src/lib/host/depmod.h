@@ -16,8 +16,8 @@
  * @reterr: filled on a refusal
  *
  * depmod prints some errors and still exits 0 (a dangling link), so every line on its standard error counts
- * as failure. Only modules.order, modules.builtin and modules.builtin.modinfo may be missing: they are the kernel
- * package's, an old kernel has not got all of them, and depmod goes on.
+ * as failure. Only modules.order, modules.builtin and modules.builtin.modinfo may be missing: they are the
+ * kernel package's, an old kernel has not got all of them, and depmod goes on.
  *
  * Return: 0; DMV_TOOL_FAILED with what it said; a negative errno (-ENOENT: no depmod).
  */

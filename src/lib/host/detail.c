@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What only matters for a few: the build-ids of the kernel's own files whose modules are loaded (so that "inbox" is proven like
- * every other release), and the firmware links of each kernel.
+ * What only matters for a few: the build-ids of the kernel's own files whose modules are loaded (so that
+ * "inbox" is proven like every other release), and the firmware links of each kernel.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,8 @@
 
 #define MAX_DEPTH 16
 
-/* A file of the kernel's own that cannot be read proves nothing; that is no problem of anything that was asked for. */
+/* A file of the kernel's own that cannot be read proves nothing; that is no problem of anything that was
+ * asked for. */
 static int read_build_id(const DmvRoots *r, const DmvKernel *k, DmvModuleFile *f)
 {
     DMV_CLEANUP_FREE char *path = dmv_roots_kernel_path(r, k->release, f->path);
@@ -37,7 +38,8 @@ int dmv_observe_build_ids(const DmvRoots *r, DmvWorld *w)
 
         for (size_t i = 0; k->running && i < k->n_files; i++) {
             DmvModuleFile *f = &k->files[i];
-            bool managed = f->tree == DMV_TREE_KERNEL && dmv_kernel_index(k, f->name) && dmv_world_loaded(w, f->name);
+            bool managed =
+                f->tree == DMV_TREE_KERNEL && dmv_kernel_index(k, f->name) && dmv_world_loaded(w, f->name);
             int e = managed ? read_build_id(r, k, f) : 0;
 
             if (e < 0)
@@ -59,7 +61,8 @@ static int add_firmware(const DmvRoots *r, DmvKernel *k, const char *folder, con
     return f->path ? dmv_fs_read_link(r->fd, path, &f->target) : -ENOMEM;
 }
 
-static int walk_firmware(const DmvRoots *r, DmvKernel *k, const char *folder, const char *path, unsigned depth)
+static int walk_firmware(const DmvRoots *r, DmvKernel *k, const char *folder, const char *path,
+                         unsigned depth)
 {
     DmvFsEntry *entries = NULL;
     size_t n = 0;
@@ -95,7 +98,8 @@ int dmv_observe_firmware(const DmvRoots *r, DmvWorld *w)
         if (e == -ENOMEM)
             return e;
         if (e < 0 && e != -ENOENT)
-            (void)dmv_problem_add(&w->problems, folder, e, "the firmware links cannot be read: %s", strerror(-e));
+            (void)dmv_problem_add(&w->problems, folder, e, "the firmware links cannot be read: %s",
+                                  strerror(-e));
     }
     return 0;
 }

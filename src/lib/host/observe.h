@@ -31,7 +31,8 @@ int dmv_observe_installed(const DmvRoots *r, DmvWorld *w);
 /* depmod.c: our 00-dmv.conf, and whether depmod knows `exclude`. */
 int dmv_observe_depmod(const DmvRoots *r, DmvWorld *w);
 
-/* detail.c, after the indexes: build-ids of the running kernel's own files for managed modules that are loaded. */
+/* detail.c, after the indexes: build-ids of the running kernel's own files for managed modules that are
+ * loaded. */
 int dmv_observe_build_ids(const DmvRoots *r, DmvWorld *w);
 /* detail.c: links below usr/lib/firmware/updates/<kver>. */
 int dmv_observe_firmware(const DmvRoots *r, DmvWorld *w);

@@ -2,8 +2,9 @@
 /*
  * The text of 00-dmv.conf.
  *
- * Overrides decide for every module that somebody selected, so that a file which some package drops into a tree of higher rank
- * cannot win silently; the search line decides for the rest, in the order that XCP-ng's policy asks for.
+ * Overrides decide for every module that somebody selected, so that a file which some package drops into a
+ * tree of higher rank cannot win silently; the search line decides for the rest, in the order that XCP-ng's
+ * policy asks for.
  */
 #include "model/depmodconf.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The text of /etc/depmod.d/00-dmv.conf: search order, excludes, and one override a module and kernel. The only file of depmod's
- * configuration that dmv writes. Source: depmod.d(5) of kmod 30.
+ * The text of /etc/depmod.d/00-dmv.conf: search order, excludes, and one override a module and kernel. The
+ * only file of depmod's configuration that dmv writes. Source: depmod.d(5) of kmod 30.
  */
 #ifndef DMV_MODEL_DEPMODCONF_H
 #define DMV_MODEL_DEPMODCONF_H
@@ -30,8 +30,8 @@ int dmv_depmod_conf_add(DmvDepmodConf *c, const char *module, const char *kernel
 /* The file's text (owned by the caller). Sorts the overrides. Return: 0, or -ENOMEM. */
 int dmv_depmod_conf_format(DmvDepmodConf *c, char **ret);
 
-/* Would depmod for @kernel see something else with text @b than with text @a? Comments and lines for other kernels do not
- * count. NULL is an empty file. Return: 1, 0, or -ENOMEM. */
+/* Would depmod for @kernel see something else with text @b than with text @a? Comments and lines for other
+ * kernels do not count. NULL is an empty file. Return: 1, 0, or -ENOMEM. */
 int dmv_depmod_conf_differs(const char *a, const char *b, const char *kernel);
 
 #endif

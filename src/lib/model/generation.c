@@ -238,8 +238,8 @@ int dmv_generations_add_json(DmvGenerations *g, json_object *o, DmvError *reterr
     int r = read_generation(o, &fresh, reterr);
 
     if (r == 0 && dmv_generations_find(g, fresh.number))
-        r = dmv_error_set(reterr, DMV_MALFORMED, "a generation cannot be read", NULL, "number %lld is there twice",
-                          (long long)fresh.number);
+        r = dmv_error_set(reterr, DMV_MALFORMED, "a generation cannot be read", NULL,
+                          "number %lld is there twice", (long long)fresh.number);
     if (r == 0 && !append(g))
         r = -ENOMEM;
     if (r != 0) {

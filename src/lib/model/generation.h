@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Generations: every plan that was applied or waits to be, with the intent that it came from. Going back is planning with the
- * intent of an earlier one.
+ * Generations: every plan that was applied or waits to be, with the intent that it came from. Going back is
+ * planning with the intent of an earlier one.
  */
 #ifndef DMV_MODEL_GENERATION_H
 #define DMV_MODEL_GENERATION_H
@@ -38,8 +38,8 @@ DmvGeneration *dmv_generations_find(const DmvGenerations *g, int64_t number);
 /* The one that is staged, or NULL; there is at most one. */
 DmvGeneration *dmv_generations_staged(const DmvGenerations *g);
 
-/* Makes @intent the staged generation: replaces the staged one's intent, or adds a number. @ret: it, borrowed.
- * Return: 0, or -ENOMEM. */
+/* Makes @intent the staged generation: replaces the staged one's intent, or adds a number. @ret: it,
+ * borrowed. Return: 0, or -ENOMEM. */
 int dmv_generations_stage(DmvGenerations *g, const DmvIntent *intent, int64_t now, DmvGeneration **ret);
 /* Drops the staged generation, if there is one. */
 void dmv_generations_unstage(DmvGenerations *g);
@@ -52,15 +52,15 @@ int dmv_generations_mark_bad(DmvGenerations *g, int64_t number, const char *reas
 
 /**
  * dmv_generations_rollback_target() - where `rollback` without a number goes
- * @ret: the highest number below the current one that is not bad and not staged, good ones preferred to trial ones; 0
- *       (the host before dmv) if there is none
+ * @ret: the highest number below the current one that is not bad and not staged, good ones preferred to trial
+ * ones; 0 (the host before dmv) if there is none
  *
  * Return: 0, or DMV_NOTHING_TO_ROLL_BACK if nothing was applied yet.
  */
 int dmv_generations_rollback_target(const DmvGenerations *g, int64_t *ret);
 
-/* Forgets all but the newest @keep, never the current, the staged, or what rollback would go to. @forgotten collects the
- * numbers (owned by the caller, may be NULL). Return: 0, or -ENOMEM. */
+/* Forgets all but the newest @keep, never the current, the staged, or what rollback would go to. @forgotten
+ * collects the numbers (owned by the caller, may be NULL). Return: 0, or -ENOMEM. */
 int dmv_generations_prune(DmvGenerations *g, size_t keep, int64_t **forgotten, size_t *n_forgotten);
 
 int dmv_generation_to_json(const DmvGeneration *g, json_object **ret);

@@ -2,8 +2,8 @@
 /*
  * The history, append-only and chained by hashes.
  *
- * A torn or foreign tail must neither hide what came before nor stop new entries: parsing keeps the good part and says where it
- * ends, and the next entry chains to the last good line.
+ * A torn or foreign tail must neither hide what came before nor stop new entries: parsing keeps the good part
+ * and says where it ends, and the next entry chains to the last good line.
  */
 #include "model/history.h"
 
@@ -42,7 +42,8 @@ void dmv_history_deinit(DmvHistory *h)
 }
 
 /* One line without its newline. Return: 0, an outcome if it is no good entry, -ENOMEM. */
-static int parse_line(const char *line, size_t size, const DmvHistory *h, DmvHistoryEntry *e, DmvError *reterr)
+static int parse_line(const char *line, size_t size, const DmvHistory *h, DmvHistoryEntry *e,
+                      DmvError *reterr)
 {
     DMV_CLEANUP_JSON json_object *o = NULL;
     const char *prev = NULL;
@@ -77,7 +78,8 @@ static int note_break(DmvHistory *h, const DmvError *e)
 {
     DMV_CLEANUP_TEXT DmvText t = {0};
 
-    dmv_text_appendf(&t, "entry %lld cannot be used: %s", (long long)h->last_number + 1, e->why ? e->why : "malformed");
+    dmv_text_appendf(&t, "entry %lld cannot be used: %s", (long long)h->last_number + 1,
+                     e->why ? e->why : "malformed");
     return dmv_text_take(&t, &h->broken, NULL);
 }
 
@@ -147,8 +149,8 @@ static int entry_to_json(const DmvHistoryEntry *e, const char *previous, json_ob
     return 0;
 }
 
-/* A line has to be readable again: its texts are made printable UTF-8, and so short that five of them, escaped, stay
- * below the limit of a line. */
+/* A line has to be readable again: its texts are made printable UTF-8, and so short that five of them,
+ * escaped, stay below the limit of a line. */
 #define MAX_TEXT ((size_t)4096)
 
 static int copy_text(const char *from, char **ret)

@@ -2,8 +2,8 @@
 /*
  * The intent: what the admin asked for.
  *
- * Kept apart from what is installed or planned, so that it survives both: a selection whose release has vanished is still
- * the selection, and status says that it cannot be met.
+ * Kept apart from what is installed or planned, so that it survives both: a selection whose release has
+ * vanished is still the selection, and status says that it cannot be met.
  */
 #include "model/intent.h"
 
@@ -219,13 +219,15 @@ static int selection_check(const DmvSelection *s, const char *select, DmvError *
     bool release = s->kind == DMV_SELECT_RELEASE;
 
     if (s->kind == DMV_SELECT_INVALID)
-        return dmv_error_set(reterr, DMV_MALFORMED, "the intent cannot be read", NULL, "unknown selection \"%s\"",
-                             select);
-    if (!dmv_name_is_valid(s->driver) || (release && (!dmv_name_is_valid(s->variant) || !dmv_name_is_valid(s->version))))
-        return dmv_error_set(reterr, DMV_MALFORMED, "the intent cannot be read", NULL, "a name is missing or invalid");
+        return dmv_error_set(reterr, DMV_MALFORMED, "the intent cannot be read", NULL,
+                             "unknown selection \"%s\"", select);
+    if (!dmv_name_is_valid(s->driver) ||
+        (release && (!dmv_name_is_valid(s->variant) || !dmv_name_is_valid(s->version))))
+        return dmv_error_set(reterr, DMV_MALFORMED, "the intent cannot be read", NULL,
+                             "a name is missing or invalid");
     if (!release && (s->variant || s->version))
-        return dmv_error_set(reterr, DMV_MALFORMED, "the intent cannot be read", NULL, "\"%s\" has no variant or version",
-                             select);
+        return dmv_error_set(reterr, DMV_MALFORMED, "the intent cannot be read", NULL,
+                             "\"%s\" has no variant or version", select);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The intent: what the admin asked for, per driver. It names what shall be, never how to get there; a driver that is not in
- * it is none of our business, and its modules stay as the host has them.
+ * The intent: what the admin asked for, per driver. It names what shall be, never how to get there; a driver
+ * that is not in it is none of our business, and its modules stay as the host has them.
  */
 #ifndef DMV_MODEL_INTENT_H
 #define DMV_MODEL_INTENT_H
@@ -26,7 +26,7 @@ typedef struct DmvSelection {
     char *variant, *version; /* of DMV_SELECT_RELEASE */
     char *because;           /* the admin's reason, or NULL */
     bool pinned;
-    char *pin_reason; /* may be NULL */
+    char *pin_reason;  /* may be NULL */
     int64_t pin_until; /* seconds since the epoch, 0: without end */
 } DmvSelection;
 
@@ -60,7 +60,8 @@ int dmv_intent_unpin(DmvIntent *i, const char *driver);
 
 /* Is there a pin that has not ended? @s may be NULL. */
 bool dmv_selection_is_pinned(const DmvSelection *s, int64_t now);
-/* "inbox", "recommended" or "VARIANT@VERSION"; "none" for NULL. Owned by the caller, NULL for lack of memory. */
+/* "inbox", "recommended" or "VARIANT@VERSION"; "none" for NULL. Owned by the caller, NULL for lack of memory.
+ */
 char *dmv_selection_to_string(const DmvSelection *s);
 
 /* The intent as a JSON object, and back. Return: 0; DMV_MALFORMED; -ENOMEM. */

@@ -2,8 +2,8 @@
 /*
  * Which releases support which device: an index over pci_ids and modalias patterns.
  *
- * Exact vendor:device pairs sit in a hash table, so that matching a device costs the same with a hundred ids and with a
- * million. Patterns that do not fix both (vendor-wide, class) are few and are tried one by one.
+ * Exact vendor:device pairs sit in a hash table, so that matching a device costs the same with a hundred ids
+ * and with a million. Patterns that do not fix both (vendor-wide, class) are few and are tried one by one.
  */
 #ifndef DMV_MODEL_MATCH_H
 #define DMV_MODEL_MATCH_H

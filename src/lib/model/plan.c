@@ -2,13 +2,14 @@
 /*
  * Plan: what has to happen so that every kernel loads what was asked for, and what the index must say then.
  *
- * For each kernel, each driver that somebody asked about is one unit: the modules of the selected release get a link in the tree
- * of its tier and an override line; every other module of the driver gets none of ours and an override line for the kernel's
- * own file. A file of somebody else is never touched: where it occupies the place, the link goes into the next tree, and the
- * override line decides. Drivers that nobody asked about stay as the host has them.
+ * For each kernel, each driver that somebody asked about is one unit: the modules of the selected release get
+ * a link in the tree of its tier and an override line; every other module of the driver gets none of ours and
+ * an override line for the kernel's own file. A file of somebody else is never touched: where it occupies the
+ * place, the link goes into the next tree, and the override line decides. Drivers that nobody asked about
+ * stay as the host has them.
  *
- * The order of the steps keeps every state in between loadable: new links first, then the configuration, then the removals,
- * then one depmod a kernel.
+ * The order of the steps keeps every state in between loadable: new links first, then the configuration, then
+ * the removals, then one depmod a kernel.
  */
 #include "model/plan.h"
 
@@ -131,7 +132,8 @@ static char *relative_target(const char *link, const char *to)
 static const DmvModuleFile *file_in_tree(const DmvKernel *k, const char *module, DmvTree tree, bool ours)
 {
     for (size_t i = 0; i < k->n_files; i++)
-        if (k->files[i].tree == tree && k->files[i].ours == ours && dmv_module_name_equal(k->files[i].name, module))
+        if (k->files[i].tree == tree && k->files[i].ours == ours &&
+            dmv_module_name_equal(k->files[i].name, module))
             return &k->files[i];
     return NULL;
 }
@@ -177,7 +179,8 @@ static const Link *link_of_module(const KernelPlan *k, const char *module)
     return NULL;
 }
 
-static int fill_link(Link *l, const char *root_path, const DmvInstalled *x, const char *file, const char *subfolder)
+static int fill_link(Link *l, const char *root_path, const DmvInstalled *x, const char *file,
+                     const char *subfolder)
 {
     DMV_CLEANUP_FREE char *to = NULL;
 
@@ -210,7 +213,8 @@ static int want_module(Planner *p, KernelPlan *k, const DmvInstalled *x, const c
                              "%s and %s both bring the module %s", taken->release, x->driver, module);
     tree = free_tree(k->kernel, module, tree_of_tier(x->tier));
     if (tree == DMV_TREE_INVALID)
-        return dmv_error_set(p->reterr, DMV_CONFLICT, "cannot plan", "remove one of these files or their packages",
+        return dmv_error_set(p->reterr, DMV_CONFLICT, "cannot plan",
+                             "remove one of these files or their packages",
                              "updates/, override/ and extra/ of kernel %s all hold a %s of somebody else",
                              k->kernel->release, base);
     l = DMV_ARRAY_ADD(k->links, k->n_links);
@@ -267,7 +271,8 @@ static int want_everything(Planner *p)
                 if (p->kernels[k].kernel == target->kernel)
                     r = want_target(p, &p->kernels[k], target);
             if (r == 0 && target->problem)
-                (void)dmv_problem_add(&p->plan->problems, v->drivers[d].name, target->code, "%s", target->problem);
+                (void)dmv_problem_add(&p->plan->problems, v->drivers[d].name, target->code, "%s",
+                                      target->problem);
         }
     return r;
 }
@@ -289,8 +294,8 @@ static bool leads_to_store(const DmvModuleFile *f)
     return f->target && strstr(f->target, STORE_MARK) != NULL;
 }
 
-/* Links of ours that the plan does not want: into the store always, into an adopted folder only where somebody asked about
- * the driver, and whatever leads nowhere. */
+/* Links of ours that the plan does not want: into the store always, into an adopted folder only where
+ * somebody asked about the driver, and whatever leads nowhere. */
 static bool goes_away(const Planner *p, const KernelPlan *k, const DmvModuleFile *f)
 {
     if (!f->ours || find_link(k->links, k->n_links, f->path))
@@ -309,19 +314,21 @@ static const DmvModuleFile *best_of_others(const Planner *p, const KernelPlan *k
         for (size_t i = 0; i < k->kernel->n_files; i++) {
             const DmvModuleFile *f = &k->kernel->files[i];
 
-            if (f->tree == order[o] && !f->dangling && dmv_module_name_equal(f->name, module) && !goes_away(p, k, f))
+            if (f->tree == order[o] && !f->dangling && dmv_module_name_equal(f->name, module) &&
+                !goes_away(p, k, f))
                 return f;
         }
     return NULL;
 }
 
-/* depmod compares an override line with the path of the file: the module is named as its file is, "nvme-core" and not
- * "nvme_core". */
+/* depmod compares an override line with the path of the file: the module is named as its file is, "nvme-core"
+ * and not "nvme_core". */
 static int add_override(Planner *p, const KernelPlan *k, const char *path)
 {
     const char *slash = strrchr(path, '/'), *suffix = strstr(slash + 1, ".ko");
     DMV_CLEANUP_FREE char *subdir = strndup(path, (size_t)(slash - path));
-    DMV_CLEANUP_FREE char *name = suffix ? strndup(slash + 1, (size_t)(suffix - slash - 1)) : strdup(slash + 1);
+    DMV_CLEANUP_FREE char *name =
+        suffix ? strndup(slash + 1, (size_t)(suffix - slash - 1)) : strdup(slash + 1);
 
     return subdir && name ? dmv_depmod_conf_add(&p->conf, name, k->kernel->release, subdir) : -ENOMEM;
 }
@@ -338,7 +345,9 @@ static int predict(Planner *p, const KernelPlan *k, const char *module)
 
     if (!x || dmv_set_string(&x->kernel, k->kernel->release) < 0 || dmv_set_string(&x->module, module) < 0 ||
         dmv_set_string(&x->now, now ? now->path : NULL) < 0 ||
-        dmv_set_string(&x->next, link ? link->path : file ? file->path : NULL) < 0)
+        dmv_set_string(&x->next, link   ? link->path
+                                 : file ? file->path
+                                        : NULL) < 0)
         return -ENOMEM;
     r = dmv_release_of_path(w, k->kernel, x->now, &x->now_release);
     if (r == 0 && link)
@@ -369,8 +378,8 @@ static int predict_everything(Planner *p)
 
 /* ---- steps ---- */
 
-static int add_step(DmvPlan *plan, DmvStepKind kind, const char *kernel, const char *content, const char *folder,
-                    const char *path)
+static int add_step(DmvPlan *plan, DmvStepKind kind, const char *kernel, const char *content,
+                    const char *folder, const char *path)
 {
     DmvStep *s = DMV_ARRAY_ADD(plan->steps, plan->n_steps);
 
@@ -399,14 +408,16 @@ static int step_links(Planner *p, KernelPlan *k)
     for (DmvTree tree = 0; r == 0 && tree < DMV_TREE_KERNEL; tree++)
         for (size_t i = 0; i < k->n_links; i++)
             if (k->links[i].tree == tree && !tree_is_there(k->kernel, tree)) {
-                r = add_step(p->plan, DMV_STEP_MKDIR, k->kernel->release, NULL, k->folder, dmv_tree_to_string(tree));
+                r = add_step(p->plan, DMV_STEP_MKDIR, k->kernel->release, NULL, k->folder,
+                             dmv_tree_to_string(tree));
                 break;
             }
     for (size_t i = 0; r == 0 && i < k->n_links; i++) {
         const Link *l = &k->links[i];
         const DmvModuleFile *there = file_in_tree(k->kernel, l->module, l->tree, true);
 
-        if (there && strcmp(there->path, l->path) == 0 && dmv_streq(there->target, l->target) && !there->dangling)
+        if (there && strcmp(there->path, l->path) == 0 && dmv_streq(there->target, l->target) &&
+            !there->dangling)
             continue;
         k->trees_change = true;
         r = add_step(p->plan, DMV_STEP_LINK, k->kernel->release, l->target, k->folder, l->path);
@@ -423,7 +434,8 @@ static int firmware_folder(const KernelPlan *k, char **ret)
     return 0;
 }
 
-/* The folders of a firmware link, from the top; those that are there already cost nothing when they are made again. */
+/* The folders of a firmware link, from the top; those that are there already cost nothing when they are made
+ * again. */
 static int step_firmware_folders(Planner *p, const KernelPlan *k, const char *folder, const char *path)
 {
     int r = 0;
@@ -489,7 +501,8 @@ static int step_removals(Planner *p, KernelPlan *k)
     return r;
 }
 
-/* With nothing asked for there is no file of ours: the vendor's, of the same name below /usr/lib, counts again. */
+/* With nothing asked for there is no file of ours: the vendor's, of the same name below /usr/lib, counts
+ * again. */
 static int step_conf(Planner *p)
 {
     const char *before = p->view->facts.world->depmod_conf;
@@ -508,7 +521,8 @@ static int step_conf(Planner *p)
 static bool index_is_wrong(const DmvPlan *plan, const char *kernel)
 {
     for (size_t i = 0; i < plan->n_predictions; i++)
-        if (strcmp(plan->predictions[i].kernel, kernel) == 0 && !dmv_streq(plan->predictions[i].now, plan->predictions[i].next))
+        if (strcmp(plan->predictions[i].kernel, kernel) == 0 &&
+            !dmv_streq(plan->predictions[i].now, plan->predictions[i].next))
             return true;
     return false;
 }
@@ -552,8 +566,8 @@ static int collect_kernels(Planner *p)
 int dmv_plan(const DmvView *v, const char *modules_dir, DmvPlan *ret, DmvError *reterr)
 {
     DMV_CLEANUP_PLAN DmvPlan plan = {0};
-    __attribute__((cleanup(planner_deinit))) Planner p = {
-        .view = v, .modules_dir = modules_dir, .plan = &plan, .reterr = reterr};
+    __attribute__((cleanup(planner_deinit)))
+    Planner p = {.view = v, .modules_dir = modules_dir, .plan = &plan, .reterr = reterr};
     int r = collect_kernels(&p);
 
     if (r == 0)
@@ -586,9 +600,11 @@ int dmv_plan_check(const DmvPlan *p, const DmvWorld *after, DmvError *reterr)
         const char *got = e ? e->path : NULL;
 
         if (!k)
-            return dmv_error_set(reterr, DMV_PREDICTION_FAILED, NULL, "dmvctl rescan", "kernel %s has gone", x->kernel);
+            return dmv_error_set(reterr, DMV_PREDICTION_FAILED, NULL, "dmvctl rescan", "kernel %s has gone",
+                                 x->kernel);
         if (!dmv_streq(got, x->next))
-            return dmv_error_set(reterr, DMV_PREDICTION_FAILED, NULL, "dmvctl doctor names the files that compete",
+            return dmv_error_set(reterr, DMV_PREDICTION_FAILED, NULL,
+                                 "dmvctl doctor names the files that compete",
                                  "for kernel %s the index gives %s for module %s, and not %s", x->kernel,
                                  got ? got : "nothing", x->module, x->next ? x->next : "nothing");
     }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Plan: the difference between the World and what the View says shall be, as ordered steps with a predicted outcome.
+ * Plan: the difference between the World and what the View says shall be, as ordered steps with a predicted
+ * outcome.
  *
- * For every kernel: one link a selected module, in the tree of the release's tier; nothing of ours elsewhere; one override line a
- * managed module, so that no other file can win; one depmod if any of that changes what depmod sees. No I/O.
+ * For every kernel: one link a selected module, in the tree of the release's tier; nothing of ours elsewhere;
+ * one override line a managed module, so that no other file can win; one depmod if any of that changes what
+ * depmod sees. No I/O.
  */
 #ifndef DMV_MODEL_PLAN_H
 #define DMV_MODEL_PLAN_H
@@ -43,8 +45,8 @@ typedef struct DmvPlan {
     size_t n_steps;
     DmvPrediction *predictions; /* sorted by kernel, then module; managed modules only */
     size_t n_predictions;
-    char *conf;      /* text of 00-dmv.conf after the plan; NULL: there is none */
-    char **kernels;  /* whose index changes */
+    char *conf;           /* text of 00-dmv.conf after the plan; NULL: there is none */
+    char **kernels;       /* whose index changes */
     DmvProblems problems; /* what was asked for and cannot be */
 } DmvPlan;
 

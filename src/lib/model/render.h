@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Renderings: the View, the plan and the rest as the JSON of io.dmv.Manager. Pure; every function returns a new value, or NULL
- * for lack of memory.
+ * Renderings: the View, the plan and the rest as the JSON of io.dmv.Manager. Pure; every function returns a
+ * new value, or NULL for lack of memory.
  */
 #ifndef DMV_MODEL_RENDER_H
 #define DMV_MODEL_RENDER_H

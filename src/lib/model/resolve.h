@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Resolve: World + catalogs + intent -> View. Every driver and release with its verdict and the reasons, and per kernel the
- * release that shall be loaded. No I/O, no clock.
+ * Resolve: World + catalogs + intent -> View. Every driver and release with its verdict and the reasons, and
+ * per kernel the release that shall be loaded. No I/O, no clock.
  */
 #ifndef DMV_MODEL_RESOLVE_H
 #define DMV_MODEL_RESOLVE_H
@@ -40,9 +40,9 @@ typedef struct DmvFacts {
 
 typedef struct DmvViewRelease {
     const char *driver, *variant, *version;
-    char *name;                    /* DRIVER/VARIANT@VERSION */
-    const DmvRelease *catalog;     /* NULL: no catalog lists it */
-    const DmvSource *source;       /* of the catalog entry */
+    char *name;                     /* DRIVER/VARIANT@VERSION */
+    const DmvRelease *catalog;      /* NULL: no catalog lists it */
+    const DmvSource *source;        /* of the catalog entry */
     const DmvInstalled **installed; /* one a kernel, sorted by kernel */
     size_t n_installed;
     DmvVerdict verdict;
@@ -68,7 +68,7 @@ typedef struct DmvViewModule {
     const DmvLoaded *loaded; /* NULL: not loaded */
     char *release;           /* DRIVER/VARIANT@VERSION, "inbox", or NULL: unknown */
     const char *proof;       /* "build_id", "note", "srcversion", or NULL */
-    char *next;              /* what the running kernel would load next: a release, "inbox", NULL: nothing or unknown */
+    char *next; /* what the running kernel would load next: a release, "inbox", NULL: nothing or unknown */
 } DmvViewModule;
 
 typedef struct DmvViewDriver {
@@ -78,9 +78,9 @@ typedef struct DmvViewDriver {
     bool pinned;
     DmvViewRelease *releases; /* newest first within a variant */
     size_t n_releases;
-    DmvViewRelease *recommended;     /* or NULL */
-    DmvViewRelease *selected;        /* what the selection means now, or NULL: inbox, or it cannot be met */
-    char *active;                    /* release, "inbox", or NULL: unknown or not loaded */
+    DmvViewRelease *recommended; /* or NULL */
+    DmvViewRelease *selected;    /* what the selection means now, or NULL: inbox, or it cannot be met */
+    char *active;                /* release, "inbox", or NULL: unknown or not loaded */
     DmvViewModule *modules;
     size_t n_modules;
     char **slots;
@@ -122,19 +122,20 @@ int dmv_view_find(const DmvView *v, const char *object, DmvViewDriver **ret, Dmv
 
 /**
  * dmv_view_find_release() - the release that a name means
- * @spec: DRIVER/VARIANT@VERSION; DRIVER/VARIANT and DRIVER@VERSION where only one fits; DRIVER/VARIANT else means the newest
- *        that fits
+ * @spec: DRIVER/VARIANT@VERSION; DRIVER/VARIANT and DRIVER@VERSION where only one fits; DRIVER/VARIANT else
+ * means the newest that fits
  *
  * Return: 0; DMV_NO_SUCH_DRIVER; DMV_NO_SUCH_RELEASE; DMV_AMBIGUOUS; DMV_INVALID_NAME; -ENOMEM.
  */
-int dmv_view_find_release(const DmvView *v, const char *spec, DmvViewDriver **ret_driver, DmvViewRelease **ret,
-                          DmvError *reterr);
+int dmv_view_find_release(const DmvView *v, const char *spec, DmvViewDriver **ret_driver,
+                          DmvViewRelease **ret, DmvError *reterr);
 
 /* Does the machine match one of the patterns of a release? None: every machine. */
 bool dmv_release_fits_machine(const DmvRelease *r, const DmvWorld *w);
 /* A kernel that can boot: its folder holds modules of its own. */
 bool dmv_kernel_is_usable(const DmvKernel *k);
-/* The release that a file in a kernel's tree is: DRIVER/VARIANT@VERSION, "inbox", "foreign"; NULL: no file. Owned. */
+/* The release that a file in a kernel's tree is: DRIVER/VARIANT@VERSION, "inbox", "foreign"; NULL: no file.
+ * Owned. */
 int dmv_release_of_path(const DmvWorld *w, const DmvKernel *k, const char *path, char **ret);
 
 #endif

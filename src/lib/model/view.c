@@ -21,7 +21,8 @@ static const DmvDevice *device_of_object(const DmvWorld *w, const char *object)
         const DmvDevice *d = &w->devices[i];
         const char *disk = dmv_starts_with(object, "/dev/") ? object + strlen("/dev/") : object;
 
-        if (strcmp(d->slot, object) == 0 || (dmv_starts_with(d->slot, "0000:") && strcmp(d->slot + 5, object) == 0) ||
+        if (strcmp(d->slot, object) == 0 ||
+            (dmv_starts_with(d->slot, "0000:") && strcmp(d->slot + 5, object) == 0) ||
             dmv_strv_contains(d->interfaces, object) || dmv_strv_contains(d->blocks, disk))
             return d;
     }
@@ -51,7 +52,8 @@ static int ambiguous(const char *object, char *const *names, DmvError *reterr)
         dmv_text_appendf(&t, "%s%s", i ? ", " : "", names[i]);
     if (dmv_text_take(&t, &list, NULL) < 0)
         return -ENOMEM;
-    return dmv_error_set(reterr, DMV_AMBIGUOUS, NULL, "name one of them", "%s can mean several things: %s", object, list);
+    return dmv_error_set(reterr, DMV_AMBIGUOUS, NULL, "name one of them", "%s can mean several things: %s",
+                         object, list);
 }
 
 int dmv_view_find(const DmvView *v, const char *object, DmvViewDriver **ret, DmvError *reterr)
@@ -87,8 +89,9 @@ int dmv_view_find(const DmvView *v, const char *object, DmvViewDriver **ret, Dmv
     if (device)
         return dmv_error_set(reterr, DMV_NO_SUCH_DRIVER, NULL, "dmvctl devices --all shows what is there",
                              "no catalog and no installed release has a driver for device %s", device->slot);
-    return dmv_error_set(reterr, DMV_NO_SUCH_OBJECT, NULL, "dmvctl list --all and dmvctl devices show what there is",
-                         "%s is no driver, module, PCI address, network interface or disk that is known here", object);
+    return dmv_error_set(
+        reterr, DMV_NO_SUCH_OBJECT, NULL, "dmvctl list --all and dmvctl devices show what there is",
+        "%s is no driver, module, PCI address, network interface or disk that is known here", object);
 }
 
 /* Splits DRIVER[/VARIANT][@VERSION]; the pieces are owned by the caller. */
@@ -113,10 +116,10 @@ static bool release_names_are_valid(const char *driver, const char *variant, con
            (!version || dmv_name_is_valid(version));
 }
 
-/* The release that fits what was said of it. Releases are sorted newest first within a variant, so for a variant alone the
- * first that can be used is the newest. */
-static int pick_release(DmvViewDriver *d, const char *spec, const char *variant, const char *version, DmvViewRelease **ret,
-                        DmvError *reterr)
+/* The release that fits what was said of it. Releases are sorted newest first within a variant, so for a
+ * variant alone the first that can be used is the newest. */
+static int pick_release(DmvViewDriver *d, const char *spec, const char *variant, const char *version,
+                        DmvViewRelease **ret, DmvError *reterr)
 {
     DMV_CLEANUP_STRV char **names = NULL;
     DmvViewRelease *first = NULL, *usable = NULL;
@@ -141,8 +144,8 @@ static int pick_release(DmvViewDriver *d, const char *spec, const char *variant,
     return 0;
 }
 
-int dmv_view_find_release(const DmvView *v, const char *spec, DmvViewDriver **ret_driver, DmvViewRelease **ret,
-                          DmvError *reterr)
+int dmv_view_find_release(const DmvView *v, const char *spec, DmvViewDriver **ret_driver,
+                          DmvViewRelease **ret, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *driver = NULL;
     DMV_CLEANUP_FREE char *variant = NULL;
@@ -153,15 +156,17 @@ int dmv_view_find_release(const DmvView *v, const char *spec, DmvViewDriver **re
     if (r < 0)
         return r;
     if (!release_names_are_valid(driver, variant, version))
-        return dmv_error_set(reterr, DMV_INVALID_NAME, NULL, NULL,
-                             "\"%s\" is not written as DRIVER/VARIANT@VERSION with names of letters, digits and _.+~-", spec);
+        return dmv_error_set(
+            reterr, DMV_INVALID_NAME, NULL, NULL,
+            "\"%s\" is not written as DRIVER/VARIANT@VERSION with names of letters, digits and _.+~-", spec);
     d = dmv_view_driver(v, driver);
     if (!d) {
         r = dmv_view_find(v, driver, &d, reterr);
         if (r != 0)
-            return r == DMV_NO_SUCH_OBJECT ? dmv_error_set(reterr, DMV_NO_SUCH_DRIVER, NULL, "dmvctl list --all",
-                                                           "there is no driver \"%s\"", driver)
-                                           : r;
+            return r == DMV_NO_SUCH_OBJECT
+                       ? dmv_error_set(reterr, DMV_NO_SUCH_DRIVER, NULL, "dmvctl list --all",
+                                       "there is no driver \"%s\"", driver)
+                       : r;
     }
     r = pick_release(d, spec, variant, version, ret, reterr);
     if (r == 0 && ret_driver)
@@ -169,8 +174,8 @@ int dmv_view_find_release(const DmvView *v, const char *spec, DmvViewDriver **re
     return r;
 }
 
-/* Links come as ../../../dmv/store/..., ../dmv/..., or absolute; what they have in common with the folder of an installed
- * release is their end. */
+/* Links come as ../../../dmv/store/..., ../dmv/..., or absolute; what they have in common with the folder of
+ * an installed release is their end. */
 static const DmvInstalled *installed_of_link(const DmvWorld *w, const DmvKernel *k, const char *target)
 {
     while (dmv_starts_with(target, "../") || target[0] == '/')
@@ -183,7 +188,8 @@ static const DmvInstalled *installed_of_link(const DmvWorld *w, const DmvKernel 
         for (size_t m = 0; m < x->n_modules; m++) {
             size_t folder = strlen(x->folder), file = strlen(x->modules[m].file), n = strlen(target);
 
-            if (n <= file + 1 || strcmp(target + n - file, x->modules[m].file) != 0 || target[n - file - 1] != '/')
+            if (n <= file + 1 || strcmp(target + n - file, x->modules[m].file) != 0 ||
+                target[n - file - 1] != '/')
                 continue;
             n -= file + 1;
             if (folder >= n && strncmp(x->folder + folder - n, target, n) == 0 &&

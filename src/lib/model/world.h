@@ -2,8 +2,8 @@
 /*
  * The World: everything that dmv has observed, as plain data.
  *
- * The edges in src/lib/host fill it; resolve and plan only read it. What could not be read is not left out silently:
- * it becomes a DmvProblem, so that one bad item never hides the others.
+ * The edges in src/lib/host fill it; resolve and plan only read it. What could not be read is not left out
+ * silently: it becomes a DmvProblem, so that one bad item never hides the others.
  */
 #ifndef DMV_MODEL_WORLD_H
 #define DMV_MODEL_WORLD_H
@@ -38,7 +38,7 @@ void dmv_problems_deinit(DmvProblems *p);
 typedef struct DmvDevice {
     char *slot; /* "0000:03:00.0" */
     uint16_t vendor, device, subvendor, subdevice;
-    uint32_t class_id; /* 24 bits: base class, subclass, programming interface */
+    uint32_t class_id;                            /* 24 bits: base class, subclass, programming interface */
     char *vendor_name, *device_name, *class_name; /* from pci.ids, NULL where unknown */
     char *modalias;
     char *driver;      /* kernel driver bound now, or NULL */
@@ -82,12 +82,12 @@ void dmv_module_info_deinit(DmvModuleInfo *i);
 
 /* A module file (or link) in a kernel's folder. */
 typedef struct DmvModuleFile {
-    char *name;   /* kernel's name, with underscores */
-    char *path;   /* relative to the kernel's folder: "updates/ice.ko" */
+    char *name; /* kernel's name, with underscores */
+    char *path; /* relative to the kernel's folder: "updates/ice.ko" */
     DmvTree tree;
     char *target; /* where the link points, as read, or NULL if this is no link */
     bool dangling;
-    bool ours;    /* a link into the store or into an adopted variant's folder */
+    bool ours;      /* a link into the store or into an adopted variant's folder */
     char *build_id; /* of files in the kernel's own tree whose module is in question, else NULL */
 } DmvModuleFile;
 
@@ -113,7 +113,8 @@ typedef struct DmvKernel {
     char *release;
     bool running;
     bool has_index; /* modules.dep.bin is there */
-    DmvModuleFile *files; /* sorted by name, then path; every .ko below the folder, dmv/ and xenserver/ left out */
+    DmvModuleFile
+        *files; /* sorted by name, then path; every .ko below the folder, dmv/ and xenserver/ left out */
     size_t n_files;
     DmvIndexEntry *index; /* sorted by module; the names in question only */
     size_t n_index;
@@ -169,9 +170,9 @@ typedef struct DmvInstalled {
     char *folder; /* relative to the root */
     char *type;   /* "network", "storage", ... */
     char *description, *status;
-    char *kabi;   /* as info.json says, or NULL */
+    char *kabi; /* as info.json says, or NULL */
     int64_t priority;
-    char *tier;   /* "supported", "alternate", "additional" */
+    char *tier; /* "supported", "alternate", "additional" */
     DmvInstalledModule *modules;
     size_t n_modules;
     char **firmware; /* relative to the folder's firmware/ */
@@ -194,8 +195,8 @@ typedef struct DmvWorld {
     size_t n_loaded;
     DmvInstalled *installed; /* sorted by driver, variant, version, kernel */
     size_t n_installed;
-    char *depmod_conf;      /* text of our 00-dmv.conf, NULL if it is not there */
-    bool depmod_excludes;   /* this depmod knows `exclude` (kmod 30 and newer) */
+    char *depmod_conf;    /* text of our 00-dmv.conf, NULL if it is not there */
+    bool depmod_excludes; /* this depmod knows `exclude` (kmod 30 and newer) */
     DmvProblems problems;
 } DmvWorld;
 

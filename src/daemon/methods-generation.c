@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* activate, rollback, commit, rescan: plans that are applied. */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/job.h"
+#include "daemon/log.h"
+#include "daemon/methods.h"
+#include "dmv/interface.h"
+#include "model/render.h"
+
+static json_object *after_activate(DmvManager *m, bool changed, char *const *kernels, void *userdata)
+{
+    DmvJsonBuilder b = {0};
+
+    (void)userdata;
+    dmv_jb_object(&b);
+    dmv_jb_bool(&b, "changed", changed);
+    dmv_jb_int(&b, "generation", m->generations.current);
+    dmv_jb_strv(&b, "kernels", kernels);
+    dmv_jb_bool(&b, "rebootNeeded", m->view.reboot_needed);
+    return dmv_jb_end(&b);
+}
+
+static int on_activate(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    bool dry = false;
+    const DmvJsonField fields[] = {{"dryRun", DMV_JSON_BOOL, 0, &dry}};
+    int r;
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    if (dry)
+        return dmv_reply(call, after_activate(m, !dmv_plan_is_empty(&m->plan), m->plan.kernels, NULL));
+    r = dmv_job_apply(m, call, "activate", NULL, NULL, after_activate, NULL, &e);
+    return r == 0 ? 0 : dmv_method_fail(call, &e, r, "activate", "the plan");
+}
+
+static json_object *rollback_reply(DmvManager *m, int64_t restored)
+{
+    const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+    const DmvGeneration *now =
+        staged ? staged : dmv_generations_find(&m->generations, m->generations.current);
+    DmvJsonBuilder b = {0};
+    json_object *rendered = now ? dmv_render_generation(&m->generations, now) : NULL, *selections = NULL;
+
+    dmv_jb_object(&b);
+    dmv_jb_int(&b, "generation", now ? now->number : 0);
+    dmv_jb_int(&b, "restored", restored);
+    dmv_jb_bool(&b, "rebootNeeded", m->view.reboot_needed || staged != NULL);
+    if (rendered && json_object_object_get_ex(rendered, "selections", &selections))
+        dmv_jb_value(&b, "selections", json_object_get(selections));
+    if (rendered)
+        json_object_put(rendered);
+    return dmv_jb_end(&b);
+}
+
+static json_object *after_rollback(DmvManager *m, bool changed, char *const *kernels, void *userdata)
+{
+    (void)changed;
+    (void)kernels;
+    return rollback_reply(m, *(int64_t *)userdata);
+}
+
+/* The intent of the generation that is gone back to. */
+static int intent_of_generation(DmvManager *m, int64_t number, DmvIntent *ret, DmvError *e)
+{
+    const DmvGeneration *g = dmv_generations_find(&m->generations, number);
+
+    if (number == 0) {
+        *ret = (DmvIntent){0};
+        return 0;
+    }
+    if (!g || g->state == DMV_GENERATION_STAGED)
+        return dmv_error_set(e, DMV_NO_SUCH_GENERATION, NULL, "dmvctl generations",
+                             "generation %lld is not kept", (long long)number);
+    return dmv_intent_copy(&g->intent, ret);
+}
+
+/* Pins of today hold for the driver, whatever the generation said of pins then. */
+static int keep_pins(const DmvManager *m, DmvIntent *to)
+{
+    for (size_t i = 0; i < to->n; i++) {
+        const DmvSelection *now = dmv_intent_find(&m->intent, to->items[i].driver);
+        int r;
+
+        (void)dmv_intent_unpin(to, to->items[i].driver);
+        r = now && now->pinned ? dmv_intent_pin(to, now->driver, now->pin_reason, now->pin_until) : 0;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int check_rollback_pins(const DmvManager *m, const DmvIntent *to, DmvError *e)
+{
+    for (size_t i = 0; i < m->intent.n; i++) {
+        const DmvSelection *now = &m->intent.items[i], *then = dmv_intent_find(to, now->driver);
+        const DmvViewDriver *d = dmv_view_driver(&m->view, now->driver);
+        bool same = then && then->kind == now->kind && dmv_streq(then->variant, now->variant) &&
+                    dmv_streq(then->version, now->version);
+
+        if (d && d->pinned && !same)
+            return dmv_method_check_pin(d, e);
+    }
+    return 0;
+}
+
+static int on_rollback(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DMV_CLEANUP_INTENT DmvIntent intent = {0};
+    const char *because = NULL;
+    int64_t target = -1, *cookie;
+    bool now = true, dry = false;
+    const DmvJsonField fields[] = {
+        {"generation", DMV_JSON_INT, 0, &target},
+        {"now", DMV_JSON_BOOL, 0, &now},
+        {"because", DMV_JSON_STRING, 0, &because},
+        {"dryRun", DMV_JSON_BOOL, 0, &dry},
+    };
+    int r;
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    r = dmv_method_check_free(m, &e);
+    if (r == 0 && target < 0)
+        r = dmv_generations_rollback_target(&m->generations, &target);
+    if (r == DMV_NOTHING_TO_ROLL_BACK)
+        r = dmv_error_set(&e, r, NULL, "dmvctl status", "nothing was activated yet");
+    if (r == 0)
+        r = intent_of_generation(m, target, &intent, &e);
+    if (r == 0)
+        r = check_rollback_pins(m, &intent, &e);
+    if (r == 0)
+        r = keep_pins(m, &intent);
+    if (r == 0 && dry)
+        return dmv_reply(call, rollback_reply(m, target));
+    if (r == 0)
+        r = dmv_manager_set_intent(m, &intent, &e);
+    if (r != 0)
+        return dmv_method_fail(call, &e, r, "roll back", "the host");
+    if (!now) {
+        dmv_state_record(m, dmv_method_uid(call), "rollback", NULL, 0, NULL, because, target);
+        return dmv_reply(call, rollback_reply(m, target));
+    }
+    cookie = malloc(sizeof(*cookie));
+    if (!cookie)
+        return -ENOMEM;
+    *cookie = target;
+    r = dmv_job_apply(m, call, "rollback", NULL, because, after_rollback, cookie, &e);
+    return r == 0 ? 0 : dmv_method_fail(call, &e, r, "roll back", "the host");
+}
+
+static int on_commit(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvJsonBuilder b = {0};
+    int r = dmv_method_check_free(m, &e);
+
+    (void)params;
+    if (r == 0)
+        r = dmv_generations_commit(&m->generations);
+    if (r == DMV_NO_SUCH_GENERATION)
+        r = dmv_error_set(&e, r, NULL, "dmvctl activate", "nothing was activated yet");
+    if (r == 0)
+        r = dmv_state_save_generation(m, dmv_generations_find(&m->generations, m->generations.current));
+    if (r != 0)
+        return dmv_method_fail(call, &e, r, "commit", "the current generation");
+    dmv_state_record(m, dmv_method_uid(call), "commit", NULL, 0, NULL, NULL, m->generations.current);
+    dmv_jb_object(&b);
+    dmv_jb_int(&b, "generation", m->generations.current);
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
+/* What the plan says will change, a line each. */
+static json_object *changes_of(const DmvPlan *plan)
+{
+    DmvJsonBuilder list = {0};
+
+    dmv_jb_array(&list);
+    for (size_t i = 0; i < plan->n_predictions; i++) {
+        const DmvPrediction *x = &plan->predictions[i];
+        DMV_CLEANUP_FREE char *line = NULL;
+
+        if (!x->changed)
+            continue;
+        if (asprintf(&line, "kernel %s: %s: %s -> %s", x->kernel, x->module,
+                     x->now_release ? x->now_release : "nothing",
+                     x->next_release ? x->next_release : "nothing") < 0)
+            line = NULL;
+        dmv_jb_add_string(&list, line ? line : "");
+    }
+    return dmv_jb_end(&list);
+}
+
+static json_object *rescan_reply(DmvManager *m, bool changed, json_object *changes, bool staged)
+{
+    DmvJsonBuilder b = {0};
+
+    dmv_jb_object(&b);
+    dmv_jb_bool(&b, "changed", changed);
+    dmv_jb_value(&b, "changes", changes);
+    dmv_jb_bool(&b, "staged", staged);
+    dmv_jb_bool(&b, "rebootNeeded", m->view.reboot_needed);
+    return dmv_jb_end(&b);
+}
+
+static json_object *after_rescan(DmvManager *m, bool changed, char *const *kernels, void *userdata)
+{
+    DmvJsonBuilder list = {0};
+
+    (void)userdata;
+    dmv_jb_array(&list);
+    for (; kernels && *kernels; kernels++)
+        dmv_jb_add_string(&list, *kernels);
+    return rescan_reply(m, changed, dmv_jb_end(&list), false);
+}
+
+static int on_rescan(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DMV_CLEANUP_INTENT DmvIntent intent = {0};
+    bool now = false;
+    const DmvJsonField fields[] = {{"now", DMV_JSON_BOOL, 0, &now}};
+    int r;
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    r = dmv_method_check_free(m, &e);
+    if (r == 0)
+        r = dmv_manager_look(m);
+    if (r == 0 && m->plan_error.code > 0) {
+        r = m->plan_error.code;
+        (void)dmv_error_set(&e, r, NULL, m->plan_error.next, "%s",
+                            m->plan_error.why ? m->plan_error.why : "");
+    }
+    if (r == 0 && !dmv_plan_is_empty(&m->plan)) {
+        r = dmv_intent_copy(&m->intent, &intent);
+        if (r == 0)
+            r = dmv_manager_set_intent(m, &intent, &e);
+    }
+    if (r != 0)
+        return dmv_method_fail(call, &e, r, "rescan", "the host");
+    dmv_manager_publish(m, "world_changed", NULL, NULL);
+    if (!now || dmv_plan_is_empty(&m->plan))
+        return dmv_reply(call, rescan_reply(m, !dmv_plan_is_empty(&m->plan), changes_of(&m->plan),
+                                            dmv_generations_staged(&m->generations) != NULL));
+    r = dmv_job_apply(m, call, "rescan", NULL, NULL, after_rescan, NULL, &e);
+    return r == 0 ? 0 : dmv_method_fail(call, &e, r, "rescan", "the host");
+}
+
+int dmv_methods_bind_generation(DmvManager *m)
+{
+    static const DmvMethod methods[] = {
+        {DMV_INTERFACE ".Activate", on_activate},
+        {DMV_INTERFACE ".Rollback", on_rollback},
+        {DMV_INTERFACE ".Commit", on_commit},
+        {DMV_INTERFACE ".Rescan", on_rescan},
+    };
+
+    return dmv_methods_bind(m, methods, DMV_N_ELEMENTS(methods));
+}

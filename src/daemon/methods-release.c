@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* refresh, install, remove: what is available and what is installed. */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/job.h"
+#include "daemon/log.h"
+#include "daemon/methods.h"
+#include "dmv/interface.h"
+#include "model/render.h"
+
+static int on_refresh(VlCall *call, json_object *params, void *userdata)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    const char *stream = NULL;
+    bool allow_stale = false;
+    const DmvJsonField fields[] = {{"stream", DMV_JSON_STRING, 0, &stream},
+                                   {"allowStale", DMV_JSON_BOOL, 0, &allow_stale}};
+    int r;
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    r = dmv_job_refresh(userdata, call, stream, allow_stale, &e);
+    return r == 0 ? 0 : dmv_method_fail(call, &e, r, "refresh", stream ? stream : "the catalogs");
+}
+
+static int check_install(const DmvViewRelease *r, bool any_hardware, DmvError *e)
+{
+    if (!r->catalog)
+        return dmv_error_set(e, DMV_NO_SUCH_RELEASE, NULL, "dmvctl list --all shows what there is",
+                             "no catalog lists %s", r->name);
+    if (r->source->stale)
+        return dmv_error_set(e, DMV_STALE, NULL, "dmvctl refresh", "the catalog of stream %s has expired",
+                             r->source->catalog->stream);
+    /* an installed copy that is broken is what installing mends */
+    return r->verdict == DMV_VERDICT_BROKEN ? 0 : dmv_method_check_release(r, any_hardware, e);
+}
+
+static int on_install(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    const char *spec = NULL;
+    bool any_hardware = false, dry = false;
+    DmvViewRelease *release = NULL;
+    const DmvJsonField fields[] = {
+        {"release", DMV_JSON_STRING, DMV_JSON_REQUIRED, &spec},
+        {"anyHardware", DMV_JSON_BOOL, 0, &any_hardware},
+        {"dryRun", DMV_JSON_BOOL, 0, &dry},
+    };
+    int r;
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    r = dmv_view_find_release(&m->view, spec, NULL, &release, &e);
+    if (r == 0)
+        r = check_install(release, any_hardware, &e);
+    if (r == 0 && dry) {
+        DmvJsonBuilder b = {0};
+
+        dmv_jb_object(&b);
+        dmv_jb_string(&b, "release", release->name);
+        dmv_jb_strv(&b, "kernels", release->kernels);
+        return dmv_reply(call, dmv_jb_end(&b));
+    }
+    if (r == 0)
+        r = dmv_job_install(m, call, release, &e);
+    return r == 0 ? 0 : dmv_method_fail(call, &e, r, "install", spec);
+}
+
+/* Does the intent, or a link in a tree, need this release? */
+static int check_unused(DmvManager *m, const DmvViewDriver *d, const DmvViewRelease *r, DmvError *e)
+{
+    if (r->n_installed == 0)
+        return dmv_error_set(e, DMV_NOT_INSTALLED, NULL, "dmvctl list --installed", "%s is not installed",
+                             r->name);
+    if (r->installed[0]->origin != DMV_ORIGIN_STORE)
+        return dmv_error_set(e, DMV_ADOPTED, NULL, "remove its package with the package manager",
+                             "%s belongs to the host's package manager (%s)", r->name,
+                             r->installed[0]->folder);
+    if (r->selected) {
+        (void)dmv_error_set(e, DMV_IN_USE, NULL, NULL, "%s is selected", r->name);
+        dmv_error_set_next(e, "dmvctl deselect %s", d->name);
+        return DMV_IN_USE;
+    }
+    for (size_t k = 0; k < m->world.n_kernels; k++)
+        for (size_t i = 0; i < d->n_modules; i++) {
+            const DmvIndexEntry *entry = dmv_kernel_index(&m->world.kernels[k], d->modules[i].name);
+            DMV_CLEANUP_FREE char *name = NULL;
+
+            if (entry && dmv_release_of_path(&m->world, &m->world.kernels[k], entry->path, &name) < 0)
+                return -ENOMEM;
+            if (dmv_streq(name, r->name))
+                return dmv_error_set(e, DMV_IN_USE, NULL, "dmvctl activate, then remove it",
+                                     "kernel %s would still load %s", m->world.kernels[k].release, r->name);
+        }
+    return 0;
+}
+
+static int on_remove(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    const char *spec = NULL;
+    bool dry = false;
+    DmvViewDriver *d = NULL;
+    DmvViewRelease *release = NULL;
+    const DmvJsonField fields[] = {{"release", DMV_JSON_STRING, DMV_JSON_REQUIRED, &spec},
+                                   {"dryRun", DMV_JSON_BOOL, 0, &dry}};
+    int r;
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    r = dmv_view_find_release(&m->view, spec, &d, &release, &e);
+    if (r == 0)
+        r = check_unused(m, d, release, &e);
+    if (r == 0 && dry) {
+        DmvJsonBuilder b = {0};
+
+        dmv_jb_object(&b);
+        dmv_jb_string(&b, "release", release->name);
+        dmv_jb_strv(&b, "kernels", release->kernels);
+        return dmv_reply(call, dmv_jb_end(&b));
+    }
+    if (r == 0)
+        r = dmv_job_remove(m, call, release, &e);
+    return r == 0 ? 0 : dmv_method_fail(call, &e, r, "remove", spec);
+}
+
+int dmv_methods_bind_release(DmvManager *m)
+{
+    static const DmvMethod methods[] = {
+        {DMV_INTERFACE ".Refresh", on_refresh},
+        {DMV_INTERFACE ".Install", on_install},
+        {DMV_INTERFACE ".Remove", on_remove},
+    };
+
+    return dmv_methods_bind(m, methods, DMV_N_ELEMENTS(methods));
+}

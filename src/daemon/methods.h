@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the methods that change something share. */
+#ifndef DMV_DAEMON_METHODS_H
+#define DMV_DAEMON_METHODS_H
+
+#include "daemon/manager.h"
+
+/* Who asked; -1: unknown. */
+int64_t dmv_method_uid(VlCall *call);
+/* Answers with the error @code, whose words are in @e; says "cannot VERB OBJECT" unless @e says what. Return:
+ * as the answer. */
+int dmv_method_fail(VlCall *call, DmvError *e, int code, const char *verb, const char *object);
+/* May something be changed now? Changes that no job makes still wait for the job that runs. Return: 0,
+ * DMV_STATE_BROKEN, DMV_BUSY. */
+int dmv_method_check_free(DmvManager *m, DmvError *e);
+/* Return: 0, or DMV_PINNED with the pin in words. */
+int dmv_method_check_pin(const DmvViewDriver *d, DmvError *e);
+/* May this release be chosen? @any_hardware: also one that no device here needs. Return: 0, or the outcome of
+ * its verdict. */
+int dmv_method_check_release(const DmvViewRelease *r, bool any_hardware, DmvError *e);
+
+int dmv_methods_bind_selection(DmvManager *m);
+int dmv_methods_bind_release(DmvManager *m);
+int dmv_methods_bind_generation(DmvManager *m);
+
+/* Binds a table of methods that need privileges. */
+typedef struct DmvMethod {
+    const char *name;
+    VlHandler handler;
+} DmvMethod;
+int dmv_methods_bind(DmvManager *m, const DmvMethod *methods, size_t n);
+
+#endif

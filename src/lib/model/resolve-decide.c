@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The third pass of resolve: what the intent means for a driver. Where a selection cannot be met for a
+ * kernel, that kernel's own driver is what loads, and the problem is said.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "model/resolve-internal.h"
+
+static int collect_modules_and_slots(DmvViewDriver *d)
+{
+    DMV_CLEANUP_STRV char **names = NULL;
+
+    for (size_t i = 0; i < d->n_releases; i++) {
+        for (char **m = d->releases[i].modules; m && *m; m++)
+            if (dmv_strv_push_unique(&names, *m) < 0)
+                return -ENOMEM;
+        for (char **s = d->releases[i].slots; s && *s; s++)
+            if (dmv_strv_push_unique(&d->slots, *s) < 0)
+                return -ENOMEM;
+    }
+    dmv_strv_sort(names);
+    dmv_strv_sort(d->slots);
+    for (char **m = names; m && *m; m++) {
+        DmvViewModule *x = DMV_ARRAY_ADD(d->modules, d->n_modules);
+
+        if (!x || dmv_set_string(&x->name, *m) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static void find_recommended(DmvViewDriver *d)
+{
+    for (size_t i = 0; i < d->n_releases; i++) {
+        DmvViewRelease *r = &d->releases[i];
+
+        r->recommended = r->catalog && r->catalog->recommended && r->verdict == DMV_VERDICT_FITS;
+        if (r->recommended && (!d->recommended || r->catalog->sequence > d->recommended->catalog->sequence))
+            d->recommended = r;
+    }
+    for (size_t i = 0; i < d->n_releases; i++)
+        d->releases[i].recommended = &d->releases[i] == d->recommended;
+}
+
+static void find_selected(DmvViewDriver *d)
+{
+    const DmvSelection *s = d->selection;
+
+    if (s && s->kind == DMV_SELECT_RECOMMENDED)
+        d->selected = d->recommended;
+    for (size_t i = 0; s && s->kind == DMV_SELECT_RELEASE && i < d->n_releases; i++)
+        if (strcmp(d->releases[i].variant, s->variant) == 0 &&
+            strcmp(d->releases[i].version, s->version) == 0)
+            d->selected = &d->releases[i];
+    if (d->selected) {
+        d->selected->selected = true;
+        d->outdated = d->recommended && d->selected->catalog &&
+                      d->selected->catalog->sequence < d->recommended->catalog->sequence;
+    }
+}
+
+__attribute__((format(printf, 3, 4))) static int target_problem(DmvTarget *t, int code, const char *format,
+                                                                ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vasprintf(&t->problem, format, ap);
+    va_end(ap);
+    if (n < 0) {
+        t->problem = NULL;
+        return -ENOMEM;
+    }
+    t->code = code;
+    return 0;
+}
+
+/* What a selection other than inbox means for one kernel. Where it cannot be met the kernel's own driver is
+ * what loads, never another variant by accident. */
+static int decide_target(const DmvViewDriver *d, DmvTarget *t)
+{
+    const char *kernel = t->kernel->release;
+    const DmvSelection *s = d->selection;
+    const DmvInstalled *x;
+
+    if (!d->selected && s->kind == DMV_SELECT_RECOMMENDED)
+        return target_problem(t, DMV_NO_SUCH_RELEASE,
+                              "no catalog recommends a release of %s that fits this host", d->name);
+    if (!d->selected || d->selected->n_installed == 0)
+        return target_problem(t, DMV_NOT_INSTALLED, "%s/%s@%s is selected, but it is not installed", d->name,
+                              d->selected ? d->selected->variant : s->variant,
+                              d->selected ? d->selected->version : s->version);
+    x = dmv_installed_for(d->selected, kernel);
+    if (!x)
+        return target_problem(t, DMV_NO_KERNEL_RELEASE, "%s is not installed for kernel %s",
+                              d->selected->name, kernel);
+    if (x->problem)
+        return target_problem(t, DMV_BROKEN_RELEASE, "%s cannot be used: %s", d->selected->name, x->problem);
+    t->installed = x;
+    return 0;
+}
+
+static int decide_targets(const DmvView *v, DmvViewDriver *d)
+{
+    const DmvWorld *w = v->facts.world;
+    int r = 0;
+
+    for (size_t i = 0; d->selection && r == 0 && i < w->n_kernels; i++) {
+        DmvTarget *t;
+
+        if (!dmv_kernel_is_usable(&w->kernels[i]))
+            continue;
+        t = DMV_ARRAY_ADD(d->targets, d->n_targets);
+        if (!t)
+            return -ENOMEM;
+        t->kernel = &w->kernels[i];
+        if (d->selection->kind != DMV_SELECT_INBOX)
+            r = decide_target(d, t);
+        if (r == 0 && t->problem)
+            (void)dmv_problem_add(&d->problems, d->name, t->code, "%s", t->problem);
+    }
+    if (r == 0 && d->selected && d->selected->catalog && d->selected->catalog->revoked)
+        (void)dmv_problem_add(&d->problems, d->selected->name, DMV_REVOKED,
+                              "the selected release was revoked: %s", d->selected->catalog->revoked);
+    return r;
+}
+
+int dmv_decide(const DmvView *v, DmvViewDriver *d)
+{
+    int r = collect_modules_and_slots(d);
+
+    if (r < 0)
+        return r;
+    find_recommended(d);
+    find_selected(d);
+    return decide_targets(v, d);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The second pass of resolve: may this release be chosen on this host, and why. Every reason is kept, for
+ * `why`; the gravest one decides.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "model/resolve-internal.h"
+
+__attribute__((format(printf, 2, 3))) static int add_text(char ***list, const char *format, ...)
+{
+    DMV_CLEANUP_FREE char *text = NULL;
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vasprintf(&text, format, ap);
+    va_end(ap);
+    if (n < 0) {
+        text = NULL;
+        return -ENOMEM;
+    }
+    return dmv_strv_push(list, text);
+}
+
+bool dmv_release_fits_machine(const DmvRelease *r, const DmvWorld *w)
+{
+    for (size_t i = 0; i < r->n_dmi; i++) {
+        const DmvDmiMatch *m = &r->dmi[i];
+
+        if ((!m->vendor || (w->dmi_vendor && fnmatch(m->vendor, w->dmi_vendor, 0) == 0)) &&
+            (!m->product || (w->dmi_product && fnmatch(m->product, w->dmi_product, 0) == 0)))
+            return true;
+    }
+    return r->n_dmi == 0;
+}
+
+static int add_module_name(char ***modules, const char *file)
+{
+    char name[65];
+
+    return dmv_module_name_from_file(file, name, sizeof(name)) ? dmv_strv_push_unique(modules, name) : 0;
+}
+
+static int judge_modules(DmvViewRelease *r)
+{
+    int x = 0;
+
+    for (size_t p = 0; r->catalog && x == 0 && p < r->catalog->n_packages; p++)
+        for (size_t f = 0; x == 0 && f < r->catalog->packages[p].n_files; f++)
+            if (!dmv_starts_with(r->catalog->packages[p].files[f].path, "firmware/"))
+                x = add_module_name(&r->modules, r->catalog->packages[p].files[f].path);
+    for (size_t i = 0; i < r->n_installed; i++)
+        for (size_t m = 0; x == 0 && m < r->installed[i]->n_modules; m++)
+            x = add_module_name(&r->modules, r->installed[i]->modules[m].file);
+    return x;
+}
+
+const DmvInstalled *dmv_installed_for(const DmvViewRelease *r, const char *kernel)
+{
+    for (size_t i = 0; i < r->n_installed; i++)
+        if (strcmp(r->installed[i]->kernel, kernel) == 0)
+            return r->installed[i];
+    return NULL;
+}
+
+static int judge_kernels(DmvViewRelease *r, const DmvWorld *w)
+{
+    int x = 0;
+
+    for (size_t i = 0; x == 0 && i < w->n_kernels; i++) {
+        const char *k = w->kernels[i].release;
+
+        if (!dmv_kernel_is_usable(&w->kernels[i]))
+            continue;
+        if ((r->catalog && dmv_release_package(r->catalog, k)) || dmv_installed_for(r, k))
+            x = dmv_strv_push(&r->kernels, k);
+    }
+    return x;
+}
+
+static const DmvInstalled *first_broken(const DmvViewRelease *r)
+{
+    for (size_t i = 0; i < r->n_installed; i++)
+        if (r->installed[i]->problem)
+            return r->installed[i];
+    return NULL;
+}
+
+/* The reason that was added last speaks against the release. */
+static void decide_against(DmvViewRelease *r, DmvVerdict verdict)
+{
+    r->verdict = verdict;
+    r->why = dmv_strv_length(r->reasons) - 1;
+}
+
+/* The gravest reason comes last and decides. */
+static int judge_reasons(DmvViewRelease *r, const DmvWorld *w)
+{
+    const DmvInstalled *broken = first_broken(r);
+    int x;
+
+    r->verdict = DMV_VERDICT_FITS;
+    if (r->slots) {
+        x = add_text(&r->reasons, "it supports device %s%s", r->slots[0], r->slots[1] ? " and others" : "");
+    } else {
+        x = add_text(&r->reasons, "no device of this host is supported by it");
+        if (x == 0)
+            decide_against(r, DMV_VERDICT_NO_HARDWARE);
+    }
+    if (x == 0 && r->catalog && !dmv_release_fits_machine(r->catalog, w)) {
+        x = add_text(&r->reasons, "it is for other machines than %s %s",
+                     w->dmi_vendor ? w->dmi_vendor : "(unknown vendor)",
+                     w->dmi_product ? w->dmi_product : "(unknown model)");
+        if (x == 0)
+            decide_against(r, DMV_VERDICT_OTHER_MACHINE);
+    }
+    if (x == 0 && !r->kernels) {
+        x = add_text(&r->reasons, "it is for none of the installed kernels");
+        if (x == 0)
+            decide_against(r, DMV_VERDICT_NO_KERNEL);
+    }
+    if (x == 0 && broken) {
+        x = add_text(&r->reasons, "%s: %s", broken->folder, broken->problem);
+        if (x == 0)
+            decide_against(r, DMV_VERDICT_BROKEN);
+    }
+    if (x == 0 && r->catalog && r->catalog->revoked) {
+        x = add_text(&r->reasons, "it was revoked: %s", r->catalog->revoked);
+        if (x == 0)
+            decide_against(r, DMV_VERDICT_REVOKED);
+    }
+    if (x == 0 && r->source && r->source->stale)
+        x = add_text(&r->reasons, "the catalog of stream %s has expired", r->source->catalog->stream);
+    if (x == 0 && !r->catalog)
+        x = add_text(&r->reasons, "no catalog lists it");
+    return x;
+}
+
+int dmv_judge(DmvViewRelease *r, const DmvWorld *w)
+{
+    int x = 0;
+
+    if (asprintf(&r->name, "%s/%s@%s", r->driver, r->variant, r->version) < 0) {
+        r->name = NULL;
+        x = -ENOMEM;
+    }
+    if (x == 0)
+        x = judge_modules(r);
+    if (x == 0)
+        x = judge_kernels(r, w);
+    return x == 0 ? judge_reasons(r, w) : x;
+}
