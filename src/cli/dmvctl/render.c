@@ -112,7 +112,7 @@ void dmv_render_next_load(DmvText *t, json_object *driver)
     }
 }
 
-size_t dmv_render_problems(const DmvScreen *s, json_object *reply)
+size_t dmv_render_problem_list(const DmvScreen *s, json_object *reply)
 {
     size_t n = dmv_reply_count(reply, "problems");
 
@@ -169,7 +169,7 @@ size_t dmv_render_streams(const DmvScreen *s, json_object *reply)
     return bad;
 }
 
-void dmv_render_generation(DmvText *t, json_object *generation)
+void dmv_render_generation_line(DmvText *t, json_object *generation)
 {
     const char *since = dmv_reply_string(generation, "activated");
     const char *reason = dmv_reply_string(generation, "reason");

@@ -34,13 +34,13 @@ void dmv_render_next_load(DmvText *t, json_object *driver);
 
 /* The list of Problem in member "problems", with a heading; nothing if it is empty. Return: how many there
  * are. */
-size_t dmv_render_problems(const DmvScreen *s, json_object *reply);
+size_t dmv_render_problem_list(const DmvScreen *s, json_object *reply);
 
 /* One line a Stream of member "streams". Return: how many are not "ok". */
 size_t dmv_render_streams(const DmvScreen *s, json_object *reply);
 
 /* A Generation in one line: "7, good, since 2026-11-23T03:00:00Z". */
-void dmv_render_generation(DmvText *t, json_object *generation);
+void dmv_render_generation_line(DmvText *t, json_object *generation);
 
 /* "nothing to change: ..." for a plan without steps. */
 void dmv_render_unchanged(const DmvScreen *s, int64_t generation);

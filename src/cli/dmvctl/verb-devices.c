@@ -122,7 +122,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         r = dmv_table_print(t);
     if (r != 0)
         return r;
-    (void)dmv_render_problems(s, reply);
+    (void)dmv_render_problem_list(s, reply);
     if (dmv_table_n_lines(t) == 0)
         (void)fprintf(s->err, "%s\n",
                       a->unclaimed ? "Every device has a driver." : "There is no PCI device here.");

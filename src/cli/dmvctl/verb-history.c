@@ -76,7 +76,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         return r;
     if (dmv_table_n_lines(t) == 0)
         (void)fputs("Nothing was done yet.\n", s->err);
-    (void)dmv_render_problems(s, reply);
+    (void)dmv_render_problem_list(s, reply);
     return 0;
 }
 

@@ -65,7 +65,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         r = dmv_table_print(t);
     if (r != 0)
         return r;
-    (void)dmv_render_problems(s, reply);
+    (void)dmv_render_problem_list(s, reply);
     if (!a->no_headings)
         print_next(s, a, dmv_table_n_lines(t));
     return 0;

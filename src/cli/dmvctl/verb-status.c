@@ -62,7 +62,7 @@ static void print_generations(const DmvScreen *s, json_object *reply)
 
     dmv_render_label(s, "generation");
     if (generation)
-        dmv_render_generation(&now, generation);
+        dmv_render_generation_line(&now, generation);
     (void)fprintf(s->out, "%s\n", now.data ? now.data : "none yet: the kernel's own drivers");
     if (!next)
         return;
@@ -97,7 +97,7 @@ static size_t print_driver_problems(const DmvScreen *s, json_object *reply)
     size_t n = 0;
 
     for (size_t i = 0; i < dmv_reply_count(reply, "drivers"); i++)
-        n += dmv_render_problems(s, dmv_reply_at(reply, "drivers", i));
+        n += dmv_render_problem_list(s, dmv_reply_at(reply, "drivers", i));
     return n;
 }
 
@@ -150,7 +150,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     r = print_drivers(s, a, reply);
     if (r != 0)
         return r;
-    problems = dmv_render_problems(s, reply) + print_driver_problems(s, reply);
+    problems = dmv_render_problem_list(s, reply) + print_driver_problems(s, reply);
     print_next(s, reply, problems, bad_streams);
     return 0;
 }
