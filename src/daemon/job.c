@@ -21,7 +21,7 @@ static uint64_t monotonic_usec(void)
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-static DmvJob *job_free(DmvJob *j)
+DmvJob *dmv_job_free(DmvJob *j)
 {
     if (!j)
         return NULL;
@@ -166,6 +166,6 @@ void dmv_job_finish(DmvJob *j, DmvError *e, json_object *reply, int64_t generati
     }
     if (code != 0 && call && reply)
         json_object_put(reply);
-    (void)job_free(j);
+    (void)dmv_job_free(j);
     dmv_manager_check_idle(m);
 }

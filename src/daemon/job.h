@@ -35,6 +35,9 @@ struct DmvJob {
 int dmv_job_new(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret,
                 DmvError *reterr);
 
+/* Drops a job without a word to anybody; its workers undo what is not confirmed. */
+DmvJob *dmv_job_free(DmvJob *j);
+
 /* Where the job is. @phase NULL: unchanged. Notifies at most ten times a second. */
 void dmv_job_progress(DmvJob *j, const char *phase, int64_t done, int64_t total);
 

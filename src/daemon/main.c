@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -90,6 +91,14 @@ static int block_signals(void)
     return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
 }
 
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+    (void)source;
+    (void)si;
+    dmv_manager_stop(userdata);
+    return 0;
+}
+
 static int run(void)
 {
     __attribute__((cleanup(sd_event_unrefp))) sd_event *event = NULL;
@@ -105,9 +114,9 @@ static int run(void)
     if (r >= 0)
         r = dmv_manager_new(event, &roots, !arg_listen && is_transient(), arg_listen, &m);
     if (r >= 0)
-        r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+        r = sd_event_add_signal(event, NULL, SIGTERM, on_signal, m);
     if (r >= 0)
-        r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+        r = sd_event_add_signal(event, NULL, SIGINT, on_signal, m);
     if (r >= 0)
         r = sd_event_set_watchdog(event, true);
     if (r >= 0)

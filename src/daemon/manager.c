@@ -16,6 +16,8 @@
 #include "dmv/interface.h"
 #include "host/fs.h"
 
+#define GOODBYE_USEC 500000
+
 int64_t dmv_manager_now(void)
 {
     return (int64_t)time(NULL);
@@ -204,10 +206,30 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+static int on_goodbye(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    DmvManager *m = userdata;
+
+    (void)source;
+    (void)usec;
+    return sd_event_exit(m->event, 0);
+}
+
+/* The last answers are still on their way; whoever does not read them gets no more than a moment. */
+static void say_goodbye(DmvManager *m)
+{
+    m->monitor = vl_monitor_free(m->monitor);
+    if (vl_server_n_connections(m->server) == 0 ||
+        sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, GOODBYE_USEC, 0, on_goodbye, m) < 0)
+        (void)sd_event_exit(m->event, 0);
+}
+
 void dmv_manager_check_idle(DmvManager *m)
 {
     bool busy = m->job || vl_server_n_connections(m->server) > 0;
 
+    if (m->leaving && !m->job)
+        say_goodbye(m);
     if (!m->serving)
         return;
     if (m->transient && !busy)
@@ -220,6 +242,16 @@ void dmv_manager_check_idle(DmvManager *m)
     }
     (void)sd_event_source_set_time_relative(m->idle_timer, m->settings.idle_timeout * 1000000);
     (void)sd_event_source_set_enabled(m->idle_timer, SD_EVENT_ONESHOT);
+}
+
+void dmv_manager_stop(DmvManager *m)
+{
+    m->leaving = true;
+    vl_server_stop_listening(m->server);
+    if (m->job && m->job->can_cancel)
+        (void)sd_event_exit(m->event, 0);
+    else
+        dmv_manager_check_idle(m);
 }
 
 static void on_connections(unsigned n, void *userdata)
@@ -311,6 +343,7 @@ DmvManager *dmv_manager_free(DmvManager *m)
 {
     if (!m)
         return NULL;
+    (void)dmv_job_free(m->job);
     (void)dmv_hotplug_free(m->hotplug);
     (void)vl_monitor_free(m->monitor);
     (void)vl_server_free(m->server);

@@ -43,6 +43,7 @@ struct DmvManager {
     DmvRoots roots;
     char *libexec;  /* where the workers are */
     bool transient; /* serves one connection and leaves with it */
+    bool leaving;   /* asked to stop: the job that runs is the last */
     bool serving;   /* the recovery is behind us */
     char *listen;   /* path of a socket to make, or NULL: one was passed */
     DmvSettings settings;
@@ -99,6 +100,8 @@ int dmv_manager_set_intent(DmvManager *m, const DmvIntent *intent, DmvError *ret
 int64_t dmv_manager_now(void);
 /* Tells the subscribers. @object and @outcome may be NULL. */
 void dmv_manager_publish(DmvManager *m, const char *type, const char *object, const char *outcome);
+/* Leaves when the job that runs has ended, at once if there is none or it has changed nothing yet. */
+void dmv_manager_stop(DmvManager *m);
 /* Leaves, or makes ready to leave, when nobody needs the daemon. */
 void dmv_manager_check_idle(DmvManager *m);
 

@@ -327,7 +327,7 @@ static void take_trust(DmvStream *s, DmvTrustState *state)
 static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *path = stream_file(CATALOGS_DIR, s->conf.name, ".json");
-    DmvCatalog *catalog = NULL;
+    DmvCatalog *catalog = NULL, *replaced;
     int r = path ? dmv_catalog_parse(b->catalog, b->catalog_size, &catalog, reterr) : -ENOMEM;
 
     if (r != 0)
@@ -342,10 +342,12 @@ static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvErr
         return dmv_error_set(reterr, r, NULL, NULL, "the catalog of stream %s cannot be stored: %s",
                              s->conf.name, strerror(-r));
     }
-    (void)dmv_catalog_free(s->catalog);
-    s->catalog = catalog;
     take_trust(s, &b->state);
-    return 0;
+    replaced = s->catalog;
+    s->catalog = catalog;
+    r = dmv_manager_think(m); /* the View borrows from the catalog that goes */
+    (void)dmv_catalog_free(replaced);
+    return r;
 }
 
 int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size, bool allow_stale,

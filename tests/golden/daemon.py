@@ -251,6 +251,56 @@ def test_worker_that_dies():
     daemon.stop()
 
 
+def test_two_streams():
+    """A catalog that was replaced is not looked at any more while the next stream is still being fetched."""
+    server = StalledServer()
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    client = Client(daemon.path)
+    assert "error" not in client.call("Refresh")
+    client.close()
+    daemon.stop()
+    conf = f"{ROOT}/etc/dmv/streams.d/zzz.conf"
+    with open(conf, "w") as f:
+        f.write(f"[stream]\nname=zzz\nurl=http://127.0.0.1:{server.socket.getsockname()[1]}/\n")
+    os.unlink(f"{ROOT}/var/lib/dmv/catalogs/demo.meta")  # so that the record is fetched and parsed again
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    first, second = Client(daemon.path), Client(daemon.path)
+    first.send("Refresh")
+    server.wait_connection()
+    for method, parameters in (("ListDrivers", {"all": True}), ("Show", {"object": "intel-e1000e"}), ("Status", None)):
+        reply = second.call(method, parameters)
+        assert "intel-e1000e/generic@3.8.7" in json.dumps(reply), reply
+    os.unlink(conf)
+    first.close()
+    second.close()
+    daemon.stop()
+
+
+def test_stop_waits_for_the_job():
+    """SIGTERM while something is changed: the job ends first."""
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    client = Client(daemon.path)
+    assert "error" not in client.call("Install", {"release": "intel-e1000e/generic@3.9.0"})
+    client.send("Select", {"object": "intel-e1000e/generic@3.9.0", "now": True}, more=True)
+    assert client.receive()["continues"]
+    daemon.process.send_signal(signal.SIGTERM)
+    reply = client.receive()
+    while reply.get("continues"):
+        reply = client.receive()
+    assert "error" not in reply, reply
+    assert daemon.process.wait(60) == 0
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    client = Client(daemon.path)
+    assert "error" not in client.call("Verify")
+    assert client.call("Plan")["parameters"]["changed"] is False
+    client.close()
+    daemon.stop()
+
+
 def test_restart_between_calls():
     """What one daemon stored, the next one knows."""
     daemon = Daemon()
@@ -269,7 +319,7 @@ def test_restart_between_calls():
     status = client.call("Status")["parameters"]
     assert status["staged"]["selections"] == ["intel-e1000e generic@3.8.7"], status
     assert "error" not in client.call("Activate")
-    assert client.call("Status")["parameters"]["generation"]["number"] == 1
+    assert client.call("Status")["parameters"]["generation"]["number"] == status["staged"]["number"]
     client.close()
     daemon.stop()
 
