@@ -2,12 +2,18 @@
 /*
  * Unpacking by libarchive, with the three filters that modules use and the "raw" format: nothing else that
  * libarchive knows may see these bytes. A filter that would start an external program is refused.
+ *
+ * The library is opened when the first compressed module is met, and not linked: with what it brings along
+ * (XML, ICU, C++) it would be a fifth of the memory of a daemon that never needs it on a host with plain
+ * modules.
  */
 #include "unpack.h"
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +22,22 @@
 #include "dmv/outcome.h"
 
 #define CHUNK ((size_t)256 * 1024)
+/* The library's binary interface since 2011. */
+#define LIBRARY "libarchive.so.13"
+
+typedef struct Library {
+    __typeof__(archive_read_new) *read_new;
+    __typeof__(archive_read_free) *read_free;
+    __typeof__(archive_read_support_filter_xz) *filter_xz;
+    __typeof__(archive_read_support_filter_zstd) *filter_zstd;
+    __typeof__(archive_read_support_filter_gzip) *filter_gzip;
+    __typeof__(archive_read_support_format_raw) *format_raw;
+    __typeof__(archive_read_open_memory) *open_memory;
+    __typeof__(archive_read_next_header) *next_header;
+    __typeof__(archive_read_data) *read_data;
+} Library;
+
+static Library lib; /* complete, or without read_new */
 
 static const struct {
     const char *bytes;
@@ -28,10 +50,48 @@ static const struct {
     {"\x1f\x8b", 2},
 };
 
+/* Return: 0, or -EOPNOTSUPP when the library is not on this host. */
+static int open_library(void)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } symbols[] = {
+        {"archive_read_new", offsetof(Library, read_new)},
+        {"archive_read_free", offsetof(Library, read_free)},
+        {"archive_read_support_filter_xz", offsetof(Library, filter_xz)},
+        {"archive_read_support_filter_zstd", offsetof(Library, filter_zstd)},
+        {"archive_read_support_filter_gzip", offsetof(Library, filter_gzip)},
+        {"archive_read_support_format_raw", offsetof(Library, format_raw)},
+        {"archive_read_open_memory", offsetof(Library, open_memory)},
+        {"archive_read_next_header", offsetof(Library, next_header)},
+        {"archive_read_data", offsetof(Library, read_data)},
+    };
+    Library found = {0};
+    void *handle;
+
+    if (lib.read_new)
+        return 0;
+    handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL); /* for the life of the process */
+    if (!handle)
+        return -EOPNOTSUPP;
+    for (size_t i = 0; i < DMV_N_ELEMENTS(symbols); i++) {
+        void *symbol = dlsym(handle, symbols[i].name);
+
+        if (!symbol) {
+            (void)dlclose(handle);
+            return -EOPNOTSUPP;
+        }
+        memcpy((char *)&found + symbols[i].offset, &symbol, sizeof(symbol));
+    }
+    lib = found;
+    return 0;
+}
+
 static inline void cleanup_archive(struct archive **a)
 {
     if (*a)
-        (void)archive_read_free(*a);
+        (void)lib.read_free(*a);
 }
 
 bool dmv_unpack_is_compressed(const void *data, size_t size)
@@ -58,7 +118,7 @@ static int read_all(struct archive *a, size_t max, void **ret, size_t *ret_size)
             out = p;
             allocated = allocated ? allocated * 2 : 4 * CHUNK;
         }
-        n = archive_read_data(a, out + size, CHUNK);
+        n = lib.read_data(a, out + size, CHUNK);
         if (n < 0)
             return DMV_MALFORMED;
         if (n == 0)
@@ -72,19 +132,28 @@ static int read_all(struct archive *a, size_t max, void **ret, size_t *ret_size)
     return 0;
 }
 
-int dmv_unpack(const void *data, size_t size, size_t max, void **ret, size_t *ret_size)
+static int start(struct archive *a, const void *data, size_t size)
 {
-    DMV_CLEANUP(cleanup_archive) struct archive *a = archive_read_new();
     struct archive_entry *entry;
 
+    if (lib.filter_xz(a) != ARCHIVE_OK || lib.filter_zstd(a) != ARCHIVE_OK ||
+        lib.filter_gzip(a) != ARCHIVE_OK || lib.format_raw(a) != ARCHIVE_OK)
+        return -EOPNOTSUPP;
+    if (lib.open_memory(a, data, size) != ARCHIVE_OK || lib.next_header(a, &entry) != ARCHIVE_OK)
+        return DMV_MALFORMED;
+    return 0;
+}
+
+int dmv_unpack(const void *data, size_t size, size_t max, void **ret, size_t *ret_size)
+{
+    DMV_CLEANUP(cleanup_archive) struct archive *a = NULL;
+    int r = open_library();
+
+    if (r < 0)
+        return r;
+    a = lib.read_new();
     if (!a)
         return -ENOMEM;
-    if (archive_read_support_filter_xz(a) != ARCHIVE_OK ||
-        archive_read_support_filter_zstd(a) != ARCHIVE_OK ||
-        archive_read_support_filter_gzip(a) != ARCHIVE_OK || archive_read_support_format_raw(a) != ARCHIVE_OK)
-        return -EOPNOTSUPP;
-    if (archive_read_open_memory(a, data, size) != ARCHIVE_OK ||
-        archive_read_next_header(a, &entry) != ARCHIVE_OK)
-        return DMV_MALFORMED;
-    return read_all(a, max, ret, ret_size);
+    r = start(a, data, size);
+    return r == 0 ? read_all(a, max, ret, ret_size) : r;
 }

@@ -17,7 +17,8 @@ bool dmv_unpack_is_compressed(const void *data, size_t size);
  * @ret: what comes out, owned by the caller
  * @ret_size: how much
  *
- * Return: 0; DMV_TOO_LARGE above @max; DMV_MALFORMED; -ENOMEM.
+ * Return: 0; DMV_TOO_LARGE above @max; DMV_MALFORMED; -EOPNOTSUPP when libarchive is not installed, or
+ * without one of the three formats; -ENOMEM.
  */
 int dmv_unpack(const void *data, size_t size, size_t max, void **ret, size_t *ret_size);
 
