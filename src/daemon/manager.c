@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <string.h>
 #include <time.h>
 
@@ -94,6 +95,12 @@ int dmv_manager_think(DmvManager *m)
     return r > 0 ? 0 : r;
 }
 
+/* What looking and answering needed for a moment must not stay with a daemon that only waits. */
+static void give_back_memory(void)
+{
+    (void)malloc_trim(0);
+}
+
 int dmv_manager_look(DmvManager *m)
 {
     DMV_CLEANUP_STRV char **names = NULL;
@@ -109,7 +116,9 @@ int dmv_manager_look(DmvManager *m)
     forget_thoughts(m); /* the View borrows from the World */
     dmv_world_deinit(&m->world);
     m->world = fresh;
-    return dmv_manager_think(m);
+    r = dmv_manager_think(m);
+    give_back_memory();
+    return r;
 }
 
 /* Stages the plan, or drops the staged generation when there is nothing to do. */
@@ -234,6 +243,8 @@ void dmv_manager_check_idle(DmvManager *m)
         return;
     if (m->transient && !busy)
         (void)sd_event_exit(m->event, 0);
+    if (!busy && !m->transient)
+        give_back_memory();
     if (!m->idle_timer)
         return;
     if (busy) {
