@@ -16,6 +16,7 @@ typedef struct Refresh {
     bool allow_stale;
     char **before; /* names of releases */
     size_t n_tried;
+    bool changed;   /* a catalog was replaced */
     DmvError first; /* of the first stream that failed */
 } Refresh;
 
@@ -65,6 +66,18 @@ static json_object *difference(char *const *a, char *const *b)
     return dmv_jb_end(&list);
 }
 
+/* Modules that a new catalog names are asked for in the indexes too; without one everything is as it was. */
+static int look_again(DmvJob *j, char ***ret_names)
+{
+    Refresh *x = j->data;
+    int r;
+
+    if (!x->changed && x->first.code == 0)
+        return dmv_strv_copy(x->before, ret_names);
+    r = dmv_manager_look(j->m);
+    return r == 0 ? release_names(j->m, ret_names) : r;
+}
+
 static void finish(DmvJob *j)
 {
     Refresh *x = j->data;
@@ -73,8 +86,7 @@ static void finish(DmvJob *j)
     DMV_CLEANUP_ERROR DmvError e = {0};
     DmvJsonBuilder b = {0};
 
-    /* modules that a new catalog names are asked for in the indexes too */
-    if (dmv_manager_look(m) < 0 || release_names(m, &after) < 0)
+    if (look_again(j, &after) < 0)
         (void)dmv_error_set(&e, -ENOMEM, NULL, NULL, NULL);
     else if (x->first.code != 0)
         dmv_error_move(&e, &x->first);
@@ -158,10 +170,10 @@ static void on_fetched(void *userdata, int code, json_object *params, int *fds, 
     if (code == 0 && !unchanged && n_fds < 1)
         code = dmv_error_set(e, DMV_WORKER_FAILED, NULL, NULL, "the fetch worker sent no catalog");
     if (code == 0 && unchanged) {
-        s->refreshed = dmv_manager_now();
-        code = dmv_stream_note(j->m, s, 0, NULL);
+        code = dmv_stream_set_refreshed(j->m, s);
     } else if (code == 0) {
         code = accept_file(j, s, fds[0], record, e);
+        x->changed = x->changed || code == 0;
     }
     if (code != 0)
         stream_failed(j, s, code, e);

@@ -123,6 +123,8 @@ DmvStream *dmv_streams_find(const DmvManager *m, const char *name);
  * outcome, -errno. */
 int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size, bool allow_stale,
                       const char *record_sha256, DmvError *reterr);
+/* Notes that a refresh worked, also when it brought nothing new. Return: 0 or -ENOMEM. */
+int dmv_stream_set_refreshed(DmvManager *m, DmvStream *s);
 int dmv_stream_note(DmvManager *m, DmvStream *s, int code, const char *why);
 json_object *dmv_streams_render(const DmvManager *m);
 /* Trust anchors for packages and modules: armoured certificates as text, DER certificates in base64. */

@@ -350,6 +350,17 @@ static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvErr
     return r;
 }
 
+int dmv_stream_set_refreshed(DmvManager *m, DmvStream *s)
+{
+    int r;
+
+    s->refreshed = dmv_manager_now();
+    r = save_meta(m, s);
+    if (r < 0)
+        dmv_log(LOG_WARNING, "the date of the refresh is not stored, ignoring: %s", strerror(-r));
+    return dmv_stream_note(m, s, 0, NULL);
+}
+
 int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size, bool allow_stale,
                       const char *record_sha256, DmvError *reterr)
 {
@@ -376,11 +387,7 @@ int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size
         return r;
     if (record_sha256 && dmv_is_hex(record_sha256, 64))
         memcpy(s->record_sha256, record_sha256, sizeof(s->record_sha256));
-    s->refreshed = dmv_manager_now();
-    r = save_meta(m, s);
-    if (r < 0)
-        dmv_log(LOG_WARNING, "the date of the refresh is not stored, ignoring: %s", strerror(-r));
-    return dmv_stream_note(m, s, 0, NULL);
+    return dmv_stream_set_refreshed(m, s);
 }
 
 /* ---- what is shown ---- */
