@@ -30,21 +30,26 @@ static void refresh_free(void *data)
     free(x);
 }
 
+/* Sorted. Filled in place: there may be 100,000 of them. */
 static int release_names(const DmvManager *m, char ***ret)
 {
     DMV_CLEANUP_STRV char **names = NULL;
+    size_t total = 0, n = 0;
 
+    for (size_t s = 0; s < m->n_streams; s++)
+        total += m->streams[s].catalog ? m->streams[s].catalog->n_releases : 0;
+    names = calloc(total + 1, sizeof(*names));
+    if (!names)
+        return -ENOMEM;
     for (size_t s = 0; s < m->n_streams; s++)
         for (size_t i = 0; m->streams[s].catalog && i < m->streams[s].catalog->n_releases; i++) {
             const DmvRelease *x = &m->streams[s].catalog->releases[i];
-            DMV_CLEANUP_FREE char *name = NULL;
 
-            if (asprintf(&name, "%s/%s@%s", x->driver, x->variant, x->version) < 0) {
-                name = NULL;
+            if (asprintf(&names[n], "%s/%s@%s", x->driver, x->variant, x->version) < 0) {
+                names[n] = NULL;
                 return -ENOMEM;
             }
-            if (dmv_strv_push(&names, name) < 0)
-                return -ENOMEM;
+            n++;
         }
     dmv_strv_sort(names);
     *ret = DMV_TAKE_PTR(names);

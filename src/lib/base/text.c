@@ -142,9 +142,12 @@ int dmv_strv_push_unique(char ***v, const char *s)
 int dmv_strv_copy(char *const *v, char ***ret)
 {
     DMV_CLEANUP_STRV char **copy = NULL;
+    size_t n = dmv_strv_length(v);
 
-    for (; v && *v; v++)
-        if (dmv_strv_push(&copy, *v) < 0)
+    if (n > 0 && !(copy = calloc(n + 1, sizeof(*copy))))
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        if (!(copy[i] = strdup(v[i])))
             return -ENOMEM;
     *ret = DMV_TAKE_PTR(copy);
     return 0;
