@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The measurements. Each function yields rows: (what, figure, goal, how it came about)."""
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import measure
+import scratch
+
+SMALL_KERNEL = "6.1.0-50-amd64"  # the one that the large catalog has packages for
+
+
+def program(build, name, patterns):
+    """A measurement written in C: rows of the lines that match."""
+    result = subprocess.run([f"{build}/tests/bench/bench-{name}"], stdout=subprocess.PIPE, text=True)
+    for what, pattern, goal in patterns:
+        found = re.search(pattern, result.stdout)
+        if not found:
+            raise RuntimeError(f"bench-{name} ended with {result.returncode} and did not say: {what}\n{result.stdout}")
+        yield what, found.group(1), goal, " ".join(found.groups()[1:])
+
+
+def catalog(build, _rounds):
+    return program(build, "catalog", [
+        ("verify + parse 10,000 releases, against json-c alone", r"verify \+ parse: ([\d.]+ x) json-c", "<= 2 x"),
+        ("  peak memory, against the bytes", r"bundle in memory: ([\d.]+ x) the payload", "<= 6 x")])
+
+
+def match(build, _rounds):
+    return program(build, "match", [
+        ("match 1,024 devices against 100,000 ids, of the parse", r"match: ([\d.]+ %) of the parse", "< 1 %"),
+        ("  ten times the ids", r"ten times the ids: ([\d.]+ x) the time", "<= 1.2 x")])
+
+
+def varlink(build, _rounds):
+    return program(build, "varlink", [
+        ("Varlink, pipelined calls, against a bare echo", r"varlink pipelined: .* ratio ([\d.]+)", "(see text)"),
+        ("  round trips, against a bare echo", r"varlink round trips: .* ratio ([\d.]+)", "(see text)"),
+        ("  pipelined calls, against json-c on the same messages", r"varlink against json-c: .* ratio ([\d.]+)",
+         "(see text)")])
+
+
+# ---- list ----
+
+def hardware(n_drivers):
+    """64 functions, those of the first @n_drivers drivers of the large catalog among them; see tests/support/largecatalog.c."""
+    lines = ["vendor Dell Inc.", "product PowerEdge R650", f"kernel {SMALL_KERNEL}", "module e1000e version=1"]
+    for i in range(64):
+        driver = i % n_drivers
+        vendor, device = 0x1000 + driver % 16, driver // 16 * 10 + i // n_drivers % 10
+        if i >= 4 * n_drivers:
+            vendor, device = 0x8086, 0x3400 + i  # what no catalog speaks of
+        lines.append(f"device 0000:{0x10 + i // 8:02x}:{i % 8:02x}.0 id={vendor:04x}:{device:04x} class=020000 "
+                     f"sub={vendor:04x}:0001")
+    return "\n".join(lines) + "\n"
+
+
+def list_on(build, rounds, n_drivers):
+    with scratch.folder() as path:
+        host = scratch.Host(build, path)
+        host.make_small(SMALL_KERNEL)
+        host.record(hardware(n_drivers))
+        repository = scratch.Repository(build, f"{path}/stream", 1000)
+        host.subscribe(repository.path, repository.url)
+        recorded = ["lspci", "-nm", "-A", "linux-sysfs", "-O", f"sysfs.path={host.sysfs}/bus/pci"]
+        with host.daemon() as pid:
+            host.dmvctl("refresh")
+            n = len(host.dmvctl("list", "--no-headings").splitlines())
+            ours, theirs, machine, daemon = [], [], [], []
+            for _ in range(rounds):
+                theirs.append(measure.run(recorded))
+                before = measure.cpu_of(pid)
+                ours.append(measure.run(host.dmvctl_argv("list"), host.environment))
+                daemon.append(measure.Cost(0, measure.cpu_of(pid) - before))
+                machine.append(measure.run(["lspci", "-nm"]))
+        repository.shutdown()
+    ours, theirs, machine, daemon = map(measure.median, (ours, theirs, machine, daemon))
+    lines = len(subprocess.run(["lspci", "-nm"], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines())
+    yield (f"dmvctl list, 64 devices, 1,000 releases ({n} lines), against lspci -nm",
+           f"{ours.wall / theirs.wall:.2f} x", "< 1 x",
+           f"{measure.ms(ours.wall)} to {measure.ms(theirs.wall)}; processor {measure.ms(ours.cpu)} + daemon "
+           f"{measure.ms(daemon.cpu)} to {measure.ms(theirs.cpu)}")
+    yield (f"  against lspci -nm on this machine ({lines} devices)", f"{ours.wall / machine.wall:.2f} x", "",
+           measure.ms(machine.wall))
+
+
+def list_rows(build, rounds):
+    yield from list_on(build, 8 * rounds + 1, 2)
+    yield from list_on(build, 8 * rounds + 1, 16)
+
+
+# ---- idle, refresh ----
+
+def idle(build, _rounds):
+    with scratch.folder() as path:
+        host = scratch.Host(build, path)
+        host.make_small(SMALL_KERNEL)
+        host.record(hardware(2))
+        repository = scratch.Repository(build, f"{path}/stream", 1000)
+        host.subscribe(repository.path, repository.url)
+        host.write("etc/dmv/dmv.conf", "[daemon]\nidle-timeout=15\n")
+        with host.daemon():
+            host.dmvctl("refresh")
+        with host.daemon() as pid:
+            host.dmvctl("list")
+            asked = len(repository.requests)
+            rss = {f: measure.status_of(pid, f) for f in ("VmRSS", "RssAnon", "RssFile")}
+            time.sleep(0.5)
+            before = measure.status_of(pid, "voluntary_ctxt_switches"), measure.cpu_of(pid)
+            time.sleep(10)
+            switches = measure.status_of(pid, "voluntary_ctxt_switches") - before[0]
+            used = measure.cpu_of(pid) - before[1]
+            start = time.monotonic()
+            left = host.process.wait(30)
+            waited = 10.5 + time.monotonic() - start
+        repository.shutdown()
+    yield ("daemon, idle after list (64 devices, 1,000 releases)", f"{rss['VmRSS'] / 1024:.1f} MiB", "<= 8 MiB",
+           f"{rss['RssAnon'] / 1024:.1f} MiB its own, {rss['RssFile'] / 1024:.1f} MiB program and libraries")
+    yield "  wake-ups in 10 s", str(switches), "0", f"{used * 1e6:.0f} us of processor time"
+    yield "  gone, idle-timeout=15", f"{waited:.1f} s", "15 s", f"exit status {left}, {asked} requests meanwhile"
+
+
+def refresh(build, _rounds):
+    with scratch.folder() as path:
+        host = scratch.Host(build, path)
+        host.make_small(SMALL_KERNEL)
+        host.record(hardware(2))
+        repository = scratch.Repository(build, f"{path}/stream", 10000)
+        host.subscribe(repository.path, repository.url)
+        with host.daemon() as pid:
+            host.dmvctl("refresh")
+            first = len(repository.requests), repository.bytes
+            repository.requests.clear()
+            repository.bytes = 0
+            cpu = measure.cpu_of(pid)
+            cost = measure.run(host.dmvctl_argv("refresh"), host.environment)
+            cpu = measure.cpu_of(pid) - cpu
+        repository.shutdown()
+    yield ("refresh that finds nothing new (10,000 releases)", f"{len(repository.requests)} request", "1 request",
+           f"{repository.bytes} bytes ({', '.join(repository.requests)}); the first: {first[0]} requests, {first[1]} bytes")
+    yield "  daemon's processor time", measure.ms(cpu), "no parse", f"{measure.ms(cost.wall)} by the clock"
+
+
+# ---- apply ----
+
+DRIVERS = ("e1000e", "igb", "ixgbe", "i40e", "ice", "iavf", "tg3", "bnxt_en", "mlx5_core", "mlx4_core", "megaraid_sas", "mpt3sas",
+           "lpfc", "qla2xxx", "smartpqi", "hpsa", "nvme", "ahci", "r8169", "cxgb4")
+
+
+def module_files(tree):
+    return {n.removesuffix(".ko").replace("-", "_"): os.path.join(d, n)
+            for d, _, names in os.walk(f"{tree}/kernel") for n in names if n.endswith(".ko")}
+
+
+def depmod_argv(host, kernel):
+    return ["depmod", "-b", host.root, "-C", f"{host.root}/etc/depmod.d", kernel]
+
+
+def apply_once(host, pid, kernel, drivers):
+    """One activation that selects these drivers, between two runs of depmod on the same tree."""
+    for driver in drivers:
+        host.dmvctl("select", f"vendor-{driver}/generic@2.0", "--any-hardware")
+    plain = measure.run(depmod_argv(host, kernel))
+    cpu = measure.cpu_with_children(pid)
+    ours = measure.run(host.dmvctl_argv("activate"), host.environment)
+    measure.wait_childless(pid)
+    ours = measure.Cost(ours.wall, ours.cpu + measure.cpu_with_children(pid) - cpu)
+    links = sum(os.path.islink(f"{host.root}/usr/lib/modules/{kernel}/updates/{d}.ko") for d in drivers)
+    if links != len(drivers):
+        raise RuntimeError(f"{links} of {len(drivers)} drivers were activated")
+    after = measure.run(depmod_argv(host, kernel))
+    for driver in drivers:
+        host.dmvctl("deselect", f"vendor-{driver}")
+    host.dmvctl("activate")
+    return ours, measure.Cost((plain.wall + after.wall) / 2, (plain.cpu + after.cpu) / 2)
+
+
+def apply(build, rounds):
+    with scratch.folder() as path:
+        host = scratch.Host(build, path)
+        package, kernel = scratch.unpack_kernel(path)
+        files = module_files(f"{host.root}/usr/lib/modules/{kernel}")
+        for driver in DRIVERS:
+            host.install(kernel, f"vendor-{driver}", "2.0", files[driver])
+        host.record(hardware(2).replace(SMALL_KERNEL, kernel))
+        scratch.call(*depmod_argv(host, kernel))
+        with host.daemon() as pid:
+            for n in (1, len(DRIVERS)):
+                pairs = [apply_once(host, pid, kernel, DRIVERS[:n]) for _ in range(rounds)]
+                ours, plain = (measure.median(x) for x in zip(*pairs))
+                yield (f"apply, {n} driver{'s' * (n > 1)}, {len(files):,} modules, against one depmod",
+                       f"{ours.wall / plain.wall:.2f} x", "<= 1.2 x",
+                       f"{measure.ms(ours.wall)} to {measure.ms(plain.wall)}; processor {measure.ms(ours.cpu)} to "
+                       f"{measure.ms(plain.cpu)}; {package}")
+            host.dmvctl("list")
+            yield ("  daemon after that", f"{measure.status_of(pid, 'VmRSS') / 1024:.1f} MiB", "",
+                   f"{measure.status_of(pid, 'RssAnon') / 1024:.1f} MiB its own")
+
+
+def depmod(build, _rounds):
+    """Three kernels, one of them without the modules in question: what was run is what the kernel says, by strace."""
+    kernels, drivers = (SMALL_KERNEL, "6.1.0-56-amd64", "6.1.0-60-amd64"), ("e1000e", "ice", "igb")
+    with scratch.folder() as path:
+        host = scratch.Host(build, path)
+        host.make_small(*kernels)
+        host.record(hardware(2))
+        for kernel in kernels[:2]:
+            files = module_files(f"{host.root}/usr/lib/modules/{kernel}")
+            for driver in drivers:
+                host.install(kernel, f"vendor-{driver}", "2.0", files[driver])
+        files = module_files(f"{host.root}/usr/lib/modules/{kernels[2]}")
+        for driver in drivers[1:]:
+            os.unlink(files[driver])
+        scratch.call(*depmod_argv(host, kernels[2]))
+        log = f"{path}/log"
+
+        def activate(*names):
+            """Selects and activates; how often depmod was run for each kernel."""
+            start = os.path.getsize(log)
+            for name in names:
+                host.dmvctl("select", f"vendor-{name}/generic@2.0", "--any-hardware")
+            host.dmvctl("activate")
+            with open(log) as f:
+                f.seek(start)
+                runs = [line for line in f if '/depmod"' in line and "--version" not in line and line.endswith("= 0\n")]
+            return " + ".join(str(sum(f'"{k}"]' in line for line in runs)) for k in kernels)
+
+        with host.daemon("strace", "-f", "-qq", "-s", "256", "-e", "trace=execve", "-e", "signal=none", "-o", log):
+            first, next_ones = activate(drivers[0]), activate(*drivers[1:])
+    yield ("depmod runs in 3 kernels, 2 of them have the selected drivers", next_ones, "1 + 1 + 0", "counted by strace")
+    yield ("  the first change ever: the search order is new to all three", first, "1 + 1 + 1", "")
+
+
+ROWS = {"catalog": catalog, "match": match, "varlink": varlink, "list": list_rows, "idle": idle, "refresh": refresh,
+        "apply": apply, "depmod": depmod}
+TOOLS = {"list": ["lspci", "createrepo_c"], "idle": ["createrepo_c"], "refresh": ["createrepo_c"],
+         "apply": ["depmod", "dpkg-deb"], "depmod": ["depmod", "strace"]}
+
+
+def missing(name):
+    return [tool for tool in TOOLS.get(name, []) if not shutil.which(tool)]
