@@ -136,6 +136,7 @@ static void install_failed(DmvJob *j, int code, DmvError *e)
     if (!e->why)
         (void)dmv_error_set(e, code, NULL, NULL, "%s", code < 0 ? strerror(-code) : dmv_outcome_reason(code));
     (void)dmv_error_set_what(e, "cannot install %s for kernel %s", x->name, x->kernels[x->at]);
+    dmv_error_set_next(e, "nothing was installed; dmvctl list shows the other releases of %s", x->driver);
     dmv_error_move(&x->failure, e);
     dmv_log_event(LOG_WARNING, DMV_MESSAGE_RELEASE_REFUSED, "install", x->name, code, "%s: %s", x->name,
                   x->failure.why);
