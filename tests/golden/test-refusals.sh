@@ -106,7 +106,8 @@ open(f"{out}/twice", "w").write(text[:-1] + ',"format":"dmv-bundle-1"}')
 open(f"{out}/trailing", "w").write(text + "{}")
 open(f"{out}/deep", "w").write("[" * 100000 + "]" * 100000)
 PY
-for case in altered:below-threshold bare:below-threshold swapped:wrong-type truncated:malformed twice:malformed \
+: >"$scratch/nothing"
+for case in nothing:empty altered:below-threshold bare:below-threshold swapped:wrong-type truncated:malformed twice:malformed \
     trailing:malformed deep:too-deep; do
     with_bundle "$scratch/${case%:*}"
     refused 7 "${case#*:}" refresh
