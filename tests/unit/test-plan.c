@@ -118,6 +118,16 @@ static size_t n_steps(const Fixture *f, DmvStepKind kind)
     return n;
 }
 
+/* The link of the first kernel leads somewhere, or not. */
+static void set_dangling(Fixture *f, bool dangling)
+{
+    DmvKernel *k = &f->world.kernels[0];
+
+    for (size_t i = 0; i < k->n_files; i++)
+        if (strcmp(k->files[i].path, "updates/ice.ko") == 0)
+            k->files[i].dangling = dangling;
+}
+
 static void test_nothing_asked_nothing_done(void **state)
 {
     Fixture *f = *state;
@@ -319,6 +329,51 @@ static void test_dangling_links_of_ours_go(void **state)
     assert_int_equal(n_steps(f, DMV_STEP_UNLINK), 1);
     assert_int_equal(n_steps(f, DMV_STEP_DEPMOD), 1);
     apply_and_check(f);
+}
+
+static void test_links_into_adopted_folders(void **state)
+{
+    static const char target[] = "../dmv/intel-ice/dell/ice.ko";
+    Fixture *f = *state;
+
+    world_add_installed(&f->world, "intel-ice", "dell", "2.0", K1, "supported", DMV_ORIGIN_DMV, one);
+    dmv_world_sort(&f->world);
+    world_add_file(&f->world.kernels[0], "updates/ice.ko", target);
+    world_depmod(&f->world);
+    /* nobody asked about the driver: somebody else's choice stays */
+    plan_ok(f);
+    assert_true(dmv_plan_is_empty(&f->plan));
+    /* it leads nowhere: it goes, whoever made it */
+    set_dangling(f, true);
+    plan_ok(f);
+    assert_int_equal(n_steps(f, DMV_STEP_UNLINK), 1);
+    /* the kernel's own was asked for: it goes */
+    set_dangling(f, false);
+    choose(f, NULL, NULL);
+    plan_ok(f);
+    assert_int_equal(n_steps(f, DMV_STEP_UNLINK), 1);
+    apply_and_check(f);
+    assert_string_equal(world_effective(&f->world, K1, "ice"),
+                        "kernel/drivers/net/ethernet/intel/ice/ice.ko");
+}
+
+static void test_a_lost_line_is_written_again(void **state)
+{
+    Fixture *f = *state;
+    char *line, *end;
+
+    install(f, "generic", "1.0", "supported", one);
+    choose(f, "generic", "1.0");
+    plan_ok(f);
+    apply_and_check(f);
+    line = strstr(f->world.depmod_conf, "override ice " K2);
+    assert_non_null(line);
+    end = strchr(line, '\n') + 1;
+    memmove(line, end, strlen(end) + 1);
+    plan_ok(f);
+    assert_int_equal(n_steps(f, DMV_STEP_WRITE), 1);
+    assert_int_equal(n_steps(f, DMV_STEP_DEPMOD), 1);
+    assert_string_equal(f->plan.steps[f->plan.n_steps - 1].kernel, K2);
 }
 
 static void test_stale_index_is_rebuilt(void **state)
@@ -530,6 +585,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_kernel_without_a_package, setup, teardown),
         cmocka_unit_test_setup_teardown(test_adopted_release_is_linked_where_it_lies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dangling_links_of_ours_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_links_into_adopted_folders, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_lost_line_is_written_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stale_index_is_rebuilt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_firmware_follows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty_intent_removes_our_file, setup, teardown),
