@@ -92,3 +92,6 @@ install(DIRECTORY DESTINATION ${DMV_CONFDIR}/streams.d)
 install(DIRECTORY DESTINATION ${DMV_CONFDIR}/trust/rpm)
 install(DIRECTORY DESTINATION ${DMV_CONFDIR}/trust/modules)
 install(DIRECTORY DESTINATION ${DMV_STOREDIR})
+
+# A kernel that comes or goes is looked at before its first boot (kernel-install(8)).
+install(PROGRAMS ${CMAKE_SOURCE_DIR}/data/kernel-install/90-dmv.install DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/kernel/install.d)

@@ -2,7 +2,7 @@
 # bash completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
 __dmvctl_verbs="status list show devices why plan refresh install remove select deselect pin unpin activate
-    rollback commit history generations verify doctor rescan monitor describe help version"
+    rollback commit history generations verify doctor check-kernel rescan monitor describe help version"
 
 # The options of a verb, besides the common ones.
 __dmvctl_options() {

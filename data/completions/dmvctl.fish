@@ -2,7 +2,7 @@
 # fish completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
 set -l verbs status list show devices why plan refresh install remove select deselect pin unpin activate rollback \
-    commit history generations verify doctor rescan monitor describe help version
+    commit history generations verify doctor check-kernel rescan monitor describe help version
 
 # One column of a table of dmvctl.
 function __dmvctl_ask

@@ -59,6 +59,7 @@ verbs=(
     'generations:generations that are kept, newest first'
     'verify:compare disk, indexes and kernel with what was planned'
     'doctor:look for every known trap, and say what to do'
+    'check-kernel:would this kernel load what is selected?'
     'rescan:look at the host again after packages or kernels changed'
     'monitor:watch for changes until Ctrl-C'
     'describe:versions, roots, kernels and streams'

@@ -2,8 +2,9 @@
 /*
  * verify and doctor: findings, each with what to do about it.
  *
- * verify compares what was planned with what is there. doctor adds every trap that is known: competing files,
- * dangling links, streams without a good catalog, selections that cannot be met.
+ * verify compares what was planned with what is there. check-kernel asks the same of a kernel to come. doctor
+ * adds every trap that is known: competing files, dangling links, streams without a good catalog, selections
+ * that cannot be met.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -198,6 +199,47 @@ json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean)
     examine_streams(&a, m);
     examine_trees(&a, m);
     examine_pins(&a, m);
+    *ret_clean = a.clean;
+    return dmv_jb_end(&a.list);
+}
+
+/* ---- a kernel that may not be there yet ---- */
+
+static const DmvInstalled *installed_for(const DmvViewRelease *r, const char *kernel)
+{
+    for (size_t i = 0; i < r->n_installed; i++)
+        if (strcmp(r->installed[i]->kernel, kernel) == 0 && !r->installed[i]->problem)
+            return r->installed[i];
+    return NULL;
+}
+
+static void examine_driver_for(Audit *a, const DmvViewDriver *d, const char *kernel)
+{
+    const DmvViewRelease *r = d->selected;
+
+    if (!d->selection || d->selection->kind == DMV_SELECT_INBOX)
+        return;
+    if (!r)
+        find(a, "error", d->name, DMV_NOT_INSTALLED, "dmvctl why DRIVER",
+             "what is selected is neither installed nor listed");
+    else if (installed_for(r, kernel))
+        find(a, "ok", r->name, DMV_OK, NULL, "it is installed for kernel %s", kernel);
+    else if (r->catalog && dmv_release_package(r->catalog, kernel))
+        find(a, "ok", r->name, DMV_OK, "dmvctl install it again once the kernel is there",
+             "stream %s has a package for kernel %s", r->source->catalog->stream, kernel);
+    else
+        find(a, "error", r->name, DMV_NO_KERNEL_RELEASE, "dmvctl refresh, or keep to the kernel that works",
+             "there is no package of it for kernel %s: %s would fall back to the kernel's own driver", kernel,
+             d->slots ? d->slots[0] : "its hardware");
+}
+
+json_object *dmv_audit_kernel(DmvManager *m, const char *kernel, bool *ret_clean)
+{
+    Audit a = {.clean = true};
+
+    dmv_jb_array(&a.list);
+    for (size_t i = 0; i < m->view.n_drivers; i++)
+        examine_driver_for(&a, &m->view.drivers[i], kernel);
     *ret_clean = a.clean;
     return dmv_jb_end(&a.list);
 }

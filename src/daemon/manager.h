@@ -144,5 +144,6 @@ json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr,
 /* audit.c */
 json_object *dmv_audit_verify(DmvManager *m, bool *ret_clean);
 json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean);
+json_object *dmv_audit_kernel(DmvManager *m, const char *kernel, bool *ret_clean);
 
 #endif

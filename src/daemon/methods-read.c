@@ -291,6 +291,25 @@ static int on_doctor(VlCall *call, json_object *params, void *userdata)
     return reply_findings(call, findings, clean);
 }
 
+static int on_check_kernel(VlCall *call, json_object *params, void *userdata)
+{
+    const char *kernel = "";
+    const DmvJsonField fields[] = {{"kernel", DMV_JSON_STRING, DMV_JSON_REQUIRED, &kernel}};
+    DmvJsonBuilder b = {0};
+    json_object *findings;
+    bool clean = false;
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    if (!dmv_kernel_name_is_valid(kernel))
+        return vl_call_error_invalid(call, "kernel");
+    findings = dmv_audit_kernel(userdata, kernel, &clean);
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "kernel", kernel);
+    dmv_jb_bool(&b, "clean", clean);
+    dmv_jb_value(&b, "findings", findings);
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
 static int on_monitor(VlCall *call, json_object *params, void *userdata)
 {
     DmvManager *m = userdata;
@@ -322,6 +341,7 @@ int dmv_methods_bind_read(DmvManager *m)
         {DMV_INTERFACE ".History", on_history},
         {DMV_INTERFACE ".Verify", on_verify},
         {DMV_INTERFACE ".Doctor", on_doctor},
+        {DMV_INTERFACE ".CheckKernel", on_check_kernel},
         {DMV_INTERFACE ".Monitor", on_monitor},
     };
     int r = 0;

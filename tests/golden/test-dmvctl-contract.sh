@@ -118,6 +118,7 @@ check_screens() {
     screen generations 0 generations
     screen verify 0 verify
     screen doctor 10 doctor
+    screen check-kernel 10 check-kernel 6.1.0-60-amd64
     screen rescan 0 rescan
     screen monitor 0 monitor
     screen describe 0 describe
@@ -155,6 +156,7 @@ check_requests() {
     run activate -n && expect_call 'Activate {"dryRun":true}'
     run rescan --now && expect_call 'Rescan {"now":true}'
     run history a --limit 3 && expect_call 'History {"driver":"a","limit":3}'
+    run check-kernel 6.1 && expect_call 'CheckKernel {"kernel":"6.1"}'
     run why -- -x && expect_call 'Why {"object":"-x"}'
     run --sysfs /s --procfs /p status
     printf 'option %s\n' --root "$scratch/root" --sysfs /s --procfs /p | diff - <(grep ^option "$FAKE_LOG") ||
@@ -294,6 +296,7 @@ check_json() {
         ListDrivers) verb="list" ;;
         ListDevices) verb="devices" ;;
         ListGenerations) verb="generations" ;;
+        CheckKernel) verb="check-kernel x" ;;
         Monitor) continue ;;
         Show | Why | Install | Remove | Select | Deselect | Pin | Unpin) verb="${method,,} x" ;;
         *) verb=${method,,} ;;
@@ -301,7 +304,10 @@ check_json() {
         for mode in --json --json=pretty --json=short -j; do
             # shellcheck disable=SC2086
             run $verb $mode
-            [ "$method" = Doctor ] && expect_status 10 || expect_status 0
+            case $method in
+            Doctor | CheckKernel) expect_status 10 ;;
+            *) expect_status 0 ;;
+            esac
             case $mode in
             --json) expect_json "o == json.load(open('$file'))[-1]['parameters']" && mv "$scratch/out" "$scratch/json" ;;
             --json=pretty) expect_json "o == json.load(open('$scratch/json'))" ;;

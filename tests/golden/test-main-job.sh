@@ -108,6 +108,16 @@ ok dmvctl deselect intel-e1000e --now
 for k in "$K1" "$K2"; do equal "$(effective "$k" e1000e)" "$inbox" "after deselect, kernel $k"; done
 rm -r "$root/usr/lib/modules/$K1/override"
 
+# ---- before a kernel is updated: would it load what is selected? ----
+ok dmvctl select intel-e1000e/generic@3.8.7
+ok dmvctl check-kernel "$K2"
+status=0
+dmvctl --json check-kernel 6.1.0-60-amd64 >"$scratch/out" || status=$?
+equal "$status" 10 "a kernel that would leave a driver behind"
+grep -q 'no-release-for-kernel' "$scratch/out" || fail "check-kernel does not name the reason"
+ok dmvctl deselect intel-e1000e
+ok dmvctl check-kernel 6.1.0-60-amd64
+
 # ---- a new kernel: rescan plans for it, and says that nothing is there for it ----
 ok dmvctl select intel-e1000e recommended --now
 dmv_pristine_kernel "$root" 6.1.0-60-amd64

@@ -14,8 +14,8 @@ MANAGER = "io.dmv.Manager"
 SERVICE = "org.varlink.service"
 # Open to everybody. All others change something.
 READ = {"Describe", "ListDevices", "ListDrivers", "Show", "Why", "Status", "Plan", "ListGenerations", "History", "Verify",
-        "Doctor", "Monitor"}
-WITHOUT_PARAMETERS = READ - {"Show", "Why", "Monitor"}
+        "Doctor", "CheckKernel", "Monitor"}
+WITHOUT_PARAMETERS = READ - {"Show", "Why", "CheckKernel", "Monitor"}
 failures = 0
 
 

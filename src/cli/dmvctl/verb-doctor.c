@@ -22,9 +22,9 @@ const DmvVerb dmv_verb_doctor = {
     .name = "doctor",
     .synopsis = "",
     .summary = "look for every known trap, and say what to do",
-    .help = "Looks for dangling links, foreign modules, overrides, unsigned modules and every\n"
-            "other known trap, and says what to do about each. The exit status is 10 if\n"
-            "something was found. Changes nothing.\n",
+    .help = "Looks for dangling links, competing files, selections that cannot be met,\n"
+            "streams without a good catalog and every other known trap, and says what to do\n"
+            "about each. The exit status is 10 if something was found. Changes nothing.\n",
     .method = "Doctor",
     .render = render,
     .status = status,

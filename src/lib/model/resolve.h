@@ -116,8 +116,8 @@ DmvViewDriver *dmv_view_driver(const DmvView *v, const char *name);
  * @object: a driver, a module, a PCI address, a network interface, a block device, or a release (DRIVER/...)
  * @ret: borrowed from the View
  *
- * Return: 0; DMV_NO_SUCH_OBJECT; DMV_NO_SUCH_DRIVER for a device that no driver supports; DMV_AMBIGUOUS when several drivers
- * fit (named in @reterr); -ENOMEM.
+ * Return: 0; DMV_NO_SUCH_OBJECT; DMV_NO_SUCH_DRIVER for a device that no driver supports; DMV_AMBIGUOUS when
+ * several drivers fit (named in @reterr); -ENOMEM.
  */
 int dmv_view_find(const DmvView *v, const char *object, DmvViewDriver **ret, DmvError *reterr);
 

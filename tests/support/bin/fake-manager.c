@@ -29,7 +29,7 @@
 static const char *const methods[] = {
     "Describe", "ListDevices",     "ListDrivers", "Show",   "Why",    "Status", "Refresh",  "Install",
     "Remove",   "Select",          "Deselect",    "Pin",    "Unpin",  "Plan",   "Activate", "Rollback",
-    "Commit",   "ListGenerations", "History",     "Verify", "Doctor", "Rescan", "Monitor",
+    "Commit",   "ListGenerations", "History",     "Verify", "Doctor", "CheckKernel", "Rescan", "Monitor",
 };
 
 static VlCall *kept; /* never answered */
