@@ -94,4 +94,4 @@ install(DIRECTORY DESTINATION ${DMV_CONFDIR}/trust/modules)
 install(DIRECTORY DESTINATION ${DMV_STOREDIR})
 
 # A kernel that comes or goes is looked at before its first boot (kernel-install(8)).
-install(PROGRAMS ${CMAKE_SOURCE_DIR}/data/kernel-install/90-dmv.install DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/kernel/install.d)
+install(PROGRAMS ${CMAKE_SOURCE_DIR}/data/kernel-install/90-dmv.install DESTINATION lib/kernel/install.d)
