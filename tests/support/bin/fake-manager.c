@@ -27,9 +27,9 @@
 #include "varlink/varlink.h"
 
 static const char *const methods[] = {
-    "Describe", "ListDevices",     "ListDrivers", "Show",   "Why",    "Status", "Refresh",  "Install",
-    "Remove",   "Select",          "Deselect",    "Pin",    "Unpin",  "Plan",   "Activate", "Rollback",
-    "Commit",   "ListGenerations", "History",     "Verify", "Doctor", "CheckKernel", "Rescan", "Monitor",
+    "Describe", "ListDevices",     "ListDrivers", "Show",   "Why",    "Status",      "Refresh",  "Install",
+    "Remove",   "Select",          "Deselect",    "Pin",    "Unpin",  "Plan",        "Activate", "Rollback",
+    "Commit",   "ListGenerations", "History",     "Verify", "Doctor", "CheckKernel", "Rescan",   "Monitor",
 };
 
 static VlCall *kept; /* never answered */
