@@ -187,6 +187,32 @@ static int drop_built_in(int sysfs, DmvDevice *d)
     return module >= 0 && dmv_sysfs_is_module(module) ? 0 : dmv_set_string(&d->module, NULL);
 }
 
+/* A PCI device can be the way to another bus, and what sits on that is what a driver is for: a virtio card's
+ * own driver is virtio_pci, and virtio_net is the one that can be chosen. */
+static int read_children(int fd, DmvDevice *d)
+{
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    int r = dmv_fs_list(fd, ".", &entries, &n);
+
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        DMV_CLEANUP_FREE char *path = NULL, *modalias = NULL;
+
+        if (entries[i].kind != DMV_FS_FOLDER || dmv_sysfs_is_slot(entries[i].name))
+            continue;
+        if (asprintf(&path, "%s/modalias", entries[i].name) < 0) {
+            path = NULL;
+            r = -ENOMEM;
+        } else {
+            r = dmv_sysfs_text(fd, path, &modalias);
+        }
+        if (r == 0 && modalias)
+            r = dmv_strv_push_unique(&d->child_modaliases, modalias);
+    }
+    dmv_fs_entries_free(entries, n);
+    return r;
+}
+
 static int observe_device(int sysfs, bool recorded, DmvDevice *d, DmvWorld *w)
 {
     DMV_CLEANUP_FREE char *path = NULL;
@@ -203,6 +229,11 @@ static int observe_device(int sysfs, bool recorded, DmvDevice *d, DmvWorld *w)
     r = dmv_sysfs_text(fd, "modalias", &d->modalias);
     if (r < 0)
         r = add_problem(w, d->slot, "modalias", r);
+    if (r == 0) {
+        r = read_children(fd, d);
+        if (r < 0)
+            r = add_problem(w, d->slot, "", r);
+    }
     if (r == 0)
         r = read_links(sysfs, d, w);
     if (r == 0)

@@ -123,9 +123,13 @@ bool dmv_module_ids_match(const DmvModuleIds *ids, const DmvDevice *d)
     for (size_t i = 0; i < ids->n_ids; i++)
         if (dmv_pci_id_matches(&ids->ids[i], d))
             return true;
-    for (char **a = ids->aliases; a && *a; a++)
+    for (char **a = ids->aliases; a && *a; a++) {
         if (dmv_alias_matches(*a, d->modalias))
             return true;
+        for (char **c = d->child_modaliases; c && *c; c++)
+            if (dmv_alias_matches(*a, *c))
+                return true;
+    }
     return false;
 }
 
@@ -355,6 +359,13 @@ static int collect_patterns(const DmvMatcher *m, const char *modalias, Keys *key
     return 0;
 }
 
+static int collect_aliases(const DmvMatcher *m, const char *modalias, Keys *keys)
+{
+    int r = collect_fixed_aliases(m, modalias, keys);
+
+    return r == 0 ? collect_patterns(m, modalias, keys) : r;
+}
+
 static int compare_keys(const void *a, const void *b)
 {
     const size_t *x = a, *y = b;
@@ -385,9 +396,9 @@ int dmv_matcher_find(const DmvMatcher *m, const DmvDevice *d, size_t **ret, size
     int r = collect_ids(m, d, &keys);
 
     if (r == 0 && d->modalias)
-        r = collect_fixed_aliases(m, d->modalias, &keys);
-    if (r == 0 && d->modalias)
-        r = collect_patterns(m, d->modalias, &keys);
+        r = collect_aliases(m, d->modalias, &keys);
+    for (char **c = d->child_modaliases; r == 0 && c && *c; c++)
+        r = collect_aliases(m, *c, &keys);
     if (r < 0)
         return r;
     sort_unique(&keys);

@@ -91,6 +91,7 @@ void dmv_device_deinit(DmvDevice *d)
     free(d->device_name);
     free(d->class_name);
     free(d->modalias);
+    dmv_strv_free(d->child_modaliases);
     free(d->driver);
     free(d->module);
     free(d->physfn);

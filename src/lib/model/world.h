@@ -41,12 +41,13 @@ typedef struct DmvDevice {
     uint32_t class_id;                            /* 24 bits: base class, subclass, programming interface */
     char *vendor_name, *device_name, *class_name; /* from pci.ids, NULL where unknown */
     char *modalias;
-    char *driver;      /* kernel driver bound now, or NULL */
-    char *module;      /* module of that driver, or NULL (none, or built in) */
-    char **interfaces; /* network interfaces on it */
-    char **blocks;     /* whole block devices on it */
-    char *physfn;      /* slot of the physical function if this is a virtual function, or NULL */
-    size_t n_vfs;      /* virtual functions that are present and belong to this one */
+    char **child_modaliases; /* of devices on other buses right below it, such as virtio */
+    char *driver;            /* kernel driver bound now, or NULL */
+    char *module;            /* module of that driver, or NULL (none, or built in) */
+    char **interfaces;       /* network interfaces on it */
+    char **blocks;           /* whole block devices on it */
+    char *physfn;            /* slot of the physical function if this is a virtual function, or NULL */
+    size_t n_vfs;            /* virtual functions that are present and belong to this one */
 } DmvDevice;
 
 /* ---- modules ---- */
