@@ -156,6 +156,38 @@ static int read_info(int fd, DmvInstalled *i)
     return 0;
 }
 
+/* ---- is it for this kernel? ---- */
+
+static bool same_release(const char *vermagic, const char *kernel)
+{
+    size_t n = strlen(kernel);
+
+    return strncmp(vermagic, kernel, n) == 0 && (vermagic[n] == ' ' || vermagic[n] == '\0');
+}
+
+/* kABI is the release of a kernel, or some other word that only its author can compare. */
+static bool names_kernel(const char *kabi)
+{
+    return kabi[0] >= '0' && kabi[0] <= '9' && kabi[1] != 'x' && strchr(kabi, '.');
+}
+
+/* The folder says which kernel it is for; neither info.json nor a module may say another one. */
+static int check_kernel(DmvInstalled *i)
+{
+    int r = 0;
+
+    if (i->kabi && names_kernel(i->kabi) && strcmp(i->kabi, i->kernel) != 0)
+        return set_problem(i, "info.json: kABI says that it is for kernel %s", i->kabi);
+    for (size_t k = 0; r == 0 && k < i->n_modules; k++) {
+        const char *vermagic = i->modules[k].info.vermagic;
+
+        if (vermagic && !same_release(vermagic, i->kernel))
+            r = set_problem(i, "%s was built for kernel %.*s", i->modules[k].file,
+                            (int)strcspn(vermagic, " "), vermagic);
+    }
+    return r;
+}
+
 /* ---- from the base down to a release ---- */
 
 static int set_names(const Place *p, DmvInstalled *i)
@@ -188,6 +220,8 @@ static int observe_release(const Place *p, const char *folder)
         r = collect(fd, "", MAX_DEPTH, &i);
     if (r == 0 && i.n_modules == 0)
         r = set_problem(&i, "it holds no module");
+    if (r == 0)
+        r = check_kernel(&i);
     if (r < 0)
         return r;
     place = DMV_ARRAY_ADD(p->world->installed, p->world->n_installed);
