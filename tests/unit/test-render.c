@@ -331,8 +331,8 @@ static void test_kernels(void **state)
 
     f->world.kernels[1].has_index = false;
     assert_json(dmv_render_kernels(&f->world),
-                "[{\"release\":\"" K1 "\",\"running\":true,\"hasIndex\":true},"
-                "{\"release\":\"" K2 "\",\"running\":false,\"hasIndex\":false}]");
+                "[{\"release\":\"" K1 "\",\"running\":true,\"hasIndex\":true,\"inQuestion\":true},"
+                "{\"release\":\"" K2 "\",\"running\":false,\"hasIndex\":false,\"inQuestion\":false}]");
 }
 
 static void test_steps_and_predictions(void **state)

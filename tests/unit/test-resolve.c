@@ -473,7 +473,13 @@ static void test_active_by_note(void **state)
     think(f);
     assert_string_equal(driver(f)->active, "intel-ice/a@1");
     assert_string_equal(driver(f)->modules[0].proof, "note");
+    /* updated in place: the version that runs is gone from the disk, and the note still says which it is */
     assert_int_equal(dmv_set_string(&f->world.loaded[0].note_version, "2"), 0);
+    think(f);
+    assert_string_equal(driver(f)->active, "intel-ice/a@2");
+    assert_string_equal(driver(f)->modules[0].proof, "note");
+    /* what is no name is no release */
+    assert_int_equal(dmv_set_string(&f->world.loaded[0].note_version, "../2"), 0);
     think(f);
     assert_null(driver(f)->active);
     assert_null(driver(f)->modules[0].proof);

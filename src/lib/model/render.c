@@ -128,6 +128,8 @@ static json_object *render_release(const DmvViewRelease *r, bool staged)
     dmv_jb_string(&b, "version", r->version);
     dmv_jb_string(&b, "verdict", dmv_verdict_to_string(r->verdict));
     dmv_jb_strv(&b, "reasons", r->reasons);
+    if (r->verdict != DMV_VERDICT_FITS)
+        dmv_jb_string(&b, "why", r->reasons[r->why]);
     dmv_jb_string(&b, "tier", c ? c->tier : x && x->tier ? x->tier : "supported");
     dmv_jb_string(&b, "status", c ? c->status : x ? x->status : NULL);
     dmv_jb_string(&b, "description", c && c->description ? c->description : x ? x->description : NULL);
@@ -257,6 +259,7 @@ json_object *dmv_render_kernels(const DmvWorld *w)
         dmv_jb_string(&b, "release", w->kernels[i].release);
         dmv_jb_bool(&b, "running", w->kernels[i].running);
         dmv_jb_bool(&b, "hasIndex", w->kernels[i].has_index);
+        dmv_jb_bool(&b, "inQuestion", &w->kernels[i] == dmv_world_kernel_in_question(w));
         dmv_jb_add(&list, dmv_jb_end(&b));
     }
     return dmv_jb_end(&list);

@@ -45,6 +45,31 @@ static void find_recommended(DmvViewDriver *d)
         d->releases[i].recommended = &d->releases[i] == d->recommended;
 }
 
+static bool is_adopted(const DmvInstalled *x)
+{
+    return x->origin != DMV_ORIGIN_STORE;
+}
+
+/* Another package manager updates a variant in place, and brings one version for each kernel: there the
+ * variant was chosen, and its version is what the package manager says. Return: that release for @kernel, or
+ * for any kernel (NULL); NULL if there is none. */
+static const DmvInstalled *adopted_of_variant(const DmvViewDriver *d, const char *variant, const char *kernel,
+                                              DmvViewRelease **ret)
+{
+    for (size_t i = 0; i < d->n_releases; i++) {
+        DmvViewRelease *r = &d->releases[i];
+
+        for (size_t k = 0; strcmp(r->variant, variant) == 0 && k < r->n_installed; k++)
+            if (is_adopted(r->installed[k]) && !r->installed[k]->problem &&
+                (!kernel || strcmp(r->installed[k]->kernel, kernel) == 0)) {
+                if (ret)
+                    *ret = r;
+                return r->installed[k];
+            }
+    }
+    return NULL;
+}
+
 static void find_selected(DmvViewDriver *d)
 {
     const DmvSelection *s = d->selection;
@@ -55,6 +80,8 @@ static void find_selected(DmvViewDriver *d)
         if (strcmp(d->releases[i].variant, s->variant) == 0 &&
             strcmp(d->releases[i].version, s->version) == 0)
             d->selected = &d->releases[i];
+    if (s && s->kind == DMV_SELECT_RELEASE && (!d->selected || d->selected->n_installed == 0))
+        (void)adopted_of_variant(d, s->variant, NULL, &d->selected);
     if (d->selected) {
         d->selected->selected = true;
         d->outdated = d->recommended && d->selected->catalog &&
@@ -95,6 +122,8 @@ static int decide_target(const DmvViewDriver *d, DmvTarget *t)
                               d->selected ? d->selected->variant : s->variant,
                               d->selected ? d->selected->version : s->version);
     x = dmv_installed_for(d->selected, kernel);
+    if (!x && is_adopted(d->selected->installed[0]))
+        x = adopted_of_variant(d, d->selected->variant, kernel, NULL);
     if (!x)
         return target_problem(t, DMV_NO_KERNEL_RELEASE, "%s is not installed for kernel %s",
                               d->selected->name, kernel);

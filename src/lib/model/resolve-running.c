@@ -45,6 +45,22 @@ static bool is_inbox_build_id(const DmvWorld *w, const char *module, const char 
     return false;
 }
 
+/* What the vendor's note says. The version that is loaded may be gone from the disk, after a package was
+ * updated in place: the variant is known all the same, and the other version is what needs a reboot. */
+static int identify_by_note(const DmvViewDriver *d, DmvViewModule *m)
+{
+    const char *variant = m->loaded->note_variant;
+    const char *version = m->loaded->note_version ? m->loaded->note_version : m->loaded->version;
+
+    if (!variant || !version || !dmv_name_is_valid(variant) || !dmv_name_is_valid(version))
+        return 0;
+    m->proof = "note";
+    if (asprintf(&m->release, "%s/%s@%s", d->name, variant, version) >= 0)
+        return 0;
+    m->release = NULL;
+    return -ENOMEM;
+}
+
 static int identify(const DmvWorld *w, const DmvViewDriver *d, DmvViewModule *m)
 {
     const DmvLoaded *l = m->loaded;
@@ -58,25 +74,19 @@ static int identify(const DmvWorld *w, const DmvViewDriver *d, DmvViewModule *m)
         m->proof = "build_id";
         return dmv_set_string(&m->release, "inbox");
     }
-    for (size_t i = 0; l->note_variant && l->note_version && i < d->n_releases; i++)
-        if (strcmp(d->releases[i].variant, l->note_variant) == 0 &&
-            strcmp(d->releases[i].version, l->note_version) == 0) {
-            m->proof = "note";
-            return dmv_set_string(&m->release, d->releases[i].name);
-        }
-    return 0;
+    return identify_by_note(d, m);
 }
 
 static int look_at_module(const DmvView *v, DmvViewDriver *d, DmvViewModule *m)
 {
     const DmvWorld *w = v->facts.world;
-    const DmvKernel *running = w->running_kernel ? dmv_world_kernel(w, w->running_kernel) : NULL;
-    const DmvIndexEntry *next = running ? dmv_kernel_index(running, m->name) : NULL;
+    const DmvKernel *kernel = dmv_world_kernel_in_question(w);
+    const DmvIndexEntry *next = kernel ? dmv_kernel_index(kernel, m->name) : NULL;
     int r = 0;
 
     m->loaded = dmv_world_loaded(w, m->name);
     if (next)
-        r = dmv_release_of_path(w, running, next->path, &m->next);
+        r = dmv_release_of_path(w, kernel, next->path, &m->next);
     if (r == 0 && m->loaded)
         r = identify(w, d, m);
     return r;
@@ -93,8 +103,11 @@ static bool module_needs_reboot(const DmvViewDriver *d, const DmvViewModule *m)
 
 int dmv_look_at_running(DmvView *v, DmvViewDriver *d)
 {
-    int r = 0;
+    const DmvWorld *w = v->facts.world;
+    /* of a kernel that is not installed below this root, a boot into another one says nothing */
+    bool runs_here = w->running_kernel && dmv_world_kernel(w, w->running_kernel);
     bool mixed = false;
+    int r = 0;
 
     for (size_t i = 0; r == 0 && i < d->n_modules; i++) {
         DmvViewModule *m = &d->modules[i];
@@ -102,7 +115,7 @@ int dmv_look_at_running(DmvView *v, DmvViewDriver *d)
         r = look_at_module(v, d, m);
         if (r < 0)
             break;
-        d->reboot_needed = d->reboot_needed || module_needs_reboot(d, m);
+        d->reboot_needed = d->reboot_needed || (runs_here && module_needs_reboot(d, m));
         if (!m->release)
             continue;
         /* a variant may bring fewer modules than the driver has: the kernel's own beside it are no mixture */

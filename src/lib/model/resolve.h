@@ -68,7 +68,8 @@ typedef struct DmvViewModule {
     const DmvLoaded *loaded; /* NULL: not loaded */
     char *release;           /* DRIVER/VARIANT@VERSION, "inbox", or NULL: unknown */
     const char *proof;       /* "build_id", "note", "srcversion", or NULL */
-    char *next; /* what the running kernel would load next: a release, "inbox", NULL: nothing or unknown */
+    char
+        *next; /* what the kernel in question would load next: a release, "inbox", NULL: nothing or unknown */
 } DmvViewModule;
 
 typedef struct DmvViewDriver {
@@ -135,6 +136,9 @@ int dmv_view_find_release(const DmvView *v, const char *spec, DmvViewDriver **re
 bool dmv_release_fits_machine(const DmvRelease *r, const DmvWorld *w);
 /* A kernel that can boot: its folder holds modules of its own. */
 bool dmv_kernel_is_usable(const DmvKernel *k);
+/* The kernel that is meant where only one is asked about: the running one, or, where that is not installed
+ * (another root, a chroot), the newest usable one. NULL: there is none. */
+const DmvKernel *dmv_world_kernel_in_question(const DmvWorld *w);
 /* The release that a file in a kernel's tree is: DRIVER/VARIANT@VERSION, "inbox", "foreign"; NULL: no file.
  * Owned. */
 int dmv_release_of_path(const DmvWorld *w, const DmvKernel *k, const char *path, char **ret);

@@ -248,3 +248,17 @@ bool dmv_kernel_is_usable(const DmvKernel *k)
             return true;
     return false;
 }
+
+const DmvKernel *dmv_world_kernel_in_question(const DmvWorld *w)
+{
+    const DmvKernel *running = w->running_kernel ? dmv_world_kernel(w, w->running_kernel) : NULL;
+    const DmvKernel *newest = NULL;
+
+    for (size_t i = 0; i < w->n_kernels; i++) {
+        const DmvKernel *k = &w->kernels[i];
+
+        if (dmv_kernel_is_usable(k) && (!newest || strverscmp(k->release, newest->release) > 0))
+            newest = k;
+    }
+    return running ? running : newest;
+}
