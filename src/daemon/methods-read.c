@@ -38,6 +38,28 @@ int dmv_reply_error(VlCall *call, DmvError *e)
     return vl_call_error(call, id, params);
 }
 
+/* Links among the modules that lead nowhere, or to a file of somebody else. */
+static void add_links(const DmvManager *m, DmvProblems *all)
+{
+    for (size_t k = 0; k < m->world.n_kernels; k++)
+        for (size_t i = 0; i < m->world.kernels[k].n_files; i++) {
+            const DmvModuleFile *f = &m->world.kernels[k].files[i];
+            bool foreign =
+                f->target && !f->ours && (f->tree == DMV_TREE_UPDATES || f->tree == DMV_TREE_OVERRIDE);
+            DMV_CLEANUP_FREE char *object = NULL;
+
+            if (!f->dangling && !foreign)
+                continue;
+            object = dmv_roots_kernel_path(&m->roots, m->world.kernels[k].release, f->path);
+            if (f->dangling)
+                (void)dmv_problem_add(all, object, DMV_BROKEN_RELEASE, "this link leads nowhere: %s",
+                                      f->target ? f->target : "it cannot be read");
+            else
+                (void)dmv_problem_add(all, object, DMV_ADOPTED, "this link leads to no release: %s",
+                                      f->target);
+        }
+}
+
 /* Everything there is to complain about. @streams: also what is wrong with them; Status says it in its own
  * place. */
 static json_object *all_problems(const DmvManager *m, bool streams)
@@ -48,6 +70,7 @@ static json_object *all_problems(const DmvManager *m, bool streams)
     for (size_t i = 0; i < m->world.problems.n; i++)
         (void)dmv_problem_add(&all, m->world.problems.items[i].object, m->world.problems.items[i].code, "%s",
                               m->world.problems.items[i].why);
+    add_links(m, &all);
     for (size_t i = 0; i < m->config_problems.n; i++)
         (void)dmv_problem_add(&all, m->config_problems.items[i].object, m->config_problems.items[i].code,
                               "%s", m->config_problems.items[i].why);
