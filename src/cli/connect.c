@@ -191,6 +191,14 @@ static int explain_connect(const char *address, int r, DmvError *reterr)
     return dmv_error_set(reterr, code, what, next, "%s", strerror(-r));
 }
 
+/* Nobody is there, so that a daemon of our own is the only one. @r: how connecting failed. */
+static bool may_start(const DmvConnectOptions *o, int r)
+{
+    if (o->address || geteuid() != 0)
+        return false;
+    return r == -ENOENT ? o->or_start || sd_booted() == 0 : r == -ECONNREFUSED && o->or_start;
+}
+
 int dmv_connect(const DmvConnectOptions *o, DmvConnection *ret, DmvError *reterr)
 {
     const char *address = o->address ? o->address : HOST_ADDRESS;
@@ -204,7 +212,7 @@ int dmv_connect(const DmvConnectOptions *o, DmvConnection *ret, DmvError *reterr
         r = spawn_daemon(o, ret, reterr);
     } else {
         r = vl_client_connect(address, &ret->client);
-        if (r == -ENOENT && !o->address && sd_booted() == 0 && geteuid() == 0)
+        if (may_start(o, r))
             r = spawn_daemon(o, ret, reterr);
         else if (r < 0)
             r = explain_connect(address, r, reterr);

@@ -7,6 +7,7 @@
 #define DMV_CLI_CONNECT_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,6 +17,7 @@
 typedef struct DmvConnectOptions {
     const char *root, *sysfs, *procfs; /* any of them: start a daemon with these options */
     const char *address;               /* NULL: the socket of the host */
+    bool or_start;                     /* nobody listens at the socket of the host: start a daemon */
     uint64_t timeout_usec;             /* without an answer or progress for so long: give up; 0: never */
 } DmvConnectOptions;
 
@@ -35,8 +37,9 @@ typedef struct DmvConnection {
  * @ret: the connection; close it with dmv_connection_close(), also after a failure
  * @reterr: filled on a refusal
  *
- * A daemon is started if a folder is given, or if there is no socket, systemd does not run (so nobody could
- * have made one) and the caller is root. From here on SIGINT and SIGTERM stop a call instead of the process.
+ * A daemon is started if a folder is given, or if there is no socket, the caller is root, and either systemd
+ * does not run (so nobody could have made one) or @o says so, as for programs that cannot start the service.
+ * From here on SIGINT and SIGTERM stop a call instead of the process.
  *
  * Return: 0, DMV_UNREACHABLE, DMV_DENIED, or a negative errno.
  */
