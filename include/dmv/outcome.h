@@ -120,6 +120,9 @@ enum DmvExit {
     X(MODULE_WRONG_VERMAGIC, "module-wrong-vermagic", "VerificationFailed", DMV_EXIT_VERIFICATION) \
     X(MODULE_WRONG_BUILD_ID, "module-wrong-build-id", "VerificationFailed", DMV_EXIT_VERIFICATION) \
     X(MODULE_WRONG_ALIASES, "module-wrong-aliases", "VerificationFailed", DMV_EXIT_VERIFICATION)   \
+    X(MODULE_MISSING_SYMBOL, "module-missing-symbol", "VerificationFailed", DMV_EXIT_VERIFICATION) \
+    X(MODULE_OTHER_SYMBOL, "module-other-symbol", "VerificationFailed", DMV_EXIT_VERIFICATION)     \
+    X(KERNEL_ABI_UNKNOWN, "kernel-abi-unknown", "Refused", DMV_EXIT_REFUSED)                       \
     X(RELEASE_MISMATCH, "release-mismatch", "VerificationFailed", DMV_EXIT_VERIFICATION)           \
     /* apply and verify */                                                                         \
     X(NO_SPACE, "no-space", "NoSpace", DMV_EXIT_FAILED)                                            \

@@ -9,7 +9,7 @@ _dmv_deb_build='gcc libc6-dev cmake ninja-build pkg-config scdoc libjson-c-dev l
     libpci-dev libudev-dev libkmod-dev libelf-dev libarchive-dev librpm-dev librepo-dev libsmartcols-dev uthash-dev
     libcmocka-dev'
 _dmv_deb_test='clang libclang-rt-dev clang-format cppcheck kmod rpm createrepo-c gnupg openssl python3 varlink-go
-    systemd xz-utils zstd gzip binutils linux-kbuild-6.1 procps strace pciutils
+    systemd xz-utils zstd gzip binutils linux-headers-amd64 linux-kbuild-6.1 procps strace pciutils
     rpm2cpio util-linux bsdutils git'
 _dmv_deb_demo='kmod rpm createrepo-c gnupg openssl python3 xz-utils make binutils linux-headers-amd64 linux-source-6.1'
 
