@@ -7,23 +7,18 @@
  * that somebody truncates meanwhile gives an error and not a SIGBUS.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "host/claims.h"
-#include "host/fs.h"
+#include "host/module-file.h"
 #include "host/observe.h"
-#include "host/unpack.h"
 #include "model/note.h"
 
-/* The largest module of a distribution has about 12 MiB without debugging data, with it 100 MiB. */
-#define MODULE_MAX ((size_t)128 * 1024 * 1024)
 /* amdgpu, the richest in aliases and firmware, has 100 KiB. */
 #define MODINFO_MAX ((size_t)4 * 1024 * 1024)
 #define NOTE_MAX ((size_t)64 * 1024)
@@ -217,9 +212,9 @@ int dmv_module_parse(const void *data, size_t size, DmvModuleInfo *ret, DmvError
     size_t tail = size < DMV_CLAIMS_TAIL ? size : DMV_CLAIMS_TAIL;
     int r;
 
-    if (size > MODULE_MAX)
+    if (size > DMV_MODULE_MAX)
         return dmv_error_set(reterr, DMV_TOO_LARGE, "the module is too large", NULL, "more than %zu bytes",
-                             MODULE_MAX);
+                             DMV_MODULE_MAX);
     if (elf_version(EV_CURRENT) == EV_NONE)
         return -EOPNOTSUPP;
     elf = size > 0 ? elf_memory((char *)data, size) : NULL;
@@ -263,42 +258,13 @@ static int read_plain(int fd, uint64_t size, DmvModuleInfo *ret, DmvError *reter
     return finish(r, &i, ret);
 }
 
-static int read_compressed(int fd, DmvModuleInfo *ret, DmvError *reterr)
-{
-    DMV_CLEANUP_FREE char *packed = NULL;
-    DMV_CLEANUP_FREE void *plain = NULL;
-    size_t packed_size = 0, plain_size = 0;
-    int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : dmv_fs_read_fd(fd, MODULE_MAX, &packed, &packed_size);
-
-    if (r == 0)
-        r = dmv_unpack(packed, packed_size, MODULE_MAX, &plain, &plain_size);
-    if (r == DMV_TOO_LARGE)
-        return dmv_error_set(reterr, r, "the module is too large", NULL, "it unpacks to more than %zu bytes",
-                             MODULE_MAX);
-    if (r == DMV_MALFORMED)
-        return malformed(reterr, "it cannot be unpacked");
-    return r < 0 ? r : dmv_module_parse(plain, plain_size, ret, reterr);
-}
-
 int dmv_module_read(int fd, DmvModuleInfo *ret, DmvError *reterr)
 {
-    char beginning[8];
-    struct stat st;
-    ssize_t n;
+    DMV_CLEANUP_FREE void *plain = NULL;
+    uint64_t size = 0;
+    int r = dmv_module_file_load(fd, &plain, &size, reterr);
 
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (S_ISDIR(st.st_mode))
-        return -EISDIR;
-    if (!S_ISREG(st.st_mode))
-        return -EINVAL;
-    if ((uint64_t)st.st_size > MODULE_MAX)
-        return dmv_error_set(reterr, DMV_TOO_LARGE, "the module is too large", NULL, "more than %zu bytes",
-                             MODULE_MAX);
-    n = pread(fd, beginning, sizeof(beginning), 0);
-    if (n < 0)
-        return -errno;
-    if (dmv_unpack_is_compressed(beginning, (size_t)n))
-        return read_compressed(fd, ret, reterr);
-    return read_plain(fd, (uint64_t)st.st_size, ret, reterr);
+    if (r != 0)
+        return r;
+    return plain ? dmv_module_parse(plain, (size_t)size, ret, reterr) : read_plain(fd, size, ret, reterr);
 }
