@@ -90,7 +90,7 @@ static void assert_all(const DmvModuleSymbols *m)
     NEED64("0x11223344", "module_layout") \
     NEED64("0xfffffffe", "_printk")       \
     EXPORT("0xa1b2c3d4", "ice_one")       \
-        EXPORT("5", "ice_two") ".globl __crc_without\n.4byte __crc_without - .\n"
+    EXPORT("5", "ice_two") ".globl __crc_without\n.4byte __crc_without - .\n"
 
 /* Both classes, both byte orders, by two assemblers. */
 static void test_layouts(void **state)
