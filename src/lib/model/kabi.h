@@ -75,6 +75,8 @@ typedef struct DmvKabi DmvKabi;
 
 /* Return: 0, or -ENOMEM. */
 int dmv_kabi_new(DmvKabi **ret);
+/* One more owner, each of which calls dmv_kabi_free(). Whoever shares a table only reads it. Return: @k. */
+DmvKabi *dmv_kabi_ref(DmvKabi *k);
 DmvKabi *dmv_kabi_free(DmvKabi *k);
 static inline void dmv_cleanup_kabi(DmvKabi **k)
 {
