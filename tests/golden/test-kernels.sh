@@ -83,6 +83,10 @@ grep -q "compatible: it was built for kernel $K1" "$scratch/out" || fail "check-
 ok dmvctl check-kernel "$K1"
 grep -q "exact: " "$scratch/out" || fail "check-kernel does not say exact"
 equal "$(dmvctl --json plan | json '["changed"]')" false "nothing is left to do"
+ok dmvctl why "$release"
+grep -q "kernel $K2: compatible, built for kernel $K1" "$scratch/out" || fail "why does not say compatible"
+ok dmvctl why intel-e1000e
+grep -q "kernel $K2 takes the one that was built for kernel $K1" "$scratch/out" || fail "why of the driver does not say compatible"
 no_leftovers
 
 # ---- in use as long as one kernel's link leads to it ----
@@ -114,6 +118,13 @@ equal "$(effective "$K1" e1000e)" updates/e1000e.ko "the kernel of the release i
 [[ ! -L $modules/$K2/updates/e1000e.ko ]] || fail "the link into a release that does not fit stayed"
 equal "$(fit "$K2" fit)" none "K2 with another version"
 stranded "$K2" "e1000e.ko: it needs version 0x00002000 of _printk, and there it is 0x00002001"
+ok dmvctl why-not "$release"
+grep -q "kernel $K2: no release for this kernel: .*0x00002000 of _printk, and there it is 0x00002001" "$scratch/out" ||
+    fail "why-not does not name the symbol"
+ok dmvctl why-not intel-e1000e/alt@3.8.7
+tail -n1 "$scratch/out" | grep -qx "intel-e1000e/alt@3.8.7 is not installed" || fail "why-not does not end with what decides"
+grep -qx "next: dmvctl install intel-e1000e/alt@3.8.7" "$scratch/err" || fail "why-not does not say what to do"
+refused 3 no-such-release why-not intel-e1000e/alt@9
 status=0
 dmvctl doctor >"$scratch/out" 2>"$scratch/err" || status=$?
 equal "$status" 10 "doctor complains"
