@@ -88,16 +88,18 @@ int dmv_observe_symbols(const DmvRoots *r, DmvInstalled *x, DmvProblems *problem
 
 /* ---- kernels ---- */
 
-static int make_table(const DmvRoots *r, const DmvKernel *k, const char *stamp, Kept *ret)
+static int make_table(const DmvRoots *r, const DmvKernel *k, const char *stamp, bool symvers, Kept *ret)
 {
     DMV_CLEANUP(kept_deinit) Kept fresh = {0};
+    DMV_CLEANUP_FREE char *source = NULL;
     int e = dmv_set_string(&fresh.kernel, k->release);
 
-    memcpy(fresh.stamp, stamp, sizeof(fresh.stamp));
     if (e == 0)
-        e = dmv_symbols_kernel(r, k, &fresh.abi, NULL, &fresh.problems);
+        e = dmv_symbols_kernel(r, k, &fresh.abi, &source, &fresh.problems);
     if (e < 0)
         return e;
+    if (source || !symvers) /* else the stamp says nothing about it, and it is made anew each time */
+        memcpy(fresh.stamp, stamp, sizeof(fresh.stamp));
     *ret = fresh;
     fresh = (Kept){0};
     return 0;
@@ -107,7 +109,8 @@ static int make_table(const DmvRoots *r, const DmvKernel *k, const char *stamp, 
 static int take_table(const DmvRoots *r, DmvAbiCache *old, const DmvKernel *k, Kept *ret)
 {
     char stamp[DMV_SHA256_HEX];
-    int e = dmv_symbols_stamp(r, k, stamp);
+    bool symvers = false;
+    int e = dmv_symbols_stamp(r, k, stamp, &symvers);
 
     for (size_t i = 0; e == 0 && i < old->n; i++)
         if (dmv_streq(old->items[i].kernel, k->release) && strcmp(old->items[i].stamp, stamp) == 0) {
@@ -115,7 +118,7 @@ static int take_table(const DmvRoots *r, DmvAbiCache *old, const DmvKernel *k, K
             old->items[i] = (Kept){0};
             return 0;
         }
-    return e < 0 ? e : make_table(r, k, stamp, ret);
+    return e < 0 ? e : make_table(r, k, stamp, symvers, ret);
 }
 
 static int observe_tables(const DmvRoots *r, DmvAbiCache *old, DmvAbiCache *fresh, DmvWorld *w)

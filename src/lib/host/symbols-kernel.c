@@ -233,16 +233,26 @@ static int stamp(const DmvRoots *r, char *path, bool is_link, DmvText *t)
     return t->error;
 }
 
-int dmv_symbols_stamp(const DmvRoots *r, const DmvKernel *k, char ret[DMV_SHA256_HEX])
+int dmv_symbols_stamp(const DmvRoots *r, const DmvKernel *k, char ret[DMV_SHA256_HEX], bool *ret_symvers)
 {
     DMV_CLEANUP_TEXT DmvText t = {0};
+    unsigned own = 0;
+    bool symvers;
     int x = 0;
 
     for (size_t i = 0; x == 0 && i < SYMVERS_PLACES; i++)
         x = stamp(r, symvers_path(r, k->release, i), true, &t);
-    for (size_t i = 0; x == 0 && i < k->n_files; i++)
-        if (!k->files[i].ours)
-            x = stamp(r, dmv_roots_kernel_path(r, k->release, k->files[i].path), k->files[i].target != NULL,
-                      &t);
-    return x < 0 ? x : dmv_sha256_hex(t.data ? t.data : "", t.size, ret);
+    symvers = t.size > 0;
+    for (size_t i = 0; x == 0 && i < k->n_files; i++) {
+        const DmvModuleFile *f = &k->files[i];
+
+        if (f->ours || (symvers && f->tree == DMV_TREE_KERNEL && own++ >= VERMAGIC_TRIES))
+            continue;
+        x = stamp(r, dmv_roots_kernel_path(r, k->release, f->path), f->target != NULL, &t);
+    }
+    if (x == 0)
+        x = dmv_sha256_hex(t.data ? t.data : "", t.size, ret);
+    if (x == 0)
+        *ret_symvers = symvers;
+    return x;
 }

@@ -50,15 +50,17 @@ int dmv_symbols_kernel(const DmvRoots *r, const DmvKernel *k, DmvKabi **ret, cha
                        DmvProblems *problems);
 
 /**
- * dmv_symbols_stamp() - what a table came from
+ * dmv_symbols_stamp() - what a table comes from
  * @r: the root
  * @k: the kernel, with its files
- * @ret: a hash over the identity (inode, size, times) of every file that dmv_symbols_kernel() would read
+ * @ret: a hash over the identity (inode, size, times) of every file that dmv_symbols_kernel() reads
+ * @ret_symvers: there is a symvers file, and @ret holds only what is read beside one: it says nothing about a
+ * table that came from the tree because none of them could be used
  *
  * As long as it is the same, so is the table. Costs one stat(2) a file.
  *
  * Return: 0, or -ENOMEM.
  */
-int dmv_symbols_stamp(const DmvRoots *r, const DmvKernel *k, char ret[DMV_SHA256_HEX]);
+int dmv_symbols_stamp(const DmvRoots *r, const DmvKernel *k, char ret[DMV_SHA256_HEX], bool *ret_symvers);
 
 #endif
