@@ -189,6 +189,21 @@ static void test_kernels(void **state)
     assert_says(f, "problem", "kernel " K2 ": no release for this kernel: the one for kernel " K1);
 }
 
+/* What XCP-ng calls NAME-kernelX.Y is for those kernels, whatever a catalog says. */
+static void test_packages_for_alternate_kernels(void **state)
+{
+    Fixture *f = *state;
+    DmvRelease *r = f->catalog->releases;
+
+    while (strcmp(r->driver, "ice") != 0 || strcmp(r->version, "1") != 0)
+        r++;
+    r->packages[0].name = (char *)(uintptr_t) "ice-module-kernel4.19";
+    r->packages[1].name = (char *)(uintptr_t) "ice-module-kernel6.1";
+    ask(f, "ice/a@1");
+    assert_says(f, "problem", "kernel " K1 ": no release for this kernel: it is not installed");
+    assert_says(f, "note", "kernel " K2 ": it is not installed for this kernel, and there is a package");
+}
+
 static void test_verdicts(void **state)
 {
     Fixture *f = *state;
@@ -303,6 +318,7 @@ int main(void)
         TEST(test_patterns_of_what_is_installed),
         TEST(test_machine),
         TEST(test_kernels),
+        TEST(test_packages_for_alternate_kernels),
         TEST(test_verdicts),
         TEST(test_not_installed),
         TEST(test_not_selected),

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "model/package-name.h"
 #include "model/resolve-internal.h"
 
 __attribute__((format(printf, 2, 3))) static int add_text(char ***list, const char *format, ...)
@@ -82,6 +83,19 @@ const DmvFit *dmv_view_release_fit(const DmvViewRelease *r, const char *kernel)
     return NULL;
 }
 
+/* A package whose name says another kernel than its entry in the catalog is no package for either. */
+static int has_package_for(const DmvViewRelease *r, const DmvKernel *k, bool *ret)
+{
+    const DmvPackage *p = r->catalog ? dmv_release_package(r->catalog, k->release) : NULL;
+    DMV_CLEANUP(dmv_package_name_deinit) DmvPackageName name = {0};
+    int x = p ? dmv_package_name_parse(p->name, NULL, &name, NULL) : 0;
+
+    if (x < 0)
+        return x;
+    *ret = p && (x > 0 || dmv_package_name_is_for_kernel(&name, k->release));
+    return 0;
+}
+
 static int bar(DmvFit *f)
 {
     f->code = DMV_NO_KERNEL_RELEASE;
@@ -93,10 +107,12 @@ static int bar(DmvFit *f)
 static int judge_kernel(DmvViewRelease *r, const DmvKernel *k, DmvFit *f)
 {
     const DmvInstalled *own = dmv_installed_for(r, k->release);
-    bool has_package = r->catalog && dmv_release_package(r->catalog, k->release);
-    int x = 0;
+    bool has_package = false;
+    int x = has_package_for(r, k, &has_package);
 
     f->kernel = k;
+    if (x < 0)
+        return x;
     if (dmv_fit_is_barred(k, dmv_view_release_tier(r)))
         return bar(f);
     if (own || has_package)
