@@ -168,4 +168,25 @@ ok dmvctl describe
 grep -q "$K2.*(alternate)" "$scratch/out" || fail "describe does not show the alternate kernel"
 ok dmvctl select "$release" --now
 equal "$(effective "$K2" e1000e)" updates/e1000e.ko "a supported release on an alternate kernel"
+ok dmvctl deselect intel-e1000e --now
+
+# ---- adopted, with modules of K1 in the folder of K2: broken, unless the symbols say that it fits ----
+folder=$modules/$K2/dmv/weak-e1000e/site
+mkdir -p "$folder"
+printf '{"category": "network", "name": "weak-e1000e", "version": "1.0", "variant": "site", "priority": 1, "pci_ids": {}}\n' \
+    >"$folder/info.json"
+for crc in 0x2000 0x2001; do
+    golden_module "$folder/e1000e.ko" e1000e "$K1" 1.0 site --alias "$e1000e_alias" --needs module_layout=0x1000 --needs _printk=$crc
+    ok dmvctl rescan
+    if [[ $crc == 0x2000 ]]; then
+        ok dmvctl select weak-e1000e/site --now
+        equal "$(readlink "$modules/$K2/updates/e1000e.ko")" ../dmv/weak-e1000e/site/e1000e.ko "adopted, and it fits"
+    else
+        ok dmvctl activate
+        equal "$(effective "$K2" e1000e)" "$inbox" "adopted, and it does not fit"
+        refused 6 broken-release select weak-e1000e/site@1.0
+        grep -q "was built for kernel $K1; e1000e.ko: it needs version 0x00002001 of _printk" "$scratch/out" ||
+            fail "the reason is not named"
+    fi
+done
 no_leftovers
