@@ -91,18 +91,19 @@ static int assume_vermagic(DmvKernel *k, const DmvInstalled *x)
 }
 
 /* The World owns what the View shows: symbols that nobody had to know until now are added to it. */
-static int learn_symbols(DmvManager *m, const DmvViewRelease *r)
+static int learn_symbols(DmvManager *m, const DmvViewRelease *r, DmvProblems *problems)
 {
     int x = 0;
 
     for (size_t i = 0; x == 0 && i < m->world.n_installed; i++)
         for (size_t k = 0; x == 0 && k < r->n_installed; k++)
             if (&m->world.installed[i] == r->installed[k])
-                x = dmv_observe_symbols(&m->roots, &m->world.installed[i], &m->world.problems);
+                x = dmv_observe_symbols(&m->roots, &m->world.installed[i], problems);
     return x;
 }
 
-static int fit_to_come(DmvManager *m, const DmvViewRelease *r, DmvKernel *k, DmvFit *ret)
+static int fit_to_come(DmvManager *m, const DmvViewRelease *r, DmvKernel *k, DmvProblems *problems,
+                       DmvFit *ret)
 {
     int x;
 
@@ -110,7 +111,7 @@ static int fit_to_come(DmvManager *m, const DmvViewRelease *r, DmvKernel *k, Dmv
         *ret = (DmvFit){.kernel = k, .code = DMV_NO_KERNEL_RELEASE};
         return dmv_set_string(&ret->why, "there are no alternate modules for alternate kernels");
     }
-    x = learn_symbols(m, r);
+    x = learn_symbols(m, r, problems);
     if (x == 0 && !dmv_kabi_vermagic(k->abi) && r->n_installed > 0)
         x = assume_vermagic(k, r->installed[0]);
     return x == 0 ? dmv_fit_find(r->installed, r->n_installed, k, ret) : x;
@@ -124,8 +125,9 @@ static const DmvInstalled *installed_for(const DmvViewRelease *r, const char *ke
     return NULL;
 }
 
-static int examine_to_come(DmvAudit *a, DmvManager *m, const DmvViewDriver *d, DmvKernel *k)
+static int examine_to_come(DmvAudit *a, DmvManager *m, const DmvViewDriver *d, DmvWorld *to_come)
 {
+    DmvKernel *k = &to_come->kernels[0];
     DMV_CLEANUP(dmv_fit_deinit) DmvFit fit = {0};
     const DmvViewRelease *r = d->selected;
     bool barred = r && dmv_fit_is_barred(k, dmv_view_release_tier(r));
@@ -143,7 +145,7 @@ static int examine_to_come(DmvAudit *a, DmvManager *m, const DmvViewDriver *d, D
         find_package(a, r, k->release);
         return 0;
     }
-    x = fit_to_come(m, r, k, &fit);
+    x = fit_to_come(m, r, k, &to_come->problems, &fit);
     if (x == 0 && fit.kind == DMV_FIT_COMPATIBLE)
         dmv_audit_find(a, "ok", r->name, DMV_OK, "dmvctl rescan once the kernel is there",
                        "compatible: it was built for kernel %s, and all that it needs is the same in what is "
@@ -191,7 +193,7 @@ json_object *dmv_audit_kernel(DmvManager *m, const char *kernel, bool *ret_clean
         if (to_come.n_kernels == 0)
             r = look_at_kernel(m, kernel, &to_come);
         if (r == 0)
-            r = examine_to_come(&a, m, d, &to_come.kernels[0]);
+            r = examine_to_come(&a, m, d, &to_come);
     }
     if (r < 0)
         a.list.error = r;
