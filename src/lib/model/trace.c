@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The trace of a decision. See trace.h. */
-#include "model/trace.h"
+#include "model/trace-internal.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,15 +12,6 @@
 #define NOTE "note"
 #define PROBLEM "problem"
 
-typedef struct Tracer {
-    const DmvView *view;
-    const DmvPlan *plan;
-    const DmvViewDriver *driver;
-    const DmvViewRelease *release;
-    DmvTrace trace;
-    int error;
-} Tracer;
-
 void dmv_trace_deinit(DmvTrace *t)
 {
     for (size_t i = 0; i < t->n; i++)
@@ -31,7 +22,7 @@ void dmv_trace_deinit(DmvTrace *t)
     *t = (DmvTrace){0};
 }
 
-__attribute__((format(printf, 3, 4))) static void say(Tracer *t, const char *kind, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void say(DmvTracer *t, const char *kind, const char *format, ...)
 {
     DmvTraceLine *line = t->error == 0 ? DMV_ARRAY_ADD(t->trace.lines, t->trace.n) : NULL;
     va_list ap;
@@ -59,7 +50,7 @@ static void format_field(uint32_t value, char ret[5])
         (void)snprintf(ret, 5, "%04x", value & 0xffff);
 }
 
-static void say_id(Tracer *t, const DmvDevice *d, const DmvModuleIds *ids, const DmvPciId *id,
+static void say_id(DmvTracer *t, const DmvDevice *d, const DmvModuleIds *ids, const DmvPciId *id,
                    const char *where)
 {
     char vendor[5], device[5], subvendor[5], subdevice[5];
@@ -82,7 +73,7 @@ static bool alias_fits(const char *pattern, const DmvDevice *d)
     return false;
 }
 
-static bool say_alias(Tracer *t, const DmvDevice *d, const char *file, char *const *aliases,
+static bool say_alias(DmvTracer *t, const DmvDevice *d, const char *file, char *const *aliases,
                       const char *where)
 {
     for (; aliases && *aliases; aliases++)
@@ -94,7 +85,7 @@ static bool say_alias(Tracer *t, const DmvDevice *d, const char *file, char *con
     return false;
 }
 
-static bool say_ids(Tracer *t, const DmvDevice *d, const DmvModuleIds *ids, size_t n, const char *where)
+static bool say_ids(DmvTracer *t, const DmvDevice *d, const DmvModuleIds *ids, size_t n, const char *where)
 {
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < ids[i].n_ids; k++)
@@ -109,7 +100,7 @@ static bool say_ids(Tracer *t, const DmvDevice *d, const DmvModuleIds *ids, size
 }
 
 /* The first thing that makes the device one of the release's, in the order in which resolve asks. */
-static void say_device(Tracer *t, const DmvDevice *d)
+static void say_device(DmvTracer *t, const DmvDevice *d)
 {
     const DmvViewRelease *r = t->release;
     bool said = r->catalog && say_ids(t, d, r->catalog->ids, r->catalog->n_ids, "the catalog");
@@ -138,7 +129,7 @@ static size_t count_patterns(const DmvViewRelease *r)
     return n;
 }
 
-static void say_hardware(Tracer *t)
+static void say_hardware(DmvTracer *t)
 {
     const DmvWorld *w = t->view->facts.world;
 
@@ -153,7 +144,7 @@ static void say_hardware(Tracer *t)
             count_patterns(t->release), w->n_devices);
 }
 
-static void say_machine(Tracer *t)
+static void say_machine(DmvTracer *t)
 {
     const DmvWorld *w = t->view->facts.world;
     const char *vendor = w->dmi_vendor ? w->dmi_vendor : "(unknown vendor)";
@@ -178,7 +169,7 @@ static size_t count_needs(const DmvInstalled *x)
     return n;
 }
 
-static void say_fit(Tracer *t, const DmvFit *f)
+static void say_fit(DmvTracer *t, const DmvFit *f)
 {
     const char *kernel = f->kernel->release, *alternate = f->kernel->alternate ? " (alternate)" : "";
 
@@ -208,7 +199,7 @@ static void say_fit(Tracer *t, const DmvFit *f)
 
 /* ---- catalog and store ---- */
 
-static void say_catalog(Tracer *t)
+static void say_catalog(DmvTracer *t)
 {
     const DmvViewRelease *r = t->release, *recommended = t->driver->recommended;
 
@@ -232,7 +223,7 @@ static void say_catalog(Tracer *t)
         say(t, PROBLEM, "it was revoked: %s", r->catalog->revoked);
 }
 
-static void say_installed(Tracer *t)
+static void say_installed(DmvTracer *t)
 {
     const DmvViewRelease *r = t->release;
 
@@ -248,7 +239,7 @@ static void say_installed(Tracer *t)
 
 /* ---- selection and what runs ---- */
 
-static void say_pin(Tracer *t)
+static void say_pin(DmvTracer *t)
 {
     const DmvSelection *s = t->driver->selection;
     char until[21] = "";
@@ -262,7 +253,7 @@ static void say_pin(Tracer *t)
 }
 
 /* Why the one that is selected wins over this one. */
-static void say_winner(Tracer *t)
+static void say_winner(DmvTracer *t)
 {
     const DmvViewRelease *r = t->release, *winner = t->driver->selected;
 
@@ -277,7 +268,7 @@ static void say_winner(Tracer *t)
             (long long)winner->catalog->sequence, (long long)r->catalog->sequence);
 }
 
-static void say_selection(Tracer *t)
+static void say_selection(DmvTracer *t)
 {
     const DmvViewDriver *d = t->driver;
     DMV_CLEANUP_FREE char *what = dmv_selection_to_string(d->selection);
@@ -297,20 +288,12 @@ static void say_selection(Tracer *t)
                 d->targets[i].problem);
 }
 
-static bool is_of_driver(const DmvViewDriver *d, const char *module)
-{
-    for (size_t i = 0; i < d->n_modules; i++)
-        if (dmv_module_name_equal(d->modules[i].name, module))
-            return true;
-    return false;
-}
-
-static void say_running(Tracer *t)
+static void say_running(DmvTracer *t)
 {
     for (size_t i = 0; i < t->plan->n_predictions; i++) {
         const DmvPrediction *p = &t->plan->predictions[i];
 
-        if (is_of_driver(t->driver, p->module))
+        if (dmv_trace_is_of_driver(t->driver, p->module))
             say(t, NOTE, "kernel %s loads %s for %s%s%s", p->kernel,
                 p->now_release ? p->now_release : "nothing", p->module,
                 p->changed ? ", and after activation " : "",
@@ -325,147 +308,10 @@ static void say_running(Tracer *t)
             t->driver->active ? t->driver->active : "nothing that is known of it");
 }
 
-/* ---- what decides ---- */
-
-__attribute__((format(printf, 2, 3))) static int format_into(char **to, const char *format, ...)
-{
-    va_list ap;
-    int n;
-
-    va_start(ap, format);
-    n = vasprintf(to, format, ap);
-    va_end(ap);
-    if (n < 0)
-        *to = NULL;
-    return n < 0 ? -ENOMEM : 0;
-}
-
-static int decide_by_verdict(Tracer *t)
-{
-    const DmvViewRelease *r = t->release;
-    const char *verb = r->n_installed > 0 ? "select" : "install";
-    int x = format_into(&t->trace.decisive, "%s cannot be chosen: %s", r->name, r->reasons[r->why]);
-
-    if (x < 0)
-        return x;
-    switch (r->verdict) {
-    case DMV_VERDICT_NO_HARDWARE:
-    case DMV_VERDICT_OTHER_MACHINE:
-        return format_into(&t->trace.next, "dmvctl %s %s --any-hardware", verb, r->name);
-    case DMV_VERDICT_BROKEN:
-        return r->catalog && r->installed[0]->origin == DMV_ORIGIN_STORE
-                   ? format_into(&t->trace.next, "dmvctl install %s", r->name)
-                   : format_into(&t->trace.next, "reinstall its package with the package manager");
-    case DMV_VERDICT_REVOKED:
-        return format_into(&t->trace.next, "dmvctl show %s lists the others", t->driver->name);
-    case DMV_VERDICT_NO_KERNEL:
-    case DMV_VERDICT_FITS:
-    case DMV_VERDICT_MAX:
-    case DMV_VERDICT_INVALID:
-    default:
-        return format_into(&t->trace.next, "dmvctl refresh may bring a package for these kernels");
-    }
-}
-
-static int decide_not_installed(Tracer *t)
-{
-    bool stale = t->release->source && t->release->source->stale;
-    int x = format_into(&t->trace.decisive, "%s is not installed%s", t->release->name,
-                        stale ? ", and the catalog that lists it has expired" : "");
-
-    if (x < 0)
-        return x;
-    return stale ? format_into(&t->trace.next, "dmvctl refresh")
-                 : format_into(&t->trace.next, "dmvctl install %s", t->release->name);
-}
-
-static int decide_not_selected(Tracer *t)
-{
-    const DmvViewDriver *d = t->driver;
-    DMV_CLEANUP_FREE char *what = dmv_selection_to_string(d->selection);
-    int x;
-
-    if (!d->selection)
-        x = format_into(&t->trace.decisive, "%s is not selected: nothing was, for %s", t->release->name,
-                        d->name);
-    else if (d->selection->kind == DMV_SELECT_INBOX)
-        x = format_into(&t->trace.decisive, "%s is not selected: the kernel's own driver%s is",
-                        t->release->name, d->pinned ? ", pinned," : "");
-    else
-        x = format_into(&t->trace.decisive, "%s is not selected: %s%s is", t->release->name,
-                        d->selected ? d->selected->name
-                        : what      ? what
-                                    : "another one",
-                        d->pinned ? ", pinned," : "");
-    if (x < 0)
-        return x;
-    return d->pinned ? format_into(&t->trace.next, "dmvctl unpin %s", d->name)
-                     : format_into(&t->trace.next, "dmvctl select %s", t->release->name);
-}
-
-/* What keeps the selected release from the kernel that is in question. */
-static const char *problem_in_question(const Tracer *t)
-{
-    const DmvKernel *k = dmv_world_kernel_in_question(t->view->facts.world);
-
-    for (size_t i = 0; i < t->driver->n_targets; i++)
-        if (t->driver->targets[i].kernel == k)
-            return t->driver->targets[i].problem;
-    return NULL;
-}
-
-static bool is_staged(const Tracer *t)
-{
-    for (size_t i = 0; i < t->plan->n_predictions; i++)
-        if (t->plan->predictions[i].changed && is_of_driver(t->driver, t->plan->predictions[i].module))
-            return true;
-    return false;
-}
-
-static int decide_selected(Tracer *t)
-{
-    const char *problem = problem_in_question(t), *name = t->release->name;
-    int x;
-
-    if (problem) {
-        x = format_into(&t->trace.decisive, "%s is selected, but this kernel goes without: %s", name,
-                        problem);
-        return x < 0 ? x : format_into(&t->trace.next, "dmvctl refresh, or boot a kernel that it fits");
-    }
-    if (is_staged(t)) {
-        x = format_into(&t->trace.decisive, "%s is selected, but that was not activated yet", name);
-        return x < 0 ? x : format_into(&t->trace.next, "dmvctl activate");
-    }
-    if (t->release->active)
-        return format_into(&t->trace.decisive,
-                           "nothing speaks against %s: it is selected, and the kernel runs it", name);
-    if (t->driver->active) {
-        x = format_into(&t->trace.decisive, "%s is what is loaded next, but the kernel still runs %s", name,
-                        t->driver->active);
-        return x < 0 ? x : format_into(&t->trace.next, "reboot the host");
-    }
-    return format_into(&t->trace.decisive,
-                       "nothing speaks against %s: it is what is loaded next, and now nothing is", name);
-}
-
-/* The first obstacle on the way from a catalog into the kernel. */
-static int decide(Tracer *t)
-{
-    const DmvViewRelease *r = t->release;
-    bool anyway =
-        r->selected && (r->verdict == DMV_VERDICT_NO_HARDWARE || r->verdict == DMV_VERDICT_OTHER_MACHINE);
-
-    if (r->verdict != DMV_VERDICT_FITS && !anyway)
-        return decide_by_verdict(t);
-    if (r->n_installed == 0)
-        return decide_not_installed(t);
-    return r->selected ? decide_selected(t) : decide_not_selected(t);
-}
-
 int dmv_trace_release(const DmvView *v, const DmvPlan *p, const DmvViewDriver *d, const DmvViewRelease *r,
                       DmvTrace *ret)
 {
-    Tracer t = {.view = v, .plan = p, .driver = d, .release = r};
+    DmvTracer t = {.view = v, .plan = p, .driver = d, .release = r};
 
     say_hardware(&t);
     say_machine(&t);
@@ -476,7 +322,7 @@ int dmv_trace_release(const DmvView *v, const DmvPlan *p, const DmvViewDriver *d
     say_selection(&t);
     say_running(&t);
     if (t.error == 0)
-        t.error = decide(&t);
+        t.error = dmv_trace_decide(&t);
     if (t.error < 0) {
         dmv_trace_deinit(&t.trace);
         return t.error;
