@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # bash completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
-__dmvctl_verbs="status list show devices why plan refresh install remove select deselect pin unpin activate
+__dmvctl_verbs="status list show devices why why-not plan refresh install remove select deselect pin unpin activate
     rollback commit history generations verify doctor check-kernel rescan monitor describe help version"
 
 # The options of a verb, besides the common ones.
@@ -37,6 +37,7 @@ __dmvctl_objects() {
         __dmvctl_ask devices slot
         __dmvctl_ask devices interface | tr , '\n' | grep -vx -- -
         ;;
+    why-not) __dmvctl_ask list name --all ;;
     install) __dmvctl_ask list name --all --available ;;
     remove) __dmvctl_ask list name --installed ;;
     select)

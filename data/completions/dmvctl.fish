@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # fish completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
-set -l verbs status list show devices why plan refresh install remove select deselect pin unpin activate rollback \
+set -l verbs status list show devices why why-not plan refresh install remove select deselect pin unpin activate rollback \
     commit history generations verify doctor check-kernel rescan monitor describe help version
 
 # One column of a table of dmvctl.
@@ -48,6 +48,7 @@ complete -c dmvctl -n '__fish_seen_subcommand_from pin' -l until -x -d 'last day
 complete -c dmvctl -n '__fish_seen_subcommand_from history' -l limit -x -d 'entries to show'
 
 complete -c dmvctl -n '__fish_seen_subcommand_from show why' -a '(__dmvctl_ask list driver --all; __dmvctl_ask devices slot)'
+complete -c dmvctl -n '__fish_seen_subcommand_from why-not' -a '(__dmvctl_ask list name --all)'
 complete -c dmvctl -n '__fish_seen_subcommand_from install' -a '(__dmvctl_ask list name --all --available)'
 complete -c dmvctl -n '__fish_seen_subcommand_from remove select' -a '(__dmvctl_ask list name --installed)'
 complete -c dmvctl -n '__fish_seen_subcommand_from select' -a 'recommended inbox'

@@ -23,6 +23,7 @@ _dmvctl_add() {
 
 _dmvctl_drivers() { _dmvctl_add drivers list driver }
 _dmvctl_installed() { _dmvctl_add releases list name --installed }
+_dmvctl_releases() { _dmvctl_add releases list name --all }
 _dmvctl_available() { _dmvctl_add releases list name --all --available }
 _dmvctl_generations() { _dmvctl_add generations generations number }
 _dmvctl_objects() {
@@ -44,6 +45,7 @@ verbs=(
     'show:one driver in full, with every release'
     'devices:PCI devices and the drivers that support them'
     'why:explain why a driver, device or release is as it is'
+    'why-not:explain what keeps a release from being used'
     'plan:what would change: files, and what every kernel loads'
     'refresh:fetch and verify the catalogs of the streams'
     'install:install releases for all kernels that they support'
@@ -99,6 +101,7 @@ devices)
         '(-u --unclaimed)'{-u,--unclaimed}'[only devices without a driver]'
     ;;
 why) _arguments $common '1:object:_dmvctl_objects' ;;
+why-not) _arguments $common '1:release:_dmvctl_releases' ;;
 plan) _arguments $common '--detailed-exit-code[exit status 10 if there are changes]' ;;
 refresh) _arguments $common '--allow-stale[accept a catalog that has expired]' '1:stream:_dmvctl_streams' ;;
 install)

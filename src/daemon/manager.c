@@ -109,6 +109,12 @@ int dmv_manager_look(DmvManager *m)
 
     if (r == 0)
         r = dmv_observe(&m->roots, names, &fresh);
+    if (r == 0) {
+        dmv_fit_mark_alternate(&fresh, m->settings.alternate_kernels);
+        r = dmv_observe_abi(&m->roots, m->abi_cache, &fresh);
+    }
+    if (r == 0)
+        r = dmv_fit_settle_adopted(&fresh);
     if (r < 0) {
         dmv_world_deinit(&fresh);
         return r;
@@ -332,7 +338,9 @@ int dmv_manager_new(sd_event *event, DmvRoots *roots, bool transient, const char
     *roots = (DmvRoots){.fd = -1};
     m->transient = transient;
     dmv_history_init(&m->history);
-    r = dmv_set_string(&m->libexec, libexec ? libexec : DMV_LIBEXECDIR);
+    r = dmv_abi_cache_new(&m->abi_cache);
+    if (r == 0)
+        r = dmv_set_string(&m->libexec, libexec ? libexec : DMV_LIBEXECDIR);
     if (r == 0)
         r = dmv_set_string(&m->listen, listen);
     if (r == 0)
@@ -362,6 +370,8 @@ DmvManager *dmv_manager_free(DmvManager *m)
     forget_thoughts(m);
     free(m->sources);
     dmv_world_deinit(&m->world);
+    (void)dmv_abi_cache_free(m->abi_cache);
+    dmv_settings_deinit(&m->settings);
     dmv_problems_deinit(&m->config_problems);
     dmv_streams_free(m);
     dmv_intent_deinit(&m->intent);

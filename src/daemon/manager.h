@@ -11,6 +11,7 @@
 #include "base/jsonbuild.h"
 #include "base/settings.h"
 #include "dmv/outcome.h"
+#include "host/abi.h"
 #include "host/observe.h"
 #include "model/generation.h"
 #include "model/history.h"
@@ -58,6 +59,7 @@ struct DmvManager {
 
     /* what is observed, and what follows */
     DmvWorld world;
+    DmvAbiCache *abi_cache;
     DmvSource *sources; /* of the streams that have a catalog */
     size_t n_sources;
     DmvView view;
@@ -141,9 +143,11 @@ int dmv_reply(VlCall *call, json_object *reply);
 
 /* why.c */
 json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr, int *ret_code);
+json_object *dmv_why_not_render(DmvManager *m, const char *release, DmvError *reterr, int *ret_code);
 /* audit.c */
 json_object *dmv_audit_verify(DmvManager *m, bool *ret_clean);
 json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean);
+/* audit-kernel.c */
 json_object *dmv_audit_kernel(DmvManager *m, const char *kernel, bool *ret_clean);
 
 #endif

@@ -66,6 +66,26 @@ static int on_install(VlCall *call, json_object *params, void *userdata)
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "install", spec);
 }
 
+/* A link of any kernel that leads into the release: that kernel's index names it, or the next one will. */
+static int check_links(DmvManager *m, const DmvViewRelease *r, DmvError *e)
+{
+    for (size_t k = 0; k < m->world.n_kernels; k++)
+        for (size_t i = 0; i < m->world.kernels[k].n_files; i++) {
+            const DmvModuleFile *f = &m->world.kernels[k].files[i];
+            DMV_CLEANUP_FREE char *name = NULL;
+
+            if (!f->ours || f->dangling)
+                continue;
+            if (dmv_release_of_path(&m->world, &m->world.kernels[k], f->path, &name) < 0)
+                return -ENOMEM;
+            if (dmv_streq(name, r->name))
+                return dmv_error_set(e, DMV_IN_USE, NULL, "dmvctl activate, then remove it",
+                                     "%s of kernel %s leads to %s", f->path, m->world.kernels[k].release,
+                                     r->name);
+        }
+    return 0;
+}
+
 /* Does the intent, or a link in a tree, need this release? */
 static int check_unused(DmvManager *m, const DmvViewDriver *d, const DmvViewRelease *r, DmvError *e)
 {
@@ -81,18 +101,7 @@ static int check_unused(DmvManager *m, const DmvViewDriver *d, const DmvViewRele
         dmv_error_set_next(e, "dmvctl deselect %s", d->name);
         return DMV_IN_USE;
     }
-    for (size_t k = 0; k < m->world.n_kernels; k++)
-        for (size_t i = 0; i < d->n_modules; i++) {
-            const DmvIndexEntry *entry = dmv_kernel_index(&m->world.kernels[k], d->modules[i].name);
-            DMV_CLEANUP_FREE char *name = NULL;
-
-            if (entry && dmv_release_of_path(&m->world, &m->world.kernels[k], entry->path, &name) < 0)
-                return -ENOMEM;
-            if (dmv_streq(name, r->name))
-                return dmv_error_set(e, DMV_IN_USE, NULL, "dmvctl activate, then remove it",
-                                     "kernel %s would still load %s", m->world.kernels[k].release, r->name);
-        }
-    return 0;
+    return check_links(m, r, e);
 }
 
 static int on_remove(VlCall *call, json_object *params, void *userdata)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * why: the trace of the decision, in words. Nothing is decided here: every line repeats what resolve and plan
- * have found.
+ * why and why-not: the trace of the decision, in words. Nothing is decided here: every line repeats what
+ * resolve and plan have found. That of one release is model/trace.c.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -9,6 +9,7 @@
 
 #include "daemon/manager.h"
 #include "model/render.h"
+#include "model/trace.h"
 
 __attribute__((format(printf, 3, 4))) static void say(DmvJsonBuilder *list, const char *kind,
                                                       const char *format, ...)
@@ -75,7 +76,11 @@ static void say_selection(DmvJsonBuilder *list, const DmvViewDriver *d)
     if (d->outdated)
         say(list, "note", "it is older than what is recommended: %s", d->recommended->name);
     for (size_t t = 0; t < d->n_targets; t++)
-        if (d->targets[t].problem)
+        if (d->targets[t].installed &&
+            strcmp(dmv_installed_built_for(d->targets[t].installed), d->targets[t].kernel->release) != 0)
+            say(list, "ok", "kernel %s takes the one that was built for kernel %s: every symbol is the same",
+                d->targets[t].kernel->release, dmv_installed_built_for(d->targets[t].installed));
+        else if (d->targets[t].problem)
             say(list, "problem", "kernel %s loads its own driver: %s", d->targets[t].kernel->release,
                 d->targets[t].problem);
 }
@@ -127,6 +132,12 @@ static void say_release(DmvJsonBuilder *list, const DmvViewRelease *r)
         fits ? "it can be chosen" : dmv_verdict_to_string(r->verdict));
 }
 
+static void say_trace(DmvJsonBuilder *list, const DmvTrace *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        say(list, t->lines[i].kind, "%s", t->lines[i].text);
+}
+
 static const DmvDevice *device_named(const DmvManager *m, const char *object)
 {
     const DmvDevice *d = dmv_world_device(&m->world, object);
@@ -141,6 +152,7 @@ static const DmvDevice *device_named(const DmvManager *m, const char *object)
 json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr, int *ret_code)
 {
     const DmvDevice *device = device_named(m, object);
+    DMV_CLEANUP(dmv_trace_deinit) DmvTrace trace = {0};
     DmvJsonBuilder list = {0}, b = {0};
     DmvViewDriver *d = NULL;
     DmvViewRelease *release = NULL;
@@ -148,6 +160,8 @@ json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr,
     int r = is_release ? dmv_view_find_release(&m->view, object, &d, &release, reterr)
                        : dmv_view_find(&m->view, object, &d, reterr);
 
+    if (r == 0 && release)
+        r = dmv_trace_release(&m->view, &m->plan, d, release, &trace);
     *ret_code = device && (r == DMV_NO_SUCH_DRIVER || r == DMV_AMBIGUOUS) ? 0 : r;
     if (*ret_code != 0)
         return NULL;
@@ -156,8 +170,7 @@ json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr,
         say_device(&list, m, device);
     if (r != 0)
         say(&list, "problem", "%s", reterr->why ? reterr->why : "no driver is known for it");
-    if (r == 0 && release)
-        say_release(&list, release);
+    say_trace(&list, &trace);
     for (size_t i = 0; r == 0 && !release && i < d->n_releases; i++)
         if (dmv_filter_passes(DMV_FILTER_FITTING, &d->releases[i]))
             say_release(&list, &d->releases[i]);
@@ -169,5 +182,27 @@ json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr,
     dmv_jb_object(&b);
     dmv_jb_string(&b, "object", r == 0 ? (release ? release->name : d->name) : object);
     dmv_jb_value(&b, "reasons", dmv_jb_end(&list));
+    return dmv_jb_end(&b);
+}
+
+json_object *dmv_why_not_render(DmvManager *m, const char *release, DmvError *reterr, int *ret_code)
+{
+    DMV_CLEANUP(dmv_trace_deinit) DmvTrace trace = {0};
+    DmvJsonBuilder list = {0}, b = {0};
+    DmvViewDriver *d = NULL;
+    DmvViewRelease *r = NULL;
+
+    *ret_code = dmv_view_find_release(&m->view, release, &d, &r, reterr);
+    if (*ret_code == 0)
+        *ret_code = dmv_trace_release(&m->view, &m->plan, d, r, &trace);
+    if (*ret_code != 0)
+        return NULL;
+    dmv_jb_array(&list);
+    say_trace(&list, &trace);
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "object", r->name);
+    dmv_jb_value(&b, "reasons", dmv_jb_end(&list));
+    dmv_jb_string(&b, "decisive", trace.decisive);
+    dmv_jb_string(&b, "next", trace.next);
     return dmv_jb_end(&b);
 }

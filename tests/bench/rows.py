@@ -241,10 +241,42 @@ def depmod(build, _rounds):
     yield ("  the first change ever: the search order is new to all three", first, "1 + 1 + 1", "")
 
 
+# ---- kabi ----
+
+# What weak-modules does: the versions that the modules of the tree need, one modprobe a module, and a join with those that one
+# module needs. Ends with 1 if one of them is another one or is not there.
+WEAK_MODULES = """set -eu -o pipefail; export LC_ALL=C
+find "$1/kernel" -name '*.ko' | while read -r module; do modprobe --dump-modversions "$module"; done |
+    awk '{print $2, $1}' | sort -u >"$3/tree"
+modprobe --dump-modversions "$2" | awk '{print $2, $1}' | sort -u >"$3/module"
+join -j 1 "$3/module" "$3/tree" | awk '$2 == $3 {n++} END {print n}' >"$3/same"
+test "$(cat "$3/same")" -eq "$(wc -l <"$3/module")"
+"""
+
+
+def kabi(build, rounds):
+    with scratch.folder() as path:
+        _, kernel = scratch.unpack_kernel(path)
+        root, tree = f"{path}/root", f"{path}/root/usr/lib/modules/{kernel}"
+        files = module_files(tree)
+        ours_argv = [f"{build}/tests/bench/bench-kabi", root, kernel, files["ice"]]
+        shell_argv = ["bash", "-c", WEAK_MODULES, "weak-modules", tree, files["ice"], path]
+        measure.run(ours_argv)  # both find the tree in the page cache
+        shell = measure.median([measure.run(shell_argv) for _ in range(min(rounds, 3))])
+        ours = measure.median([measure.run(ours_argv) for _ in range(rounds)])
+        yield (f"table of a kernel and check of ice.ko, {len(files):,} modules, against a shell loop",
+               f"{shell.wall / ours.wall:.0f} times as fast", "", f"{measure.ms(ours.wall)} to {measure.ms(shell.wall)}; "
+               f"processor {measure.ms(ours.cpu)} to {measure.ms(shell.cpu)}")
+        shutil.copy(scratch.symvers_of(path, kernel), f"{root}/boot/symvers-{kernel}")
+        with_file = measure.median([measure.run(ours_argv) for _ in range(rounds)])
+        yield ("  with the kernel's symvers file", f"{shell.wall / with_file.wall:.0f} times as fast", "",
+               f"{measure.ms(with_file.wall)}; processor {measure.ms(with_file.cpu)}")
+
+
 ROWS = {"catalog": catalog, "match": match, "varlink": varlink, "list": list_rows, "idle": idle, "refresh": refresh,
-        "apply": apply, "depmod": depmod}
+        "apply": apply, "depmod": depmod, "kabi": kabi}
 TOOLS = {"list": ["lspci", "createrepo_c"], "idle": ["createrepo_c"], "refresh": ["createrepo_c"],
-         "apply": ["depmod", "dpkg-deb"], "depmod": ["depmod", "strace"]}
+         "apply": ["depmod", "dpkg-deb"], "depmod": ["depmod", "strace"], "kabi": ["modprobe", "dpkg-deb"]}
 
 
 def missing(name):

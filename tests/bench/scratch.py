@@ -162,3 +162,14 @@ def unpack_kernel(into):
         os.makedirs(f"{into}/root/{name}")
     os.symlink("usr/lib", f"{into}/root/lib")
     return os.path.basename(package), release
+
+
+def symvers_of(into, kernel):
+    """Module.symvers of Debian's headers for the kernel: those that are installed, else from their package."""
+    path = f"usr/src/linux-headers-{kernel}/Module.symvers"
+    if os.path.exists(f"/{path}"):
+        return f"/{path}"
+    call("apt-get", "download", f"linux-headers-{kernel}", cwd=into)
+    package = next(f"{into}/{n}" for n in os.listdir(into) if n.startswith("linux-headers-"))
+    call("dpkg-deb", "-x", package, f"{into}/headers")
+    return f"{into}/headers/{path}"

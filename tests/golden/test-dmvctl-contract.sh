@@ -101,6 +101,7 @@ check_screens() {
     screen devices 0 devices
     screen devices-unclaimed 0 devices -u -f slot,ids,class-id
     screen why 0 why eth0
+    screen why-not 0 why-not intel-e1000e/alt@3.9.0
     screen plan 0 plan
     screen plan 10 plan --detailed-exit-code
     screen refresh 0 refresh
@@ -157,6 +158,7 @@ check_requests() {
     run rescan --now && expect_call 'Rescan {"now":true}'
     run history a --limit 3 && expect_call 'History {"driver":"a","limit":3}'
     run check-kernel 6.1 && expect_call 'CheckKernel {"kernel":"6.1"}'
+    run why-not a/b@1 && expect_call 'WhyNot {"release":"a/b@1"}'
     run why -- -x && expect_call 'Why {"object":"-x"}'
     run --sysfs /s --procfs /p status
     printf 'option %s\n' --root "$scratch/root" --sysfs /s --procfs /p | diff - <(grep ^option "$FAKE_LOG") ||
@@ -297,6 +299,7 @@ check_json() {
         ListDevices) verb="devices" ;;
         ListGenerations) verb="generations" ;;
         CheckKernel) verb="check-kernel x" ;;
+        WhyNot) verb="why-not x" ;;
         Monitor) continue ;;
         Show | Why | Install | Remove | Select | Deselect | Pin | Unpin) verb="${method,,} x" ;;
         *) verb=${method,,} ;;

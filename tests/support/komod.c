@@ -47,6 +47,18 @@ static void add_build_id(FILE *f, unsigned char byte)
                   byte);
 }
 
+/* One entry of __versions: an unsigned long and a name, 64 bytes. */
+static void add_need(FILE *f, const char *need)
+{
+    const char *equals = strchr(need, '=');
+
+    assert_non_null(equals);
+    (void)fprintf(f,
+                  "__asm__(\".pushsection __versions,\\\"a\\\"\\n1: .8byte %s\\n.asciz \\\"%.*s\\\"\\n"
+                  ".org 1b + 64\\n.popsection\\n\");\n",
+                  equals + 1, (int)(equals - need), need);
+}
+
 void komod_build(const Scratch *s, const char *path, const Komod *k)
 {
     char source[1024];
@@ -70,6 +82,8 @@ void komod_build(const Scratch *s, const char *path, const Komod *k)
     add_note_record(f, 2, k->note_version);
     add_note_record(f, 1, k->note_variant);
     add_build_id(f, k->build_id);
+    for (size_t i = 0; i < 4 && k->needs[i]; i++)
+        add_need(f, k->needs[i]);
     (void)fprintf(f, "int init_module(void);\nint init_module(void)\n{\n    return 0;\n}\n");
     assert_int_equal(fclose(f), 0);
     scratch_run("gcc", "-c", "-O1", "-fno-toplevel-reorder", "-o", scratch_path(s, path),

@@ -15,6 +15,7 @@ typedef struct Komod {
     const char *firmware; /* one file, or NULL */
     const char *note_variant,
         *note_version;      /* .note.XenServer, namesz 9 as the vendor's generator writes it */
+    const char *needs[4];   /* symbols of __versions, each "NAME=CRC" */
     unsigned char build_id; /* every one of its 20 bytes; 0: no note */
 } Komod;
 

@@ -4,6 +4,17 @@
 # To be sourced. depmod, modprobe, modinfo, libkmod and libelf take them for real ones: .modinfo, ELF notes, exported and
 # needed symbols are all there. No kernel could load them: there is no code in them.
 
+# The section __versions of what is needed with a version: 64 bytes each, an unsigned long and a name.
+_dmv_small_versions() {
+    local value name text=''
+    for value; do
+        name=${value%=*}
+        [[ $value == *=* ]] || continue
+        text+=".quad ${value#*=}"$'\n'".ascii \"$name\""$'\n'".zero $((56 - ${#name}))"$'\n'
+    done
+    [[ -z $text ]] || printf '.section __versions,"a",%%progbits\n%s.text\n' "$text"
+}
+
 # dmv_small_module OUT NAME KVER [OPTION...]
 #   OUT                  path of the .ko; the folder has to be there
 #   NAME                 the module's name, with underscores
@@ -11,8 +22,10 @@
 #   --version V          MODULE_VERSION
 #   --alias PATTERN      MODULE_ALIAS; may repeat
 #   --depends A,B        what .modinfo says; depmod looks at the symbols instead
-#   --exports SYMBOL     a symbol that other modules may need; may repeat
-#   --needs SYMBOL       a symbol of another module, makes depmod see a dependency; may repeat
+#   --exports SYMBOL[=CRC]
+#                        a symbol that other modules may need, with its version (0x...); may repeat
+#   --needs SYMBOL[=CRC] a symbol of another module or of the kernel, makes depmod see a dependency; with the version of it that
+#                        the module was built against, which is what `modprobe --dump-modversions` shows; may repeat
 #   --firmware FILE      MODULE_FIRMWARE; may repeat
 #   --variant V, --note-version V, --note-release V
 #                        records 1, 2, 3 of .note.XenServer
@@ -56,12 +69,16 @@ dmv_small_module() {
     text+=".asciz \"depends=$depends\""$'\n'".asciz \"name=$name\""$'\n'
     [[ $kver == - ]] || text+=".asciz \"vermagic=$kver SMP preempt mod_unload modversions \""$'\n'
     text+=$'.text\n'".asciz \"$name $version $salt\""$'\n'
-    for value in "${needs[@]}"; do text+=".long $value - ."$'\n'; done
+    for value in "${needs[@]}"; do text+=".long ${value%=*} - ."$'\n'; done
+    text+=$(_dmv_small_versions "${needs[@]}")$'\n'
     if ((${#exports[@]})); then
         text+=$'.section __ksymtab_strings,"a",%progbits\n'
-        for value in "${exports[@]}"; do text+="__kstrtab_$value: .asciz \"$value\""$'\n'; done
+        for value in "${exports[@]}"; do text+="__kstrtab_${value%=*}: .asciz \"${value%=*}\""$'\n'; done
         text+=$'.text\n'
-        for value in "${exports[@]}"; do text+=".globl $value"$'\n'"$value: .long 0"$'\n'; done
+        for value in "${exports[@]}"; do
+            text+=".globl ${value%=*}"$'\n'"${value%=*}: .long 0"$'\n'
+            [[ $value != *=* ]] || text+=".globl __crc_${value%=*}"$'\n'"__crc_${value%=*} = ${value#*=}"$'\n'
+        done
     fi
     if [[ $build_id != none ]]; then
         text+=$'.section .note.gnu.build-id,"a",%note\n.balign 4\n.long 4, '"$((${#build_id} / 2)), 3"$'\n.asciz "GNU"\n'

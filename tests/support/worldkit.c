@@ -112,6 +112,62 @@ void world_add_id(DmvInstalled *x, const char *file, unsigned vendor, unsigned d
     *id = (DmvPciId){vendor, device, DMV_PCI_ANY, DMV_PCI_ANY};
 }
 
+/* ---- symbols ---- */
+
+#define VERMAGIC_REST " SMP mod_unload modversions "
+
+static DmvSymbol *make_symbols(DmvArena *a, const char *const texts[], size_t *ret_n)
+{
+    DmvSymbol *symbols;
+    size_t n = 0;
+
+    while (texts && texts[n])
+        n++;
+    symbols = need(dmv_arena_alloc(a, n + 1, sizeof(*symbols)));
+    for (size_t i = 0; i < n; i++) {
+        const char *equals = need(strchr(texts[i], '='));
+
+        symbols[i].name = need(dmv_arena_copy(a, texts[i], (size_t)(equals - texts[i])));
+        symbols[i].crc = (uint32_t)strtoul(equals + 1, NULL, 10);
+    }
+    *ret_n = n;
+    return symbols;
+}
+
+void world_set_symbols(DmvInstalledModule *m, const char *kernel, const char *const needs[],
+                       const char *const exports[])
+{
+    DmvModuleSymbols *s = &m->symbols;
+    char vermagic[256];
+
+    dmv_module_symbols_deinit(s);
+    if (dmv_arena_new(&s->arena) < 0)
+        abort();
+    (void)snprintf(vermagic, sizeof(vermagic), "%s" VERMAGIC_REST, kernel);
+    s->vermagic = need(dmv_arena_copy(s->arena, vermagic, strlen(vermagic)));
+    s->versioned = true;
+    s->needs = make_symbols(s->arena, needs, &s->n_needs);
+    s->exports = make_symbols(s->arena, exports, &s->n_exports);
+}
+
+void world_set_abi(DmvKernel *k, bool complete, const char *const exports[])
+{
+    char vermagic[256];
+
+    k->abi = dmv_kabi_free(k->abi);
+    (void)snprintf(vermagic, sizeof(vermagic), "%s" VERMAGIC_REST, k->release);
+    if (dmv_kabi_new(&k->abi) < 0 || dmv_kabi_set_vermagic(k->abi, vermagic) < 0)
+        abort();
+    dmv_kabi_set_complete(k->abi, complete);
+    for (size_t i = 0; exports && exports[i]; i++) {
+        const char *equals = need(strchr(exports[i], '='));
+
+        if (dmv_kabi_add(k->abi, exports[i], (size_t)(equals - exports[i]),
+                         (uint32_t)strtoul(equals + 1, NULL, 10), DMV_KABI_EXPORT, "vmlinux") != 0)
+            abort();
+    }
+}
+
 /* ---- apply ---- */
 
 static void drop_file(DmvKernel *k, const char *path)

@@ -19,6 +19,12 @@ DmvInstalled *world_add_installed(DmvWorld *w, const char *driver, const char *v
                                   const char *const modules[]);
 void world_add_id(DmvInstalled *x, const char *file, unsigned vendor, unsigned device);
 
+/* What a module needs and exports, each "NAME=CRC" in decimal digits; built for @kernel, with modversions. */
+void world_set_symbols(DmvInstalledModule *m, const char *kernel, const char *const needs[],
+                       const char *const exports[]);
+/* What a kernel exports, as world_set_symbols(). */
+void world_set_abi(DmvKernel *k, bool complete, const char *const exports[]);
+
 /* Does to the World what the steps of a plan would do to a host. */
 void world_apply(DmvWorld *w, const DmvPlan *p);
 /* What depmod would write: one index entry a module name, by the search order and the overrides of

@@ -57,6 +57,18 @@ static void test_table(void **state)
     assert_null(dmv_kabi_vermagic(k));
 }
 
+/* It lives as long as its last owner. */
+static void test_owners(void **state)
+{
+    DMV_CLEANUP_KABI DmvKabi *second = NULL;
+    DmvKabi *first = kernel_of(true);
+
+    (void)state;
+    second = dmv_kabi_ref(first);
+    assert_null(dmv_kabi_free(first));
+    assert_true(dmv_kabi_find(second, "_printk", NULL, NULL));
+}
+
 static void test_many(void **state)
 {
     DMV_CLEANUP_KABI DmvKabi *k = NULL;
@@ -276,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_owners),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_vermagic),

@@ -360,6 +360,28 @@ static void test_versions(void **state)
     }
 }
 
+static void test_kernels(void **state)
+{
+    static const struct {
+        const char *package, *kernel;
+        bool is_for;
+    } kernels[] = {
+        {"ceph-module-kernel4.19", "4.19.0+1", true},    {"ceph-module-kernel4.19", "4.19", true},
+        {"ceph-module-kernel4.19", "4.190.1", false},    {"ceph-module-kernel4.19", "4.1.9", false},
+        {"ceph-module-kernel4.19", "14.19.0", false},    {"ceph-module", "4.4.0+10", true},
+        {"broadcom-bnxt-en-kernel5.4", "5.4-rc1", true}, {"broadcom-bnxt-en-kernel5.4", "5.40", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < DMV_N_ELEMENTS(kernels); i++) {
+        DMV_CLEANUP(dmv_package_name_deinit) DmvPackageName n = {0};
+
+        assert_int_equal(dmv_package_name_parse(kernels[i].package, NULL, &n, NULL), 0);
+        if (dmv_package_name_is_for_kernel(&n, kernels[i].kernel) != kernels[i].is_for)
+            fail_msg("%s and %s", kernels[i].package, kernels[i].kernel);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,7 +389,7 @@ int main(void)
         cmocka_unit_test(test_too_long), cmocka_unit_test(test_vendors_of_the_caller),
         cmocka_unit_test(test_not_made), cmocka_unit_test(test_alternates),
         cmocka_unit_test(test_tiers),    cmocka_unit_test(test_offers),
-        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_versions), cmocka_unit_test(test_kernels),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

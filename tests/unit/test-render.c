@@ -188,8 +188,9 @@ static void test_driver(void **state)
         "0000:03:00.0\"],\"tier\":\"alternate\",\"status\":\"beta\",\"priority\":50,"
         "\"sequence\":1,\"stream\":\"first\",\"downloadSize\":1000,\"recommended\":false,\"origin\":"
         "\"store\","
-        "\"kernels\":[\"" K1 "\",\"" K2 "\"],\"installedFor\":[\"" K1
-        "\"],\"available\":true,\"installed\":true,"
+        "\"kernels\":[\"" K1 "\",\"" K2 "\"],\"installedFor\":[\"" K1 "\"],\"kernelFits\":[{\"kernel\":\"" K1
+        "\",\"fit\":\"exact\"},{\"kernel\":\"" K2
+        "\",\"fit\":\"available\"}],\"available\":true,\"installed\":true,"
         "\"selected\":false,\"staged\":false,\"active\":false,\"modules\":[\"ice\"],\"devices\":[\"0000:03:"
         "00.0\"]}],"
         "\"problems\":[]}");
@@ -331,8 +332,38 @@ static void test_kernels(void **state)
 
     f->world.kernels[1].has_index = false;
     assert_json(dmv_render_kernels(&f->world),
-                "[{\"release\":\"" K1 "\",\"running\":true,\"hasIndex\":true,\"inQuestion\":true},"
-                "{\"release\":\"" K2 "\",\"running\":false,\"hasIndex\":false,\"inQuestion\":false}]");
+                "[{\"release\":\"" K1
+                "\",\"running\":true,\"hasIndex\":true,\"alternate\":false,\"inQuestion\":true},"
+                "{\"release\":\"" K2
+                "\",\"running\":false,\"hasIndex\":false,\"alternate\":false,\"inQuestion\":false}]");
+}
+
+/* What a release that was installed for one kernel is to another one. */
+static void test_fits(void **state)
+{
+    static const char *const symbols[] = {"_printk=2", NULL}, *const others[] = {"_printk=3", NULL};
+    Fixture *f = *state;
+    DmvInstalled *x =
+        world_add_installed(&f->world, "site", "v", "1", K1, "supported", DMV_ORIGIN_STORE, ice);
+    json_object *o, *fits = NULL;
+
+    world_set_symbols(&x->modules[0], K1, symbols, NULL);
+    for (int i = 0; i < 2; i++) {
+        world_set_abi(&f->world.kernels[1], true, i == 0 ? symbols : others);
+        dmv_world_sort(&f->world);
+        think(f);
+        o = dmv_render_driver(dmv_view_driver(&f->view, "site"), NULL, DMV_FILTER_ALL);
+        assert_true(json_object_object_get_ex(
+            json_object_array_get_idx(json_object_object_get(o, "releases"), 0), "kernelFits", &fits));
+        assert_json(json_object_get(fits),
+                    i == 0 ? "[{\"kernel\":\"" K1 "\",\"fit\":\"exact\"},{\"kernel\":\"" K2
+                             "\",\"fit\":\"compatible\",\"builtFor\":\"" K1 "\"}]"
+                           : "[{\"kernel\":\"" K1 "\",\"fit\":\"exact\"},{\"kernel\":\"" K2
+                             "\",\"fit\":\"none\",\"why\":\"the one for kernel " K1
+                             " does not fit: ice.ko: it needs version 0x00000002 of _printk, and there it is "
+                             "0x00000003\"}]");
+        json_object_put(o);
+    }
 }
 
 static void test_steps_and_predictions(void **state)
@@ -408,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_filter),
         TEST(test_plan_changes_driver),
         TEST(test_kernels),
+        TEST(test_fits),
         cmocka_unit_test(test_steps_and_predictions),
         cmocka_unit_test(test_generation),
         cmocka_unit_test(test_history_entry),

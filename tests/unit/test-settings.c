@@ -53,6 +53,28 @@ static void test_every_key(void **state)
     assert_int_equal(s.keep_generations, 1000);
 }
 
+/* A list is taken as a whole: a later file replaces it, one that is refused leaves it. */
+static void test_alternate_kernels(void **state)
+{
+    DMV_CLEANUP_SETTINGS DmvSettings s;
+
+    (void)state;
+    dmv_settings_init(&s);
+    assert_null(s.alternate_kernels);
+    assert_int_equal(parse("[kernels]\nalternate=4.19.*\nalternate = *-alt*\n", &s, NULL), 0);
+    assert_int_equal(dmv_strv_length(s.alternate_kernels), 2);
+    assert_string_equal(s.alternate_kernels[0], "4.19.*");
+    assert_string_equal(s.alternate_kernels[1], "*-alt*");
+    assert_int_equal(parse("[kernels]\nalternate=5.*\nnonsense=1\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(parse("[kernels]\nalternate=\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(dmv_strv_length(s.alternate_kernels), 2);
+    assert_int_equal(parse("[daemon]\nidle-timeout=7\n", &s, NULL), 0);
+    assert_int_equal(dmv_strv_length(s.alternate_kernels), 2);
+    assert_int_equal(parse("[kernels]\nalternate=5.*\n", &s, NULL), 0);
+    assert_int_equal(dmv_strv_length(s.alternate_kernels), 1);
+    assert_string_equal(s.alternate_kernels[0], "5.*");
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -259,10 +281,15 @@ static void test_long_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_stream),         cmocka_unit_test(test_stream_enabled),
-        cmocka_unit_test(test_stream_refused), cmocka_unit_test(test_stream_by_a_bad_file_name),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_alternate_kernels),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_stream_enabled),
+        cmocka_unit_test(test_stream_refused),
+        cmocka_unit_test(test_stream_by_a_bad_file_name),
         cmocka_unit_test(test_long_lines),
     };
 

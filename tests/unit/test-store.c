@@ -188,6 +188,39 @@ static void test_broken_releases(void **state)
     assert_int_equal(w.problems.items[1].code, DMV_MALFORMED);
 }
 
+/* An adopted one whose modules were built for another kernel may be judged by its symbols; one of the store,
+ * or one that has another fault besides, may not. */
+static void test_built_for_another_kernel(void **state)
+{
+    const Komod other = {.name = "ice", .vermagic = "6.0.0-other SMP mod_unload "};
+    const Komod third = {.name = "ice", .vermagic = "5.9.0-third SMP mod_unload "};
+    DMV_CLEANUP_WORLD DmvWorld w = {0};
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_mkdir(&s, TREE "kernel");
+    write_info(&s, STORE "a/v/1", "a", "v", "1");
+    komod_build(&s, STORE "a/v/1/ice.ko", &other);
+    write_info(&s, TREE "dmv/b/v", "b", "v", "1");
+    komod_build(&s, TREE "dmv/b/v/ice.ko", &other);
+    write_info(&s, TREE "dmv/b/mixed", "b", "mixed", "1");
+    komod_build(&s, TREE "dmv/b/mixed/ice.ko", &other);
+    komod_build(&s, TREE "dmv/b/mixed/ice2.ko", &third);
+    write_info(&s, TREE "dmv/b/lying", "c", "lying", "1");
+    komod_build(&s, TREE "dmv/b/lying/ice.ko", &other);
+    scratch_write(&s, TREE "dmv/b/lying/info.json", "{");
+    observe(&s, &w);
+    assert_problem(in_folder(&w, STORE "a/v/1"), "ice.ko was built for kernel 6.0.0-other");
+    assert_null(in_folder(&w, STORE "a/v/1")->built_for);
+    assert_problem(in_folder(&w, TREE "dmv/b/v"), "ice.ko was built for kernel 6.0.0-other");
+    assert_string_equal(in_folder(&w, TREE "dmv/b/v")->built_for, "6.0.0-other");
+    assert_problem(in_folder(&w, TREE "dmv/b/mixed"), "was built for kernel");
+    assert_null(in_folder(&w, TREE "dmv/b/mixed")->built_for);
+    assert_problem(in_folder(&w, TREE "dmv/b/lying"), "info.json: ");
+    assert_null(in_folder(&w, TREE "dmv/b/lying")->built_for);
+}
+
 static void test_nothing_installed(void **state)
 {
     DMV_CLEANUP_WORLD DmvWorld w = {0}, file = {0};
@@ -223,8 +256,11 @@ static void test_too_deep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_store),           cmocka_unit_test(test_adopted),
-        cmocka_unit_test(test_broken_releases), cmocka_unit_test(test_nothing_installed),
+        cmocka_unit_test(test_store),
+        cmocka_unit_test(test_adopted),
+        cmocka_unit_test(test_broken_releases),
+        cmocka_unit_test(test_built_for_another_kernel),
+        cmocka_unit_test(test_nothing_installed),
         cmocka_unit_test(test_too_deep),
     };
 

@@ -415,6 +415,42 @@ static void test_sizes(void **state)
     }
 }
 
+static int sign(int x)
+{
+    return (x > 0) - (x < 0);
+}
+
+/* Each is lower than the one after it. */
+static void test_releases(void **state)
+{
+    static const char *const order[] = {"",
+                                        "4.19.0+1",
+                                        "4.19.227",
+                                        "5",
+                                        "5.10",
+                                        "5.10.0-9",
+                                        "5.10.0-9-amd64",
+                                        "5.10.0-10",
+                                        "5.10.0-a",
+                                        "5.10.1",
+                                        "6.1.0-50-amd64",
+                                        "6.1.0-56-amd64",
+                                        "6.1.0-100-amd64",
+                                        "18446744073709551617",
+                                        "x"};
+
+    (void)state;
+    for (size_t i = 0; i < DMV_N_ELEMENTS(order); i++)
+        for (size_t k = 0; k < DMV_N_ELEMENTS(order); k++)
+            if (sign(dmv_compare_releases(order[i], order[k])) != sign((int)i - (int)k))
+                fail_msg("%s against %s", order[i], order[k]);
+    /* leading zeros do not count, and yet no two different texts are equal */
+    assert_true(dmv_compare_releases("5.10.0-009", "5.10.0-10") < 0);
+    assert_true(dmv_compare_releases("5.10.0-009", "5.10.0-9") != 0);
+    assert_int_equal(sign(dmv_compare_releases("5.10.0-009", "5.10.0-9")),
+                     -sign(dmv_compare_releases("5.10.0-9", "5.10.0-009")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_releases),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

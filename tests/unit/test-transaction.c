@@ -322,6 +322,61 @@ static void test_foreign_things_are_refused(void **state)
     assert_refused(&s, &r, &planted_folder, DMV_CONFLICT);
 }
 
+/* ---- links into a release of another kernel ---- */
+
+#define FLAGS " SMP mod_unload modversions "
+#define OTHER "../../../dmv/store/" K1 "/intel-ice/dell/3.0/ice.ko"
+#define OTHER_LINK MODULES K2 "/updates/ice.ko"
+
+/* A release for K1 with symbol versions; of K2's own modules one needs the same. */
+static void make_release_for_others(const Scratch *s)
+{
+    const Komod release = {.name = "ice", .vermagic = K1 FLAGS, .needs = {"module_layout=1", "_printk=2"}};
+    const Komod own = {.name = "irdma", .vermagic = K2 FLAGS, .needs = {"module_layout=1", "_printk=2"}};
+
+    komod_build(s, STORE K1 "/intel-ice/dell/3.0/ice.ko", &release);
+    scratch_write(s, STORE K1 "/intel-ice/dell/3.0/info.json",
+                  "{\"category\":\"network\",\"name\":\"intel-ice\",\"variant\":\"dell\",\"version\":\"3.0\","
+                  "\"priority\":50,\"pci_ids\":{}}");
+    komod_build(s, MODULES K2 "/kernel/drivers/irdma.ko", &own);
+}
+
+static void test_a_release_of_another_kernel(void **state)
+{
+    static const DmvStep steps[] = {MKDIR(MODULES K2 "/updates"), LINK(OTHER_LINK, OTHER),
+                                    LINK(MODULES K2 "/updates/again.ko", OTHER), DEPMOD(K2)};
+    static const DmvStep link = LINK(OTHER_LINK, OTHER);
+    static const DmvStep adopted = LINK(OTHER_LINK, "../../" K1 "/dmv/intel-ice/dell/ice.ko");
+    static const DmvStep no_release = LINK(OTHER_LINK, TARGET(K1, "2.0", "ice.ko"));
+    const Komod other = {.name = "ice", .vermagic = K1 FLAGS, .needs = {"module_layout=1", "_printk=3"}};
+    DMV_CLEANUP_FREE char *before = NULL, *index = NULL;
+    SCRATCH s = {0};
+    ROOTS r = {0};
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    make_release_for_others(&s);
+    install(&s, "ice.ko", MODULES K1 "/dmv/intel-ice/dell/ice.ko");
+    before = snapshot(&s, ".");
+    assert_int_equal(apply(&r, steps, DMV_N_ELEMENTS(steps), NULL), 0);
+    index = index_of(&s, K2);
+    assert_non_null(strstr(index, "updates/ice.ko:"));
+    assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
+    snapshot_assert_same(&s, ".", before);
+    assert_refused(&s, &r, &adopted, DMV_INVALID_REQUEST);
+    assert_refused(&s, &r, &no_release, DMV_BROKEN_RELEASE); /* no info.json */
+    /* what the daemon saw is not what lies there now */
+    komod_build(&s, STORE K1 "/intel-ice/dell/3.0/ice.ko", &other);
+    assert_refused(&s, &r, &link, DMV_MODULE_OTHER_SYMBOL);
+    make_release_for_others(&s);
+    scratch_write(&s, "boot/symvers-" K2, "0x00000001\tmodule_layout\tvmlinux\tEXPORT_SYMBOL\n");
+    assert_refused(&s, &r, &link, DMV_MODULE_MISSING_SYMBOL);
+    scratch_run("rm", scratch_path(&s, "boot/symvers-" K2), NULL);
+    install(&s, "irdma.ko", MODULES K2 "/kernel/drivers/irdma.ko");
+    assert_refused(&s, &r, &link, DMV_KERNEL_ABI_UNKNOWN);
+}
+
 /* depmod names a broken module and still exits 0: that is a failure. */
 static void test_depmod_fails(void **state)
 {
@@ -653,6 +708,7 @@ int main(void)
         cmocka_unit_test(test_first_change),
         cmocka_unit_test(test_places_that_are_refused),
         cmocka_unit_test(test_foreign_things_are_refused),
+        cmocka_unit_test(test_a_release_of_another_kernel),
         cmocka_unit_test(test_depmod_fails),
         cmocka_unit_test(test_failure_at_every_boundary),
         cmocka_unit_test(test_death_while_applying),

@@ -13,9 +13,9 @@ import sys
 MANAGER = "io.dmv.Manager"
 SERVICE = "org.varlink.service"
 # Open to everybody. All others change something.
-READ = {"Describe", "ListDevices", "ListDrivers", "Show", "Why", "Status", "Plan", "ListGenerations", "History", "Verify",
+READ = {"Describe", "ListDevices", "ListDrivers", "Show", "Why", "WhyNot", "Status", "Plan", "ListGenerations", "History", "Verify",
         "Doctor", "CheckKernel", "Monitor"}
-WITHOUT_PARAMETERS = READ - {"Show", "Why", "CheckKernel", "Monitor"}
+WITHOUT_PARAMETERS = READ - {"Show", "Why", "WhyNot", "CheckKernel", "Monitor"}
 failures = 0
 
 

@@ -256,6 +256,30 @@ size_t dmv_render_plan(const DmvScreen *s, json_object *reply)
     return changed;
 }
 
+static DmvPaint kind_paint(const char *kind)
+{
+    if (strcmp(kind, "ok") == 0)
+        return DMV_PAINT_GOOD;
+    return strcmp(kind, "problem") == 0 ? DMV_PAINT_BAD : DMV_PAINT_NONE;
+}
+
+bool dmv_render_reasons(const DmvScreen *s, json_object *reply)
+{
+    bool problem = false;
+
+    (void)fprintf(s->out, "%s%s%s\n", dmv_screen_paint(s, DMV_PAINT_HEAD),
+                  dmv_reply_string_or(reply, "object", "?"), dmv_screen_paint(s, DMV_PAINT_NONE));
+    for (size_t i = 0; i < dmv_reply_count(reply, "reasons"); i++) {
+        json_object *reason = dmv_reply_at(reply, "reasons", i);
+        const char *kind = dmv_reply_string_or(reason, "kind", "note");
+
+        (void)fprintf(s->out, "  %s%-8s%s %s\n", dmv_screen_paint(s, kind_paint(kind)), kind,
+                      dmv_screen_paint(s, DMV_PAINT_NONE), dmv_reply_string_or(reason, "text", ""));
+        problem = problem || strcmp(kind, "problem") == 0;
+    }
+    return problem;
+}
+
 static DmvPaint severity_paint(const char *severity)
 {
     if (strcmp(severity, "ok") == 0)

@@ -48,6 +48,9 @@ void dmv_render_unchanged(const DmvScreen *s, int64_t generation);
 /* Members "predictions" and "steps": what a plan changes. Return: how many modules change. */
 size_t dmv_render_plan(const DmvScreen *s, json_object *reply);
 
+/* Members "object" and "reasons", a line each. Return: is one of them a problem? */
+bool dmv_render_reasons(const DmvScreen *s, json_object *reply);
+
 /* Members "clean" and "findings". @ok: what to say if there is none. */
 void dmv_render_findings(const DmvScreen *s, json_object *reply, const char *ok);
 

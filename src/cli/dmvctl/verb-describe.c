@@ -20,8 +20,9 @@ static void print_kernels(const DmvScreen *s, json_object *reply)
         json_object *kernel = dmv_reply_at(reply, "kernels", i);
 
         dmv_render_label(s, i == 0 ? "kernels" : "");
-        (void)fprintf(s->out, "%s%s%s\n", dmv_reply_string_or(kernel, "release", "?"),
+        (void)fprintf(s->out, "%s%s%s%s\n", dmv_reply_string_or(kernel, "release", "?"),
                       dmv_reply_bool(kernel, "running") ? " (running)" : "",
+                      dmv_reply_bool(kernel, "alternate") ? " (alternate)" : "",
                       dmv_reply_bool(kernel, "hasIndex") ? "" : " (no index: depmod never ran for it)");
     }
 }

@@ -2,6 +2,8 @@
 /*
  * dmvctl show: one driver in full.
  */
+#include <string.h>
+
 #include "base/json.h"
 #include "cli/reply.h"
 #include "release-table.h"
@@ -85,11 +87,33 @@ static void print_module(const DmvScreen *s, json_object *module, const char *la
     (void)fputc('\n', s->out);
 }
 
+/* What is not plain: releases that serve a kernel that they were not built for, and kernels that go without.
+ */
+static size_t print_fits(const DmvScreen *s, const char *driver, json_object *release, size_t before)
+{
+    const char *name = dmv_render_short(dmv_reply_string_or(release, "name", "?"), driver);
+
+    for (size_t i = 0; i < dmv_reply_count(release, "kernelFits"); i++) {
+        json_object *fit = dmv_reply_at(release, "kernelFits", i);
+        const char *kind = dmv_reply_string_or(fit, "fit", "?"), *why = dmv_reply_string(fit, "why");
+        const char *built_for = dmv_reply_string(fit, "builtFor");
+
+        if (strcmp(kind, "exact") == 0 || strcmp(kind, "available") == 0)
+            continue;
+        dmv_render_label(s, before++ == 0 ? "kernels" : "");
+        (void)fprintf(s->out, "%s on %s: %s%s%s%s%s\n", name, dmv_reply_string_or(fit, "kernel", "?"),
+                      strcmp(kind, "none") == 0 ? "cannot be loaded" : kind, built_for ? ", built for " : "",
+                      built_for ? built_for : "", why ? ": " : "", why ? why : "");
+    }
+    return before;
+}
+
 static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
 {
     DMV_CLEANUP_TABLE DmvTable *t = NULL;
     json_object *driver = dmv_reply_object(reply, "driver");
     const char *name = dmv_reply_string_or(driver, "name", "DRIVER");
+    size_t n_fits = 0;
     int r = dmv_table_new(s, dmv_release_columns, a->fields, !a->no_headings, &t);
 
     if (r == 0)
@@ -99,6 +123,8 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     print_head(s, driver);
     for (size_t i = 0; i < dmv_reply_count(driver, "modules"); i++)
         print_module(s, dmv_reply_at(driver, "modules", i), i == 0 ? "modules" : "");
+    for (size_t i = 0; i < dmv_reply_count(driver, "releases"); i++)
+        n_fits = print_fits(s, name, dmv_reply_at(driver, "releases", i), n_fits);
     (void)fputc('\n', s->out);
     r = dmv_table_print(t);
     (void)dmv_render_problem_list(s, driver);

@@ -59,6 +59,16 @@ static bool split_kernel_path(const DmvRoots *r, const char *path, char **ret_ke
     return *ret_kernel && dmv_kernel_name_is_valid(*ret_kernel);
 }
 
+int dmv_apply_path_kernel(const DmvRoots *r, const char *path, char **ret)
+{
+    DMV_CLEANUP_FREE char *kernel = NULL;
+    const char *rest;
+
+    if (split_kernel_path(r, path, &kernel, &rest))
+        *ret = DMV_TAKE_PTR(kernel);
+    return 0;
+}
+
 static bool lies_in(const char *rest, const char *const *folders, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -33,6 +33,16 @@ DmvStepKind dmv_apply_step_kind(const char *name);
 int dmv_apply_step_check(const DmvRoots *r, const DmvStep *s, DmvError *reterr);
 
 /**
+ * dmv_apply_path_kernel() - whose folder does a path lie in?
+ * @r: the roots
+ * @path: relative to the root
+ * @ret: the kernel, owned by the caller; NULL if it lies in no kernel's folder
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int dmv_apply_path_kernel(const DmvRoots *r, const char *path, char **ret);
+
+/**
  * dmv_apply_link_resolve() - where a relative link leads, by text
  * @path: of the link, relative to the root
  * @target: what it says

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "daemon/apply/abi.h"
 #include "daemon/apply/failure.h"
 #include "daemon/apply/journal.h"
 #include "daemon/apply/keep.h"
@@ -31,6 +32,7 @@ struct DmvTransaction {
     size_t done, n_steps;
     DmvJournal journal;
     char **dirty; /* folders that were changed and not synced */
+    DmvApplyAbi abi;
 };
 
 DmvTransaction *dmv_transaction_free(DmvTransaction *t)
@@ -39,6 +41,7 @@ DmvTransaction *dmv_transaction_free(DmvTransaction *t)
         return NULL;
     dmv_journal_deinit(&t->journal);
     t->dirty = dmv_strv_free(t->dirty);
+    dmv_apply_abi_deinit(&t->abi);
     free(t);
     return NULL;
 }
@@ -122,7 +125,7 @@ static int check_disk(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return dmv_error_set(reterr, DMV_BROKEN_RELEASE, NULL, "install the release again",
                              "%s would lead to %s, and there is no such file", s->path, target);
-    return 0;
+    return dmv_apply_abi_check(&t->abi, t->roots, s->path, target, reterr);
 }
 
 static int prepare_step(DmvTransaction *t, const DmvStep *s, DmvError *reterr)

@@ -45,9 +45,9 @@ typedef struct DmvTransactionOptions {
  *
  * Return: 0: applied, not confirmed. DMV_INVALID_REQUEST, DMV_NO_SUCH_KERNEL for steps that are not allowed;
  * DMV_BROKEN_RELEASE for a link whose target is missing; DMV_CONFLICT if a file that dmv did not make is in
- * the way; DMV_STATE_BROKEN if another transaction was not confirmed (nothing was done), or if undoing failed
- * too (the journal stays for dmv_transaction_recover()); DMV_TOOL_FAILED of depmod; DMV_NO_SPACE,
- * DMV_READ_ONLY; a negative errno.
+ * the way; what dmv_apply_abi_check() returns for a link to another kernel's release; DMV_STATE_BROKEN if
+ * another transaction was not confirmed (nothing was done), or if undoing failed too (the journal stays for
+ * dmv_transaction_recover()); DMV_TOOL_FAILED of depmod; DMV_NO_SPACE, DMV_READ_ONLY; a negative errno.
  */
 int dmv_transaction_apply(const DmvRoots *r, uint64_t generation, const DmvStep *steps, size_t n_steps,
                           const DmvTransactionOptions *options, DmvError *reterr);

@@ -46,23 +46,37 @@ static int find_user(const DmvRoots *r, const char *tree, const char *folder, un
     return result == -ENOENT || result == -ENOTDIR ? 0 : result;
 }
 
-/* A link of that kernel that leads into the folder: removing it would leave an index with a module that is
- * gone. */
-static int check_unused(const DmvRoots *r, const char *kernel, const char *folder, DmvError *reterr)
+static int find_user_of_kernel(const DmvRoots *r, const char *kernel, const char *folder, char **ret)
 {
     static const char *const trees[] = {"updates", "override", "extra", NULL};
-    DMV_CLEANUP_FREE char *user = NULL;
     int result = 0;
 
-    for (size_t i = 0; result == 0 && !user && i < DMV_N_ELEMENTS(trees); i++) {
+    for (size_t i = 0; result == 0 && !*ret && i < DMV_N_ELEMENTS(trees); i++) {
         DMV_CLEANUP_FREE char *tree = NULL;
 
         if (trees[i])
             tree = dmv_roots_kernel_path(r, kernel, trees[i]);
         else if (asprintf(&tree, "%s/%s", DMV_FIRMWARE_DIR, kernel) < 0)
             tree = NULL;
-        result = tree ? find_user(r, tree, folder, DEPTH_MAX, &user) : -ENOMEM;
+        result = tree ? find_user(r, tree, folder, DEPTH_MAX, ret) : -ENOMEM;
     }
+    return result;
+}
+
+/* A link of any kernel that leads into the folder, also of one that the release was not built for: removing
+ * it would leave an index with a module that is gone. */
+static int check_unused(const DmvRoots *r, const char *folder, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *user = NULL;
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    int result = dmv_fs_list(r->fd, r->modules, &entries, &n);
+
+    result = result == -ENOENT ? 0 : result;
+    for (size_t i = 0; result == 0 && !user && i < n; i++)
+        if (entries[i].kind == DMV_FS_FOLDER)
+            result = find_user_of_kernel(r, entries[i].name, folder, &user);
+    dmv_fs_entries_free(entries, n);
     if (result < 0)
         return dmv_failure(reterr, result, "look for links into", folder);
     if (!user)
@@ -70,7 +84,7 @@ static int check_unused(const DmvRoots *r, const char *kernel, const char *folde
     return dmv_error_set(reterr, DMV_IN_USE, NULL, "deselect it first", "%s leads into it", user);
 }
 
-static int unpublish(const DmvRoots *r, const char *folder, const char *kernel, DmvError *reterr)
+static int unpublish(const DmvRoots *r, const char *folder, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *hidden = NULL, *parent = strndup(folder, (size_t)(strrchr(folder, '/') - folder));
     DMV_CLEANUP_CLOSE int fd = dmv_fs_open_nolinks(r->fd, folder, O_PATH | O_DIRECTORY, 0);
@@ -83,7 +97,7 @@ static int unpublish(const DmvRoots *r, const char *folder, const char *kernel, 
                              "%s is not there", folder);
     if (fd < 0)
         return dmv_failure(reterr, fd, "open", folder);
-    result = check_unused(r, kernel, folder, reterr);
+    result = check_unused(r, folder, reterr);
     if (result == 0)
         result = dmv_store_hidden_name(DMV_STORE_REMOVED, &hidden);
     if (result != 0)
@@ -106,7 +120,7 @@ int dmv_unpublish(const DmvRoots *r, const char *driver, const char *variant, co
     if (result != 0)
         return result;
     folder = dmv_store_folder(driver, variant, version, kernel);
-    result = folder ? unpublish(r, folder, kernel, reterr) : -ENOMEM;
+    result = folder ? unpublish(r, folder, reterr) : -ENOMEM;
     if (result != 0)
         (void)dmv_error_set_what(reterr, "%s/%s@%s for kernel %s cannot be removed", driver, variant, version,
                                  kernel);

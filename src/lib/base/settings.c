@@ -34,6 +34,7 @@ typedef struct Parse {
 static const Key settings_keys[] = {
     {"daemon", "idle-timeout", KEY_NUMBER, 0, 86400, offsetof(DmvSettings, idle_timeout)},
     {"generations", "keep", KEY_NUMBER, 0, 1000, offsetof(DmvSettings, keep_generations)},
+    {"kernels", "alternate", KEY_LIST, 0, 0, offsetof(DmvSettings, alternate_kernels)},
     {"fetch", "timeout", KEY_NUMBER, 1, 86400, offsetof(DmvSettings, fetch_timeout)},
     {"fetch", "max-catalog", KEY_NUMBER, 1, 64u << 20, offsetof(DmvSettings, max_catalog)},
     {"fetch", "max-package", KEY_NUMBER, 1, UINT64_C(4) << 30, offsetof(DmvSettings, max_package)},
@@ -193,6 +194,12 @@ void dmv_settings_init(DmvSettings *s)
     };
 }
 
+void dmv_settings_deinit(DmvSettings *s)
+{
+    dmv_strv_free(s->alternate_kernels);
+    *s = (DmvSettings){0};
+}
+
 int dmv_settings_parse(const char *name, const char *data, size_t size, DmvSettings *s, DmvError *reterr)
 {
     DmvSettings fresh = *s;
@@ -201,11 +208,19 @@ int dmv_settings_parse(const char *name, const char *data, size_t size, DmvSetti
                .n_keys = DMV_N_ELEMENTS(settings_keys),
                .base = (char *)&fresh,
                .reterr = reterr};
-    int r = parse_file(&p, data, size);
+    int r;
 
-    if (r == 0)
-        *s = fresh;
-    return r;
+    fresh.alternate_kernels = NULL;
+    r = parse_file(&p, data, size);
+    if (r != 0) {
+        dmv_settings_deinit(&fresh);
+        return r;
+    }
+    if (!fresh.alternate_kernels)
+        fresh.alternate_kernels = DMV_TAKE_PTR(s->alternate_kernels);
+    dmv_settings_deinit(s);
+    *s = fresh;
+    return 0;
 }
 
 void dmv_stream_conf_deinit(DmvStreamConf *s)

@@ -21,14 +21,19 @@ typedef struct DmvSettings {
     uint64_t fetch_timeout;    /* seconds for one transfer. Default 900 */
     uint64_t max_catalog;      /* bytes of a bundle. Default 64 MiB, at most that */
     uint64_t max_package;      /* bytes of an RPM. Default 1 GiB */
+    char **alternate_kernels;  /* fnmatch(3) patterns of kernel releases. Default: none */
 } DmvSettings;
 
 /* The defaults. */
 void dmv_settings_init(DmvSettings *s);
+void dmv_settings_deinit(DmvSettings *s);
+#define DMV_CLEANUP_SETTINGS DMV_CLEANUP(dmv_settings_deinit)
 
 /**
  * dmv_settings_parse() - one file of settings over what @s holds
  * @name: how to call the file in an error
+ *
+ * A list that the file holds replaces the one before.
  *
  * Return: 0; DMV_BAD_SETTING or DMV_TOO_LARGE (@s is as before); -ENOMEM.
  */

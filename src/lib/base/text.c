@@ -199,6 +199,44 @@ int dmv_strcmp0(const char *a, const char *b)
     return strcmp(a, b);
 }
 
+/* Compares two runs of digits and steps over them. */
+static int compare_numbers(const char **a, const char **b)
+{
+    size_t n, m;
+    int c;
+
+    *a += strspn(*a, "0");
+    *b += strspn(*b, "0");
+    n = strspn(*a, "0123456789");
+    m = strspn(*b, "0123456789");
+    c = n != m ? (n < m ? -1 : 1) : strncmp(*a, *b, n);
+    *a += n;
+    *b += m;
+    return c;
+}
+
+int dmv_compare_releases(const char *a, const char *b)
+{
+    const char *x = a, *y = b;
+
+    while (*x && *y) {
+        if (*x >= '0' && *x <= '9' && *y >= '0' && *y <= '9') {
+            int c = compare_numbers(&x, &y);
+
+            if (c)
+                return c;
+        } else if (*x != *y) {
+            break;
+        } else {
+            x++;
+            y++;
+        }
+    }
+    if (*x != *y)
+        return (unsigned char)*x < (unsigned char)*y ? -1 : 1;
+    return strcmp(a, b);
+}
+
 bool dmv_starts_with(const char *s, const char *prefix)
 {
     return strncmp(s, prefix, strlen(prefix)) == 0;

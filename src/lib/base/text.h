@@ -72,6 +72,9 @@ static inline bool dmv_streq(const char *a, const char *b)
 {
     return dmv_strcmp0(a, b) == 0;
 }
+/* strcmp() for kernel releases and versions: runs of digits count as numbers, so 6.1.0-9 comes
+ * before 6.1.0-10; what only differs in leading zeros is ordered as text. */
+int dmv_compare_releases(const char *a, const char *b);
 bool dmv_starts_with(const char *s, const char *prefix);
 bool dmv_ends_with(const char *s, const char *suffix);
 

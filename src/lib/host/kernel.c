@@ -155,7 +155,7 @@ static int fill_kernel(const DmvRoots *r, int fd, DmvKernel *k, DmvWorld *w)
     return walk_folder(&walk, fd, "", MAX_DEPTH);
 }
 
-static int observe_kernel(const DmvRoots *r, const char *release, DmvWorld *w)
+int dmv_observe_kernel(const DmvRoots *r, const char *release, DmvWorld *w)
 {
     DMV_CLEANUP_FREE char *path = dmv_roots_kernel_path(r, release, NULL);
     DMV_CLEANUP_CLOSE int fd = -1;
@@ -220,7 +220,7 @@ int dmv_observe_kernels(const DmvRoots *r, DmvWorld *w)
     }
     for (size_t i = 0; e == 0 && i < n; i++)
         if (entries[i].kind == DMV_FS_FOLDER)
-            e = observe_kernel(r, entries[i].name, w);
+            e = dmv_observe_kernel(r, entries[i].name, w);
     dmv_fs_entries_free(entries, n);
     return e;
 }

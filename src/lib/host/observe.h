@@ -21,6 +21,8 @@ int dmv_observe_dmi(const DmvRoots *r, DmvWorld *w);
 /* kernel.c: kernels below <root>/<modules> and their module files (tree walk); the running one by uname(2)
  * when the root is the running system, or by <procfs>/sys/kernel/osrelease when that was named. */
 int dmv_observe_kernels(const DmvRoots *r, DmvWorld *w);
+/* kernel.c: one of them, if it is one. */
+int dmv_observe_kernel(const DmvRoots *r, const char *release, DmvWorld *w);
 /* module.c (libkmod): for each kernel with an index, the modules for each device's modalias, and the path of
  * each of those and of each module in @names. What an earlier call found is replaced. */
 int dmv_observe_indexes(const DmvRoots *r, DmvWorld *w, char *const *names);
@@ -28,6 +30,9 @@ int dmv_observe_indexes(const DmvRoots *r, DmvWorld *w, char *const *names);
 int dmv_observe_loaded(const DmvRoots *r, DmvWorld *w);
 /* store.c: installed releases in the store, <kver>/dmv and <kver>/xenserver. */
 int dmv_observe_installed(const DmvRoots *r, DmvWorld *w);
+/* store.c: one release of the store; what is wrong with it, also that it is not there, is its problem. */
+int dmv_observe_release(const DmvRoots *r, const char *kernel, const char *driver, const char *variant,
+                        const char *version, DmvWorld *w);
 /* depmod.c: our 00-dmv.conf, and whether depmod knows `exclude`. */
 int dmv_observe_depmod(const DmvRoots *r, DmvWorld *w);
 

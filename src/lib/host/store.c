@@ -31,9 +31,9 @@ typedef struct Place {
     const DmvRoots *roots;
     DmvWorld *world;
     DmvOrigin origin;
-    const char *kernel;      /* of adopted releases; NULL: the first level says it */
-    unsigned levels;         /* folders from the base down to a release */
-    char *names[MAX_LEVELS]; /* on the way down */
+    const char *kernel;            /* of adopted releases; NULL: the first level says it */
+    unsigned levels;               /* folders from the base down to a release */
+    const char *names[MAX_LEVELS]; /* on the way down */
 } Place;
 
 __attribute__((format(printf, 2, 3))) static int set_problem(DmvInstalled *i, const char *format, ...)
@@ -171,13 +171,33 @@ static bool names_kernel(const char *kabi)
     return kabi[0] >= '0' && kabi[0] <= '9' && kabi[1] != 'x' && strchr(kabi, '.');
 }
 
+/* One that another package manager put here with modules of another kernel: what weak-modules does with
+ * links. Whether they fit is not decided here (model/fit.h). Only what is good but for that is asked. */
+static int note_other_kernel(DmvInstalled *i, bool problem_before)
+{
+    const char *first = i->n_modules > 0 ? i->modules[0].info.vermagic : NULL;
+    DMV_CLEANUP_FREE char *kernel = first ? strndup(first, strcspn(first, " ")) : NULL;
+
+    if (!first || i->origin == DMV_ORIGIN_STORE || problem_before || !i->problem)
+        return 0;
+    if (!kernel)
+        return -ENOMEM;
+    for (size_t k = 0; k < i->n_modules; k++)
+        if (!i->modules[k].info.vermagic || !same_release(i->modules[k].info.vermagic, kernel))
+            return 0;
+    if (i->kabi && names_kernel(i->kabi) && strcmp(i->kabi, kernel) != 0 && strcmp(i->kabi, i->kernel) != 0)
+        return 0;
+    return dmv_set_string(&i->built_for, kernel);
+}
+
 /* The folder says which kernel it is for; neither info.json nor a module may say another one. */
 static int check_kernel(DmvInstalled *i)
 {
+    bool problem_before = i->problem;
     int r = 0;
 
     if (i->kabi && names_kernel(i->kabi) && strcmp(i->kabi, i->kernel) != 0)
-        return set_problem(i, "info.json: kABI says that it is for kernel %s", i->kabi);
+        r = set_problem(i, "info.json: kABI says that it is for kernel %s", i->kabi);
     for (size_t k = 0; r == 0 && k < i->n_modules; k++) {
         const char *vermagic = i->modules[k].info.vermagic;
 
@@ -185,7 +205,7 @@ static int check_kernel(DmvInstalled *i)
             r = set_problem(i, "%s was built for kernel %.*s", i->modules[k].file,
                             (int)strcspn(vermagic, " "), vermagic);
     }
-    return r;
+    return r == 0 ? note_other_kernel(i, problem_before) : r;
 }
 
 /* ---- from the base down to a release ---- */
@@ -193,7 +213,7 @@ static int check_kernel(DmvInstalled *i)
 static int set_names(const Place *p, DmvInstalled *i)
 {
     bool in_store = p->origin == DMV_ORIGIN_STORE;
-    char *const *names = p->names + (in_store ? 1 : 0);
+    const char *const *names = p->names + (in_store ? 1 : 0);
 
     if (dmv_set_string(&i->kernel, in_store ? p->names[0] : p->kernel) < 0)
         return -ENOMEM;
@@ -230,6 +250,23 @@ static int observe_release(const Place *p, const char *folder)
     *place = i;
     i = (DmvInstalled){0};
     return 0;
+}
+
+int dmv_observe_release(const DmvRoots *r, const char *kernel, const char *driver, const char *variant,
+                        const char *version, DmvWorld *w)
+{
+    const Place p = {.roots = r,
+                     .world = w,
+                     .origin = DMV_ORIGIN_STORE,
+                     .levels = MAX_LEVELS,
+                     .names = {kernel, driver, variant, version}};
+    DMV_CLEANUP_FREE char *folder = NULL;
+
+    if (asprintf(&folder, "%s/%s/%s/%s/%s", DMV_STORE_DIR, kernel, driver, variant, version) < 0) {
+        folder = NULL;
+        return -ENOMEM;
+    }
+    return observe_release(&p, folder);
 }
 
 static int descend(Place *p, const char *folder, unsigned level);

@@ -8,7 +8,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/text.h"
 #include "host/fs.h"
@@ -21,6 +24,9 @@
 
 /* A module that says no vermagic, or another kernel's, is passed over; not all of a broken tree is tried. */
 #define VERMAGIC_TRIES 16
+
+/* Where a symvers file may lie. */
+#define SYMVERS_PLACES 10
 
 typedef struct Pass {
     const DmvRoots *roots;
@@ -80,22 +86,26 @@ static int try_symvers(const Pass *p, char *path, DmvKabi **ret, char **ret_sour
     return x == -ENOMEM ? x : 0;
 }
 
-static int find_symvers(const Pass *p, DmvKabi **ret, char **ret_source)
+/* The place of number @i, relative to the root; the places are tried in this order. */
+static char *symvers_path(const DmvRoots *r, const char *kernel, size_t i)
 {
     static const char *const boot[] = {".gz", ".xz", ".zst", ""};
     static const char *const folder[] = {"symvers.gz", "symvers.xz",           "symvers.zst",
                                          "symvers",    "build/Module.symvers", "Module.symvers"};
+    char *path = NULL;
+
+    _Static_assert(DMV_N_ELEMENTS(boot) + DMV_N_ELEMENTS(folder) == SYMVERS_PLACES, "a place is not tried");
+    if (i >= DMV_N_ELEMENTS(boot))
+        return dmv_roots_kernel_path(r, kernel, folder[i - DMV_N_ELEMENTS(boot)]);
+    return asprintf(&path, "boot/symvers-%s%s", kernel, boot[i]) < 0 ? NULL : path;
+}
+
+static int find_symvers(const Pass *p, DmvKabi **ret, char **ret_source)
+{
     int x = 0;
 
-    for (size_t i = 0; x == 0 && !*ret && i < DMV_N_ELEMENTS(boot); i++) {
-        char *path = NULL;
-
-        if (asprintf(&path, "boot/symvers-%s%s", p->kernel->release, boot[i]) < 0)
-            path = NULL;
-        x = try_symvers(p, path, ret, ret_source);
-    }
-    for (size_t i = 0; x == 0 && !*ret && i < DMV_N_ELEMENTS(folder); i++)
-        x = try_symvers(p, dmv_roots_kernel_path(p->roots, p->kernel->release, folder[i]), ret, ret_source);
+    for (size_t i = 0; x == 0 && !*ret && i < SYMVERS_PLACES; i++)
+        x = try_symvers(p, symvers_path(p->roots, p->kernel->release, i), ret, ret_source);
     return x;
 }
 
@@ -160,8 +170,8 @@ static int take_tree(const Pass *p)
     for (size_t i = 0; x == 0 && i < p->kernel->n_files; i++) {
         const DmvModuleFile *f = &p->kernel->files[i];
 
-        if (f->dangling)
-            continue; /* whoever observed the kernel said so */
+        if (f->dangling || f->ours)
+            continue; /* whoever observed the kernel said so; of ours, see symbols.h */
         if (f->tree == DMV_TREE_KERNEL && dmv_kabi_is_complete(p->kabi)) {
             if (dmv_kabi_vermagic(p->kabi) || tries == 0)
                 continue;
@@ -191,4 +201,58 @@ int dmv_symbols_kernel(const DmvRoots *r, const DmvKernel *k, DmvKabi **ret, cha
     if (ret_source)
         *ret_source = DMV_TAKE_PTR(source);
     return 0;
+}
+
+/* ---- the stamp ---- */
+
+static void stamp_file(const DmvRoots *r, const char *path, DmvText *t)
+{
+    struct stat st;
+
+    if (fstatat(r->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return;
+    dmv_text_appendf(t, "%s %ju %ju %ju %jd.%09ld %jd.%09ld\n", path, (uintmax_t)st.st_dev,
+                     (uintmax_t)st.st_ino, (uintmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec,
+                     st.st_mtim.tv_nsec, (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+}
+
+/* A file, or the link and what it leads to below the root. */
+static int stamp(const DmvRoots *r, char *path, bool is_link, DmvText *t)
+{
+    DMV_CLEANUP_FREE char *owned = path, *resolved = NULL;
+    bool exists = false;
+    int x = path ? 0 : -ENOMEM;
+
+    if (x == 0 && is_link)
+        x = dmv_fs_resolve(r->fd, path, &resolved, &exists);
+    if (x == -ENOMEM)
+        return x;
+    stamp_file(r, path, t);
+    if (resolved && exists)
+        stamp_file(r, resolved, t);
+    return t->error;
+}
+
+int dmv_symbols_stamp(const DmvRoots *r, const DmvKernel *k, char ret[DMV_SHA256_HEX], bool *ret_symvers)
+{
+    DMV_CLEANUP_TEXT DmvText t = {0};
+    unsigned own = 0;
+    bool symvers;
+    int x = 0;
+
+    for (size_t i = 0; x == 0 && i < SYMVERS_PLACES; i++)
+        x = stamp(r, symvers_path(r, k->release, i), true, &t);
+    symvers = t.size > 0;
+    for (size_t i = 0; x == 0 && i < k->n_files; i++) {
+        const DmvModuleFile *f = &k->files[i];
+
+        if (f->ours || (symvers && f->tree == DMV_TREE_KERNEL && own++ >= VERMAGIC_TRIES))
+            continue;
+        x = stamp(r, dmv_roots_kernel_path(r, k->release, f->path), f->target != NULL, &t);
+    }
+    if (x == 0)
+        x = dmv_sha256_hex(t.data ? t.data : "", t.size, ret);
+    if (x == 0)
+        *ret_symvers = symvers;
+    return x;
 }

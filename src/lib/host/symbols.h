@@ -6,6 +6,7 @@
 #ifndef DMV_HOST_SYMBOLS_H
 #define DMV_HOST_SYMBOLS_H
 
+#include "base/hash.h"
 #include "host/roots.h"
 #include "model/kabi.h"
 #include "model/world.h"
@@ -41,11 +42,25 @@ int dmv_symbols_read(int fd, DmvModuleSymbols *ret, DmvError *reterr);
  * or plain), build/Module.symvers and Module.symvers there. With it the table is complete, and of the
  * kernel's own modules only as many are read as it takes to learn the vermagic. Without it all of them are
  * read, in one pass, for what they export and what they need. Modules outside the kernel's own tree are read
- * in both cases.
+ * in both cases, but for those that our own links lead to: which release is linked is a matter of the plan.
  *
  * Return: 0, or -ENOMEM.
  */
 int dmv_symbols_kernel(const DmvRoots *r, const DmvKernel *k, DmvKabi **ret, char **ret_source,
                        DmvProblems *problems);
+
+/**
+ * dmv_symbols_stamp() - what a table comes from
+ * @r: the root
+ * @k: the kernel, with its files
+ * @ret: a hash over the identity (inode, size, times) of every file that dmv_symbols_kernel() reads
+ * @ret_symvers: there is a symvers file, and @ret holds only what is read beside one: it says nothing about a
+ * table that came from the tree because none of them could be used
+ *
+ * As long as it is the same, so is the table. Costs one stat(2) a file.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int dmv_symbols_stamp(const DmvRoots *r, const DmvKernel *k, char ret[DMV_SHA256_HEX], bool *ret_symvers);
 
 #endif

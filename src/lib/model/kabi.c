@@ -41,6 +41,7 @@ struct DmvKabi {
     const char *provider; /* the last one that was copied: one module adds many symbols */
     const char *vermagic;
     bool complete;
+    size_t n_owners;
 };
 
 /* FNV-1a, folded by a multiplication that spreads the low bits uthash takes its buckets from. */
@@ -65,16 +66,27 @@ void dmv_module_symbols_deinit(DmvModuleSymbols *s)
 int dmv_kabi_new(DmvKabi **ret)
 {
     DMV_CLEANUP_KABI DmvKabi *k = calloc(1, sizeof(*k));
-    int r = k ? dmv_arena_new(&k->arena) : -ENOMEM;
+    int r;
 
-    if (r == 0)
-        *ret = DMV_TAKE_PTR(k);
-    return r;
+    if (!k)
+        return -ENOMEM;
+    k->n_owners = 1;
+    r = dmv_arena_new(&k->arena);
+    if (r != 0)
+        return r;
+    *ret = DMV_TAKE_PTR(k);
+    return 0;
+}
+
+DmvKabi *dmv_kabi_ref(DmvKabi *k)
+{
+    k->n_owners++;
+    return k;
 }
 
 DmvKabi *dmv_kabi_free(DmvKabi *k)
 {
-    if (!k)
+    if (!k || --k->n_owners > 0)
         return NULL;
     HASH_CLEAR(hh, k->entries);
     dmv_arena_free(k->arena);

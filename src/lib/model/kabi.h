@@ -8,31 +8,9 @@
  * vermagic fits but for the release, and each version it needs is the one that is exported there. Knowing
  * this before the reboot is what this file is for; the bytes come from host/symbols.c.
  *
- * How a release for kernel A may serve kernel B
- *
- * Nothing of this is done by resolve or plan yet: a package of a catalog names one `kernel`, and only that
- * one gets it. The way there:
- *
- * - observe fills, for each kernel, a table (dmv_symbols_kernel()), kept by the daemon as long as the
- * kernel's folder and symvers file have the same times; and for each installed release the symbols of its
- * modules. Both become part of the World as plain data: `abi` of a DmvKernel, `symbols` of a
- * DmvInstalledModule.
- * - resolve asks, for a kernel without a package or installed release of its own, dmv_kabi_check() for every
- *   module of the releases of the same driver, variant and version that other kernels have. All modules have
- *   to fit; the table @own holds what they export to one another. The View then says of the kernel: exact,
- *   compatible (built for A), or the finding that speaks against it. An exact release always wins over a
- *   compatible one; of several compatible ones the catalog's sequence decides, then the highest kernel.
- * - plan links <modules>/B/updates/M.ko to the one folder of the store, <store>/A/DRIVER/VARIANT/VERSION: no
- *   copy, and no folder of B that would have to be kept in step. The release is in use as long as one kernel
- *   links to it, so `remove` and the cleaning up after a removed kernel count links, not kernels. The judge
- * in the apply worker, which wants vermagic and kernel to be equal, stays as it is for what is published into
- *   the store; for a link to another kernel's folder it repeats dmv_kabi_check() on the bytes that lie there.
- * - a report that relies on modules outside the kernel's own tree is a condition of the plan: each of them
- * has to be the file that the predicted index gives. Otherwise the release does not fit.
- * - a release that was not installed for any kernel is not known by its symbols before it was downloaded. A
- *   catalog may say `"kernels": [...]` for a package some day; until then "fits by its symbol versions" is
- * said for installed releases only.
- * - DMV_KERNEL_ABI_UNKNOWN is never taken for a yes.
+ * Which release serves which kernel by that rule is decided in fit.h. What is said here of one module holds
+ * for bytes that lie on this host: of a release that is only in a catalog the symbols are not known, so it is
+ * offered for the kernels that its packages name, and compared with others once it is installed.
  */
 #ifndef DMV_MODEL_KABI_H
 #define DMV_MODEL_KABI_H
@@ -75,6 +53,8 @@ typedef struct DmvKabi DmvKabi;
 
 /* Return: 0, or -ENOMEM. */
 int dmv_kabi_new(DmvKabi **ret);
+/* One more owner, each of which calls dmv_kabi_free(). Whoever shares a table only reads it. Return: @k. */
+DmvKabi *dmv_kabi_ref(DmvKabi *k);
 DmvKabi *dmv_kabi_free(DmvKabi *k);
 static inline void dmv_cleanup_kabi(DmvKabi **k)
 {

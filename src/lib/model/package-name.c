@@ -365,6 +365,13 @@ static const struct {
     {DMV_TREE_WEAK, DMV_TIER_ADDITIONAL},
 };
 
+bool dmv_package_name_is_for_kernel(const DmvPackageName *n, const char *release)
+{
+    size_t size = n->alternate_kernel ? strlen(n->alternate_kernel) : 0;
+
+    return size == 0 || (strncmp(release, n->alternate_kernel, size) == 0 && !is_digit(release[size]));
+}
+
 DmvTier dmv_package_tier(const DmvPackageName *n, DmvTree tree)
 {
     for (size_t i = 0; i < DMV_N_ELEMENTS(tree_tiers); i++)

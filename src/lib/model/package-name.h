@@ -103,6 +103,10 @@ int dmv_package_name_of_alternate(const char *package, const char *module, char 
 /* May the package hold this module, by its name? Only for packages that are named after their one module. */
 bool dmv_package_name_is_of_module(const DmvPackageName *n, const char *module);
 
+/* Are its modules for this kernel, by its name? One with -kernelX.Y is for kernels whose release begins with
+ * X.Y and no further digit; all others may be for any. */
+bool dmv_package_name_is_for_kernel(const DmvPackageName *n, const char *release);
+
 /**
  * dmv_package_tier() - the tier of a package
  * @n: its name

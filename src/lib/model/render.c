@@ -115,6 +115,26 @@ static json_object *installed_kernels(const DmvViewRelease *r)
     return dmv_jb_end(&list);
 }
 
+static json_object *render_fits(const DmvViewRelease *r)
+{
+    DmvJsonBuilder list = {0};
+
+    dmv_jb_array(&list);
+    for (size_t i = 0; i < r->n_fits; i++) {
+        const DmvFit *f = &r->fits[i];
+        DmvJsonBuilder b = {0};
+
+        dmv_jb_object(&b);
+        dmv_jb_string(&b, "kernel", f->kernel->release);
+        dmv_jb_string(&b, "fit", dmv_fit_kind_to_string(f->kind));
+        if (f->kind == DMV_FIT_COMPATIBLE)
+            dmv_jb_string(&b, "builtFor", dmv_installed_built_for(f->installed));
+        dmv_jb_string(&b, "why", f->why);
+        dmv_jb_add(&list, dmv_jb_end(&b));
+    }
+    return dmv_jb_end(&list);
+}
+
 static json_object *render_release(const DmvViewRelease *r, bool staged)
 {
     const DmvInstalled *x = r->n_installed > 0 ? r->installed[0] : NULL;
@@ -144,6 +164,8 @@ static json_object *render_release(const DmvViewRelease *r, bool staged)
     dmv_jb_string(&b, "origin", x ? dmv_origin_to_string(x->origin) : NULL);
     dmv_jb_strv(&b, "kernels", r->kernels);
     dmv_jb_value(&b, "installedFor", installed_kernels(r));
+    if (x) /* of what is not installed there is nothing to say that `kernels` does not */
+        dmv_jb_value(&b, "kernelFits", render_fits(r));
     dmv_jb_bool(&b, "available", c != NULL);
     dmv_jb_bool(&b, "installed", x != NULL);
     dmv_jb_bool(&b, "selected", r->selected);
@@ -259,6 +281,7 @@ json_object *dmv_render_kernels(const DmvWorld *w)
         dmv_jb_string(&b, "release", w->kernels[i].release);
         dmv_jb_bool(&b, "running", w->kernels[i].running);
         dmv_jb_bool(&b, "hasIndex", w->kernels[i].has_index);
+        dmv_jb_bool(&b, "alternate", w->kernels[i].alternate);
         dmv_jb_bool(&b, "inQuestion", &w->kernels[i] == dmv_world_kernel_in_question(w));
         dmv_jb_add(&list, dmv_jb_end(&b));
     }

@@ -51,21 +51,29 @@ static bool is_adopted(const DmvInstalled *x)
 }
 
 /* Another package manager updates a variant in place, and brings one version for each kernel: there the
- * variant was chosen, and its version is what the package manager says. Return: that release for @kernel, or
- * for any kernel (NULL); NULL if there is none. */
-static const DmvInstalled *adopted_of_variant(const DmvViewDriver *d, const char *variant, const char *kernel,
-                                              DmvViewRelease **ret)
+ * variant was chosen, and its version is what the package manager says. Return: that release for any kernel,
+ * or NULL. */
+static DmvViewRelease *adopted_release_of_variant(const DmvViewDriver *d, const char *variant)
 {
     for (size_t i = 0; i < d->n_releases; i++) {
         DmvViewRelease *r = &d->releases[i];
 
         for (size_t k = 0; strcmp(r->variant, variant) == 0 && k < r->n_installed; k++)
-            if (is_adopted(r->installed[k]) && !r->installed[k]->problem &&
-                (!kernel || strcmp(r->installed[k]->kernel, kernel) == 0)) {
-                if (ret)
-                    *ret = r;
-                return r->installed[k];
-            }
+            if (is_adopted(r->installed[k]) && !r->installed[k]->problem)
+                return r;
+    }
+    return NULL;
+}
+
+/* The same for one kernel. */
+static const DmvInstalled *adopted_of_variant(const DmvViewDriver *d, const char *variant, const DmvKernel *k)
+{
+    for (size_t i = 0; i < d->n_releases; i++) {
+        const DmvFit *fit = dmv_view_release_fit(&d->releases[i], k->release);
+
+        if (strcmp(d->releases[i].variant, variant) == 0 && fit && fit->installed &&
+            is_adopted(fit->installed))
+            return fit->installed;
     }
     return NULL;
 }
@@ -73,6 +81,7 @@ static const DmvInstalled *adopted_of_variant(const DmvViewDriver *d, const char
 static void find_selected(DmvViewDriver *d)
 {
     const DmvSelection *s = d->selection;
+    DmvViewRelease *adopted = NULL;
 
     if (s && s->kind == DMV_SELECT_RECOMMENDED)
         d->selected = d->recommended;
@@ -81,7 +90,9 @@ static void find_selected(DmvViewDriver *d)
             strcmp(d->releases[i].version, s->version) == 0)
             d->selected = &d->releases[i];
     if (s && s->kind == DMV_SELECT_RELEASE && (!d->selected || d->selected->n_installed == 0))
-        (void)adopted_of_variant(d, s->variant, NULL, &d->selected);
+        adopted = adopted_release_of_variant(d, s->variant);
+    if (adopted)
+        d->selected = adopted;
     if (d->selected) {
         d->selected->selected = true;
         d->outdated = d->recommended && d->selected->catalog &&
@@ -112,7 +123,7 @@ static int decide_target(const DmvViewDriver *d, DmvTarget *t)
 {
     const char *kernel = t->kernel->release;
     const DmvSelection *s = d->selection;
-    const DmvInstalled *x;
+    const DmvFit *fit;
 
     if (!d->selected && s->kind == DMV_SELECT_RECOMMENDED)
         return target_problem(t, DMV_NO_SUCH_RELEASE,
@@ -121,16 +132,20 @@ static int decide_target(const DmvViewDriver *d, DmvTarget *t)
         return target_problem(t, DMV_NOT_INSTALLED, "%s/%s@%s is selected, but it is not installed", d->name,
                               d->selected ? d->selected->variant : s->variant,
                               d->selected ? d->selected->version : s->version);
-    x = dmv_installed_for(d->selected, kernel);
-    if (!x && is_adopted(d->selected->installed[0]))
-        x = adopted_of_variant(d, d->selected->variant, kernel, NULL);
-    if (!x)
-        return target_problem(t, DMV_NO_KERNEL_RELEASE, "%s is not installed for kernel %s",
+    fit = dmv_view_release_fit(d->selected, kernel);
+    t->installed = fit->installed;
+    if (!t->installed && is_adopted(d->selected->installed[0]))
+        t->installed = adopted_of_variant(d, d->selected->variant, t->kernel);
+    if (t->installed)
+        return 0;
+    if (fit->code == DMV_BROKEN_RELEASE && dmv_installed_for(d->selected, kernel))
+        return target_problem(t, fit->code, "%s cannot be used: %s", d->selected->name, fit->why);
+    if (fit->kind == DMV_FIT_AVAILABLE)
+        return target_problem(t, DMV_NO_KERNEL_RELEASE,
+                              "%s is not installed for kernel %s, but there is a package for it",
                               d->selected->name, kernel);
-    if (x->problem)
-        return target_problem(t, DMV_BROKEN_RELEASE, "%s cannot be used: %s", d->selected->name, x->problem);
-    t->installed = x;
-    return 0;
+    return target_problem(t, DMV_NO_KERNEL_RELEASE, "there is no release of %s for kernel %s: %s",
+                          d->selected->name, kernel, fit->why);
 }
 
 static int decide_targets(const DmvView *v, DmvViewDriver *d)

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "model/package-name.h"
 #include "model/resolve-internal.h"
 
 __attribute__((format(printf, 2, 3))) static int add_text(char ***list, const char *format, ...)
@@ -67,19 +68,92 @@ const DmvInstalled *dmv_installed_for(const DmvViewRelease *r, const char *kerne
     return NULL;
 }
 
+const char *dmv_view_release_tier(const DmvViewRelease *r)
+{
+    const char *tier = r->catalog ? r->catalog->tier : r->n_installed > 0 ? r->installed[0]->tier : NULL;
+
+    return tier ? tier : "supported";
+}
+
+const DmvFit *dmv_view_release_fit(const DmvViewRelease *r, const char *kernel)
+{
+    for (size_t i = 0; i < r->n_fits; i++)
+        if (strcmp(r->fits[i].kernel->release, kernel) == 0)
+            return &r->fits[i];
+    return NULL;
+}
+
+/* A package whose name says another kernel than its entry in the catalog is no package for either. */
+static int has_package_for(const DmvViewRelease *r, const DmvKernel *k, bool *ret)
+{
+    const DmvPackage *p = r->catalog ? dmv_release_package(r->catalog, k->release) : NULL;
+    DMV_CLEANUP(dmv_package_name_deinit) DmvPackageName name = {0};
+    int x = p ? dmv_package_name_parse(p->name, NULL, &name, NULL) : 0;
+
+    if (x < 0)
+        return x;
+    *ret = p && (x > 0 || dmv_package_name_is_for_kernel(&name, k->release));
+    return 0;
+}
+
+static int bar(DmvFit *f)
+{
+    f->code = DMV_NO_KERNEL_RELEASE;
+    return dmv_set_string(&f->why, "there are no alternate modules for alternate kernels");
+}
+
+/* What is installed for the kernel counts, whatever else there is; then what fits it; then what could be
+ * installed. */
+static int judge_kernel(DmvViewRelease *r, const DmvKernel *k, DmvFit *f)
+{
+    const DmvInstalled *own = dmv_installed_for(r, k->release);
+    bool has_package = false;
+    int x = has_package_for(r, k, &has_package);
+
+    f->kernel = k;
+    if (x < 0)
+        return x;
+    if (dmv_fit_is_barred(k, dmv_view_release_tier(r)))
+        return bar(f);
+    if (own || has_package)
+        x = dmv_strv_push(&r->kernels, k->release);
+    if (x == 0 && own) {
+        f->kind = own->problem ? DMV_FIT_NONE : own->built_for ? DMV_FIT_COMPATIBLE : DMV_FIT_EXACT;
+        f->installed = own->problem ? NULL : own;
+        f->code = own->problem ? DMV_BROKEN_RELEASE : DMV_OK;
+        return dmv_set_string(&f->why, own->problem);
+    }
+    if (x == 0)
+        x = dmv_fit_find(r->installed, r->n_installed, k, f);
+    if (x == 0 && has_package && f->kind == DMV_FIT_NONE) {
+        dmv_fit_deinit(f);
+        *f = (DmvFit){.kernel = k, .kind = DMV_FIT_AVAILABLE};
+    }
+    return x;
+}
+
 static int judge_kernels(DmvViewRelease *r, const DmvWorld *w)
 {
     int x = 0;
 
     for (size_t i = 0; x == 0 && i < w->n_kernels; i++) {
-        const char *k = w->kernels[i].release;
+        DmvFit *f;
 
         if (!dmv_kernel_is_usable(&w->kernels[i]))
             continue;
-        if ((r->catalog && dmv_release_package(r->catalog, k)) || dmv_installed_for(r, k))
-            x = dmv_strv_push(&r->kernels, k);
+        f = DMV_ARRAY_ADD(r->fits, r->n_fits);
+        x = f ? judge_kernel(r, &w->kernels[i], f) : -ENOMEM;
     }
     return x;
+}
+
+/* Is there a kernel that could load it, now or once it is installed? */
+static bool fits_a_kernel(const DmvViewRelease *r)
+{
+    for (size_t i = 0; i < r->n_fits; i++)
+        if (r->fits[i].kind != DMV_FIT_NONE)
+            return true;
+    return r->kernels != NULL; /* a broken one is for its kernel all the same */
 }
 
 static const DmvInstalled *first_broken(const DmvViewRelease *r)
@@ -118,8 +192,12 @@ static int judge_reasons(DmvViewRelease *r, const DmvWorld *w)
         if (x == 0)
             decide_against(r, DMV_VERDICT_OTHER_MACHINE);
     }
-    if (x == 0 && !r->kernels) {
-        x = add_text(&r->reasons, "it is for none of the installed kernels");
+    if (x == 0 && !fits_a_kernel(r)) {
+        const DmvFit *f = r->n_installed > 0 && r->n_fits > 0 ? &r->fits[r->n_fits - 1] : NULL;
+
+        x = f ? add_text(&r->reasons, "it is for none of the installed kernels; on %s: %s",
+                         f->kernel->release, f->why)
+              : add_text(&r->reasons, "it is for none of the installed kernels");
         if (x == 0)
             decide_against(r, DMV_VERDICT_NO_KERNEL);
     }

@@ -34,6 +34,9 @@ void dmv_view_release_deinit(DmvViewRelease *r)
     dmv_strv_free(r->slots);
     dmv_strv_free(r->modules);
     dmv_strv_free(r->kernels);
+    for (size_t i = 0; i < r->n_fits; i++)
+        dmv_fit_deinit(&r->fits[i]);
+    free(r->fits);
     *r = (DmvViewRelease){0};
 }
 

@@ -7,6 +7,7 @@
 #define DMV_MODEL_RESOLVE_H
 
 #include "model/catalog.h"
+#include "model/fit.h"
 #include "model/intent.h"
 #include "model/world.h"
 
@@ -51,13 +52,15 @@ typedef struct DmvViewRelease {
     char **slots;   /* devices here that it supports */
     char **modules; /* kernel's names */
     char **kernels; /* installed kernels that it has a package for or is installed for */
+    DmvFit *fits;   /* one a usable kernel, in the order of the World */
+    size_t n_fits;
     bool recommended, selected, active;
 } DmvViewRelease;
 
 /* What one kernel shall load for one driver. */
 typedef struct DmvTarget {
     const DmvKernel *kernel;
-    const DmvInstalled *installed; /* NULL: the kernel's own driver */
+    const DmvInstalled *installed; /* NULL: the kernel's own driver; may have been built for another kernel */
     char *problem;                 /* why not what was asked for, or NULL */
     int code;                      /* the outcome for that */
 } DmvTarget;
@@ -131,6 +134,11 @@ int dmv_view_find(const DmvView *v, const char *object, DmvViewDriver **ret, Dmv
  */
 int dmv_view_find_release(const DmvView *v, const char *spec, DmvViewDriver **ret_driver,
                           DmvViewRelease **ret, DmvError *reterr);
+
+/* What a release is to a kernel, or NULL for one that is not usable. */
+const DmvFit *dmv_view_release_fit(const DmvViewRelease *r, const char *kernel);
+/* "supported", "alternate" or "additional". */
+const char *dmv_view_release_tier(const DmvViewRelease *r);
 
 /* Does the machine match one of the patterns of a release? None: every machine. */
 bool dmv_release_fits_machine(const DmvRelease *r, const DmvWorld *w);

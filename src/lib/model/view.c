@@ -175,15 +175,18 @@ int dmv_view_find_release(const DmvView *v, const char *spec, DmvViewDriver **re
 }
 
 /* Links come as ../../../dmv/store/..., ../dmv/..., or absolute; what they have in common with the folder of
- * an installed release is their end. */
+ * an installed release is their end. That of the store names the kernel that the release was installed for,
+ * which need not be @k; an adopted one lies in the folder of its kernel. */
 static const DmvInstalled *installed_of_link(const DmvWorld *w, const DmvKernel *k, const char *target)
 {
+    bool into_store = strstr(target, "dmv/store/") != NULL;
+
     while (dmv_starts_with(target, "../") || target[0] == '/')
         target += target[0] == '/' ? 1 : 3;
     for (size_t i = 0; i < w->n_installed; i++) {
         const DmvInstalled *x = &w->installed[i];
 
-        if (strcmp(x->kernel, k->release) != 0)
+        if (!into_store && strcmp(x->kernel, k->release) != 0)
             continue;
         for (size_t m = 0; m < x->n_modules; m++) {
             size_t folder = strlen(x->folder), file = strlen(x->modules[m].file), n = strlen(target);
@@ -257,7 +260,7 @@ const DmvKernel *dmv_world_kernel_in_question(const DmvWorld *w)
     for (size_t i = 0; i < w->n_kernels; i++) {
         const DmvKernel *k = &w->kernels[i];
 
-        if (dmv_kernel_is_usable(k) && (!newest || strverscmp(k->release, newest->release) > 0))
+        if (dmv_kernel_is_usable(k) && (!newest || dmv_compare_releases(k->release, newest->release) > 0))
             newest = k;
     }
     return running ? running : newest;

@@ -139,6 +139,7 @@ void dmv_kernel_deinit(DmvKernel *k)
         free(k->firmware[i].path);
         free(k->firmware[i].target);
     }
+    k->abi = dmv_kabi_free(k->abi);
     free(k->firmware);
     free(k->files);
     free(k->index);
@@ -173,6 +174,7 @@ void dmv_installed_deinit(DmvInstalled *i)
     for (size_t k = 0; k < i->n_modules; k++) {
         free(i->modules[k].file);
         free(i->modules[k].problem);
+        dmv_module_symbols_deinit(&i->modules[k].symbols);
         dmv_module_info_deinit(&i->modules[k].info);
     }
     for (size_t k = 0; k < i->n_ids; k++)
@@ -183,6 +185,7 @@ void dmv_installed_deinit(DmvInstalled *i)
     free(i->variant);
     free(i->version);
     free(i->kernel);
+    free(i->built_for);
     free(i->folder);
     free(i->type);
     free(i->description);

@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "dmv/outcome.h"
+#include "model/kabi.h"
 
 /* ---- problems ---- */
 
@@ -123,6 +124,8 @@ typedef struct DmvKernel {
     size_t n_bindings;
     DmvFirmwareLink *firmware; /* sorted by path; links only */
     size_t n_firmware;
+    bool alternate; /* an alternate kernel, by the settings */
+    DmvKabi *abi;   /* what it exports; NULL unless dmv_fit_needs_table() */
 } DmvKernel;
 
 /* A module that the running kernel has loaded. */
@@ -160,13 +163,15 @@ typedef struct DmvModuleIds {
 typedef struct DmvInstalledModule {
     char *file; /* relative to the release's folder: "ice.ko" */
     DmvModuleInfo info;
-    char *problem; /* why it cannot be used, or NULL */
+    DmvModuleSymbols symbols; /* without an arena unless dmv_fit_needs_symbols() */
+    char *problem;            /* why it cannot be used, or NULL */
 } DmvInstalledModule;
 
 /* One release for one kernel, lying on the disk. */
 typedef struct DmvInstalled {
     char *driver, *variant, *version;
-    char *kernel; /* kernel release it is for */
+    char *kernel;    /* kernel release it is for */
+    char *built_for; /* another kernel that an adopted one was built for, as its modules say, or NULL */
     DmvOrigin origin;
     char *folder; /* relative to the root */
     char *type;   /* "network", "storage", ... */
