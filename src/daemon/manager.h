@@ -143,11 +143,12 @@ int dmv_reply(VlCall *call, json_object *reply);
 
 /* why.c */
 json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr, int *ret_code);
-json_object *dmv_why_not_render(DmvManager *m, const char *release, DmvError *reterr, int *ret_code);
 /* audit.c */
 json_object *dmv_audit_verify(DmvManager *m, bool *ret_clean);
 json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean);
 /* audit-kernel.c */
 json_object *dmv_audit_kernel(DmvManager *m, const char *kernel, bool *ret_clean);
+/* why.c, for one release */
+json_object *dmv_why_not_render(DmvManager *m, const char *release, DmvError *reterr, int *ret_code);
 
 #endif

@@ -185,24 +185,6 @@ static int on_why(VlCall *call, json_object *params, void *userdata)
     return dmv_reply_error(call, &error);
 }
 
-static int on_why_not(VlCall *call, json_object *params, void *userdata)
-{
-    DmvManager *m = userdata;
-    DMV_CLEANUP_ERROR DmvError error = {0};
-    const char *release = "";
-    const DmvJsonField fields[] = {{"release", DMV_JSON_STRING, DMV_JSON_REQUIRED, &release}};
-    json_object *reply;
-    int r = 0;
-
-    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
-    reply = dmv_why_not_render(m, release, &error, &r);
-    if (r == 0)
-        return dmv_reply(call, reply);
-    error.code = r;
-    (void)dmv_error_set_what(&error, "cannot explain %s", release);
-    return dmv_reply_error(call, &error);
-}
-
 static int on_status(VlCall *call, json_object *params, void *userdata)
 {
     DmvManager *m = userdata;
@@ -351,6 +333,24 @@ static int on_check_kernel(VlCall *call, json_object *params, void *userdata)
     return dmv_reply(call, dmv_jb_end(&b));
 }
 
+static int on_why_not(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    const char *release = "";
+    const DmvJsonField fields[] = {{"release", DMV_JSON_STRING, DMV_JSON_REQUIRED, &release}};
+    json_object *reply;
+    int r = 0;
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    reply = dmv_why_not_render(m, release, &error, &r);
+    if (r == 0)
+        return dmv_reply(call, reply);
+    error.code = r;
+    (void)dmv_error_set_what(&error, "cannot explain %s", release);
+    return dmv_reply_error(call, &error);
+}
+
 static int on_monitor(VlCall *call, json_object *params, void *userdata)
 {
     DmvManager *m = userdata;
@@ -376,7 +376,6 @@ int dmv_methods_bind_read(DmvManager *m)
         {DMV_INTERFACE ".ListDrivers", on_list_drivers},
         {DMV_INTERFACE ".Show", on_show},
         {DMV_INTERFACE ".Why", on_why},
-        {DMV_INTERFACE ".WhyNot", on_why_not},
         {DMV_INTERFACE ".Status", on_status},
         {DMV_INTERFACE ".Plan", on_plan},
         {DMV_INTERFACE ".ListGenerations", on_list_generations},
@@ -384,6 +383,7 @@ int dmv_methods_bind_read(DmvManager *m)
         {DMV_INTERFACE ".Verify", on_verify},
         {DMV_INTERFACE ".Doctor", on_doctor},
         {DMV_INTERFACE ".CheckKernel", on_check_kernel},
+        {DMV_INTERFACE ".WhyNot", on_why_not},
         {DMV_INTERFACE ".Monitor", on_monitor},
     };
     int r = 0;

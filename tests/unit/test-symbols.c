@@ -403,6 +403,11 @@ static void make_tree(Host *h)
     scratch_link(&h->s, TREE "updates/dangling.ko", "nowhere.ko");
     scratch_link(&h->s, TREE "updates/linked.ko", "/usr/lib/linked.ko");
     make_module(&h->s, "usr/lib/linked.ko", MODINFO(KVER FLAGS) EXPORT("40", "linked_one"));
+    /* a link of our own: which release is linked is a matter of the plan */
+    scratch_mkdir(&h->s, "usr/lib/dmv/store/" KVER "/d/v/1");
+    scratch_link(&h->s, TREE "updates/ours.ko", "../../../dmv/store/" KVER "/d/v/1/ours.ko");
+    make_module(&h->s, "usr/lib/dmv/store/" KVER "/d/v/1/ours.ko",
+                MODINFO(KVER FLAGS) EXPORT("50", "ours_one"));
 }
 
 /* No symvers file: the kernel's own modules say what there is. */
@@ -426,6 +431,7 @@ static void test_tree(void **state)
     assert_crc(k, "kfree", 20, "user");
     assert_crc(k, "zfs_one", 30, "zfs");
     assert_crc(k, "linked_one", 40, "linked");
+    assert_false(dmv_kabi_find(k, "ours_one", NULL, NULL));
     assert_false(dmv_kabi_find(k, "gone", NULL, NULL));
     assert_false(dmv_kabi_find(k, "stale_one", NULL, NULL));
     assert_false(dmv_kabi_find(k, "odd", NULL, NULL));

@@ -2,8 +2,6 @@
 /*
  * dmvctl show: one driver in full.
  */
-#include <string.h>
-
 #include "base/json.h"
 #include "cli/reply.h"
 #include "release-table.h"
@@ -98,11 +96,11 @@ static size_t print_fits(const DmvScreen *s, const char *driver, json_object *re
         const char *kind = dmv_reply_string_or(fit, "fit", "?"), *why = dmv_reply_string(fit, "why");
         const char *built_for = dmv_reply_string(fit, "builtFor");
 
-        if (strcmp(kind, "exact") == 0 || strcmp(kind, "available") == 0)
+        if (dmv_streq(kind, "exact") || dmv_streq(kind, "available"))
             continue;
         dmv_render_label(s, before++ == 0 ? "kernels" : "");
         (void)fprintf(s->out, "%s on %s: %s%s%s%s%s\n", name, dmv_reply_string_or(fit, "kernel", "?"),
-                      strcmp(kind, "none") == 0 ? "cannot be loaded" : kind, built_for ? ", built for " : "",
+                      dmv_streq(kind, "none") ? "cannot be loaded" : kind, built_for ? ", built for " : "",
                       built_for ? built_for : "", why ? ": " : "", why ? why : "");
     }
     return before;

@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 #include "daemon/apply/step.h"
-#include "daemon/apply/store.h"
 #include "host/abi.h"
 #include "host/observe.h"
 #include "host/symbols.h"

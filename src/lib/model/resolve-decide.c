@@ -133,13 +133,13 @@ static int decide_target(const DmvViewDriver *d, DmvTarget *t)
                               d->selected ? d->selected->variant : s->variant,
                               d->selected ? d->selected->version : s->version);
     fit = dmv_view_release_fit(d->selected, kernel);
+    if (fit->code == DMV_BROKEN_RELEASE && dmv_installed_for(d->selected, kernel))
+        return target_problem(t, fit->code, "%s cannot be used: %s", d->selected->name, fit->why);
     t->installed = fit->installed;
     if (!t->installed && is_adopted(d->selected->installed[0]))
         t->installed = adopted_of_variant(d, d->selected->variant, t->kernel);
     if (t->installed)
         return 0;
-    if (fit->code == DMV_BROKEN_RELEASE && dmv_installed_for(d->selected, kernel))
-        return target_problem(t, fit->code, "%s cannot be used: %s", d->selected->name, fit->why);
     if (fit->kind == DMV_FIT_AVAILABLE)
         return target_problem(t, DMV_NO_KERNEL_RELEASE,
                               "%s is not installed for kernel %s, but there is a package for it",

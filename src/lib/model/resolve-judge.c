@@ -193,11 +193,12 @@ static int judge_reasons(DmvViewRelease *r, const DmvWorld *w)
             decide_against(r, DMV_VERDICT_OTHER_MACHINE);
     }
     if (x == 0 && !fits_a_kernel(r)) {
-        const DmvFit *f = r->n_installed > 0 && r->n_fits > 0 ? &r->fits[r->n_fits - 1] : NULL;
+        const DmvFit *f = r->n_fits > 0 ? &r->fits[r->n_fits - 1] : NULL;
+        bool says_more = f && (r->n_installed > 0 || dmv_fit_is_barred(f->kernel, dmv_view_release_tier(r)));
 
-        x = f ? add_text(&r->reasons, "it is for none of the installed kernels; on %s: %s",
-                         f->kernel->release, f->why)
-              : add_text(&r->reasons, "it is for none of the installed kernels");
+        x = says_more ? add_text(&r->reasons, "it is for none of the installed kernels; on %s: %s",
+                                 f->kernel->release, f->why)
+                      : add_text(&r->reasons, "it is for none of the installed kernels");
         if (x == 0)
             decide_against(r, DMV_VERDICT_NO_KERNEL);
     }
