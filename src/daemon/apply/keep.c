@@ -59,7 +59,7 @@ static int open_folder(int root, const char *folder)
     return dmv_fs_open_nolinks(root, folder, O_RDONLY | O_DIRECTORY, 0);
 }
 
-static int copy(int from, const char *from_name, int to, const char *to_name)
+int dmv_keep_copy(int from, const char *from_name, int to, const char *to_name)
 {
     DMV_CLEANUP_CLOSE int in = openat(from, from_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     DMV_CLEANUP_CLOSE int out = -1;
@@ -85,7 +85,7 @@ static int duplicate(int from, const char *from_name, int to, const char *to_nam
     if (linkat(from, from_name, to, to_name, 0) == 0)
         return 0;
     if (errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK || errno == EXDEV || errno == ENOSYS)
-        return copy(from, from_name, to, to_name);
+        return dmv_keep_copy(from, from_name, to, to_name);
     return -errno;
 }
 

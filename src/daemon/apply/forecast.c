@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a plan would lead to.
+ *
+ * The index that the steps would make is made for real, by the depmod that would make it, over a shadow of
+ * the tree with the steps applied; nothing about its rules is guessed. Steps are judged as strictly as those
+ * of a transaction, because a link that a transaction would refuse must not be followed here either.
+ */
+#include "daemon/apply/forecast.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/apply/index.h"
+#include "daemon/apply/step.h"
+#include "host/lookup.h"
+
+typedef struct Forecaster {
+    const DmvRoots *roots;
+    const char *kver;
+    char *const *keys;
+    DmvOutlook *outlook;
+} Forecaster;
+
+__attribute__((format(printf, 2, 3))) static int problem(const Forecaster *f, const char *format, ...)
+{
+    DMV_CLEANUP_FREE char *text = NULL;
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vasprintf(&text, format, ap);
+    va_end(ap);
+    if (n < 0) {
+        text = NULL;
+        return -ENOMEM;
+    }
+    return dmv_strv_push(&f->outlook->problems, text);
+}
+
+static int look_up(const Forecaster *f, const char *folder, DmvLookups *ret, bool *ret_has)
+{
+    int r = dmv_lookup(f->roots, folder, f->keys, ret);
+
+    *ret_has = r == 0;
+    if (r == 0 || r == -ENOMEM)
+        return r;
+    if (r == -ENOENT)
+        return problem(f, "this kernel has no index: depmod was never run for it");
+    return problem(f, "the index of this kernel cannot be read: %s", strerror(-r));
+}
+
+static int look_up_index(const Forecaster *f, DmvLookups *ret, bool *ret_has)
+{
+    DMV_CLEANUP_FREE char *relative = dmv_roots_kernel_path(f->roots, f->kver, NULL);
+    DMV_CLEANUP_FREE char *folder = relative ? dmv_roots_path(f->roots, relative) : NULL;
+
+    return folder ? look_up(f, folder, ret, ret_has) : -ENOMEM;
+}
+
+/* ---- the shadow ---- */
+
+/* What of a path lies below the kernel's folder, or NULL. */
+static const char *within_kernel(const Forecaster *f, const char *path)
+{
+    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(f->roots, f->kver, NULL);
+    size_t n = folder ? strlen(folder) : 0;
+
+    return n > 0 && strncmp(path, folder, n) == 0 && path[n] == '/' ? path + n + 1 : NULL;
+}
+
+static int shadow_link(DmvShadow *shadow, const DmvStep *s, const char *path)
+{
+    DMV_CLEANUP_FREE char *target = NULL;
+    int r = dmv_apply_link_resolve(s->path, s->content, &target);
+
+    return r == 0 ? dmv_shadow_link(shadow, path, target) : r;
+}
+
+/* The steps that change what depmod sees of this kernel. */
+static int shadow_step(const Forecaster *f, DmvShadow *shadow, const DmvStep *s)
+{
+    const char *path = s->path ? within_kernel(f, s->path) : NULL;
+
+    switch (s->kind) {
+    case DMV_STEP_LINK:
+        return path ? shadow_link(shadow, s, path) : 0;
+    case DMV_STEP_UNLINK:
+        return path ? dmv_shadow_unlink(shadow, path) : 0;
+    case DMV_STEP_WRITE:
+    case DMV_STEP_REMOVE:
+        return dmv_streq(s->path, DMV_DEPMOD_CONF) ? dmv_shadow_set_conf(shadow, s->content) : 0;
+    case DMV_STEP_MKDIR: /* an empty folder is nothing to depmod */
+    case DMV_STEP_DEPMOD:
+    case DMV_STEP_MAX:
+    case DMV_STEP_INVALID:
+    default:
+        return 0;
+    }
+}
+
+static int index_shadow(const Forecaster *f, DmvShadow *shadow)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    int r = dmv_shadow_index(shadow, &e);
+
+    if (dmv_shadow_dangling(shadow)) {
+        int e2 = problem(f, "%s leads nowhere: depmod complains about it, and an activation would be undone",
+                         dmv_shadow_dangling(shadow));
+
+        if (e2 < 0)
+            return e2;
+    }
+    if (r == 0 || r == -ENOMEM)
+        return r == 0 ? look_up(f, dmv_shadow_folder(shadow), &f->outlook->next, &f->outlook->has_next) : r;
+    return problem(f, "depmod was tried and failed: %s", e.why ? e.why : strerror(r < 0 ? -r : EIO));
+}
+
+static int look_up_next(const Forecaster *f, const DmvStep *steps, size_t n_steps)
+{
+    DMV_CLEANUP_SHADOW DmvShadow *shadow = NULL;
+    int r = dmv_index_shadow(f->roots, f->kver, &shadow);
+
+    for (size_t i = 0; r == 0 && i < n_steps; i++)
+        r = shadow_step(f, shadow, &steps[i]);
+    if (r < 0 && r != -ENOMEM)
+        return problem(f, "what depmod would do cannot be tried: %s", strerror(-r));
+    return r == 0 ? index_shadow(f, shadow) : r;
+}
+
+/* ---- the call ---- */
+
+static int check_steps(const DmvRoots *r, const char *kver, const DmvStep *steps, size_t n, bool *ret_depmod,
+                       DmvError *reterr)
+{
+    for (size_t i = 0; i < n; i++) {
+        int result = dmv_apply_step_check(r, &steps[i], reterr);
+
+        if (result != 0)
+            return result;
+        *ret_depmod = *ret_depmod || (steps[i].kind == DMV_STEP_DEPMOD && dmv_streq(steps[i].kernel, kver));
+    }
+    return 0;
+}
+
+int dmv_forecast_kernel(const DmvRoots *r, const char *kver, const DmvStep *steps, size_t n_steps,
+                        char *const *keys, DmvOutlook *ret, DmvError *reterr)
+{
+    DMV_CLEANUP_OUTLOOK DmvOutlook o = {0};
+    const DmvStep kernel = {.kind = DMV_STEP_DEPMOD, .kernel = (char *)kver};
+    const Forecaster f = {.roots = r, .kver = kver, .keys = keys, .outlook = &o};
+    bool depmod = false;
+    int result = dmv_apply_step_check(r, &kernel, reterr);
+
+    if (result == 0)
+        result = check_steps(r, kver, steps, n_steps, &depmod, reterr);
+    if (result == 0)
+        result = dmv_set_string(&o.kernel, kver);
+    if (result == 0)
+        result = look_up_index(&f, &o.now, &o.has_now);
+    if (result == 0 && depmod)
+        result = look_up_next(&f, steps, n_steps);
+    else if (result == 0 && o.has_now) /* nothing touches the index */
+        result = look_up_index(&f, &o.next, &o.has_next);
+    if (result != 0)
+        return result;
+    *ret = o;
+    o = (DmvOutlook){0};
+    return 0;
+}
