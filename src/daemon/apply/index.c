@@ -87,6 +87,10 @@ int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr)
     if (hide <= 0)
         return hide < 0 ? hide : dmv_depmod_run(r, kver, reterr);
     e = dmv_shadow_new(r, NULL, kver, DMV_SHADOW_NO_VARIANTS, &shadow);
+    if (e == 0 && dmv_shadow_dangling(shadow)) /* in place, depmod would complain about it */
+        return dmv_error_set(reterr, DMV_TOOL_FAILED, "depmod failed",
+                             "dmvctl doctor shows what is wrong in the tree", "kernel %s: %s leads nowhere",
+                             kver, dmv_shadow_dangling(shadow));
     if (e == 0)
         e = dmv_shadow_index(shadow, reterr);
     return e == 0 ? put_in_place(r, kver, shadow) : e;
