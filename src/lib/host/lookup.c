@@ -149,6 +149,14 @@ static bool is_there(const DmvLookup *l, const char *module)
     return false;
 }
 
+static void note_missing(Probe *p, const char *name)
+{
+    if (!p->lookup->problem && asprintf(&p->lookup->problem, "there is no module %s", name) < 0) {
+        p->lookup->problem = NULL;
+        p->error = -ENOMEM;
+    }
+}
+
 static void on_action(struct kmod_module *m, bool install, const char *options, void *userdata)
 {
     Probe *p = userdata;
@@ -158,6 +166,11 @@ static void on_action(struct kmod_module *m, bool install, const char *options, 
     (void)options;
     if (p->error < 0 || is_there(p->lookup, name))
         return;
+    /* an alias of modprobe.d for a module that is not there */
+    if (!install && !kmod_module_get_path(m) && kmod_module_get_initstate(m) != KMOD_MODULE_BUILTIN) {
+        note_missing(p, name);
+        return;
+    }
     a = DMV_ARRAY_ADD(p->lookup->actions, p->lookup->n_actions);
     if (!a || dmv_set_string(&a->module, name) < 0 ||
         dmv_set_string(&a->path, relative_path(p->search, kmod_module_get_path(m))) < 0 ||

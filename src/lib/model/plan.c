@@ -297,10 +297,13 @@ static bool leads_to_store(const DmvModuleFile *f)
 }
 
 /* Links of ours that the plan does not want: into the store always, into an adopted folder only where
- * somebody asked about the driver, and whatever leads nowhere. */
+ * somebody asked about the driver, and whatever leads nowhere. Only in the trees that dmv makes links in:
+ * what leads to a release from elsewhere is somebody else's. */
 static bool goes_away(const Planner *p, const KernelPlan *k, const DmvModuleFile *f)
 {
-    if (!f->ours || find_link(k->links, k->n_links, f->path))
+    bool in_tree = f->tree == DMV_TREE_UPDATES || f->tree == DMV_TREE_OVERRIDE || f->tree == DMV_TREE_EXTRA;
+
+    if (!f->ours || !in_tree || find_link(k->links, k->n_links, f->path))
         return false;
     return f->dangling || leads_to_store(f) || manager_of(p->view, f->name) != NULL;
 }
