@@ -99,7 +99,7 @@ devices)
         '(-u --unclaimed)'{-u,--unclaimed}'[only devices without a driver]'
     ;;
 why) _arguments $common '1:object:_dmvctl_objects' ;;
-plan) _arguments $common '--detailed-exit-code[exit status 10 if there are changes]' ;;
+plan) _arguments $common '(-a --all)'{-a,--all}'[show everything, not only what fits]' '--detailed-exit-code[exit status 10 if there are changes]' ;;
 refresh) _arguments $common '--allow-stale[accept a catalog that has expired]' '1:stream:_dmvctl_streams' ;;
 install)
     _arguments $common $dry '--any-hardware[although no device here is supported]' '*:release:_dmvctl_available'

@@ -115,10 +115,12 @@ static int search_init(Search *s, const DmvRoots *r, const char *folder)
     if (e < 0)
         return e;
     s->folder = folder;
+    /* kmod_new() reads the settings and prints about each bad line before it can be told not to */
+    if (setenv("KMOD_LOG", "0", 1) < 0)
+        return -errno;
     s->ctx = kmod_new(folder, paths ? (const char *const *)paths : nothing);
     if (!s->ctx)
         return -ENOMEM;
-    kmod_set_log_priority(s->ctx, 0); /* it would print */
     e = kmod_load_resources(s->ctx);
     if (e == 0)
         e = list_blacklist(s->ctx, &s->blacklist);
