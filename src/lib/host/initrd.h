@@ -11,6 +11,7 @@
 #define DMV_HOST_INITRD_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "host/roots.h"
 #include "model/initrd.h"
@@ -24,7 +25,7 @@
  * @kver: kernel release
  * @ret_paths: relative to the root, sorted, NULL if there is none; free with dmv_strv_free()
  *
- * Knows the names of Debian, Fedora and the Enterprise Linux family, SUSE, XCP-ng, Arch Linux and systemd's
+ * Knows the names of Debian, Fedora and the Enterprise Linux family, SUSE, XCP-ng and systemd's
  * kernel-install (boot/<token>/<kver>/initrd, also below boot/efi and efi), with the fallback and kdump
  * images beside them. A name that leads to the image of another name counts once.
  *
@@ -41,8 +42,9 @@ int dmv_initrd_find(const DmvRoots *r, const char *kver, char ***ret_paths);
  *
  * A member that cannot be used becomes a problem in @ret and hides no other.
  *
- * Return: 0; DMV_TOO_LARGE above one of the limits; DMV_MALFORMED if the kernel would stop in the middle of
- * it as well; -EOPNOTSUPP if libarchive is not installed or lacks the compression; another negative errno.
+ * Return: 0; DMV_TOO_LARGE above one of the limits; DMV_MALFORMED where the kernel would stop too, or an
+ * archive has no end; DMV_EMPTY if there is none; -EOPNOTSUPP if libarchive is not installed or lacks the
+ * compression; -EINVAL, -EISDIR if this is no regular file; another negative errno.
  */
 int dmv_initrd_read(const DmvRoots *r, const char *path, DmvInitrd *ret, DmvError *reterr);
 /* The same from memory. The fuzz target. */
