@@ -58,6 +58,32 @@ grep -q 'extra/x.ko leads nowhere' "$scratch/out" || fail "plan does not say tha
 refused 1 tool-failed activate
 rm -r "$root/usr/lib/modules/$K1/extra"
 
+# ---- an initrd image carries copies: the old driver would load from it ----
+# image FILE: an image for the first kernel that holds that file as updates/e1000e.ko
+image() {
+    local folder=$scratch/image/usr/lib/modules/$K1/updates
+    rm -rf "$scratch/image" && mkdir -p "$folder" && cp "$1" "$folder/e1000e.ko"
+    (cd "$scratch/image" && find . | cpio --quiet -o -H newc) >"$root/boot/initrd.img-$K1"
+}
+# initrd EXPRESSION: of the forecast for that image
+initrd() { dmvctl --json plan | json "['initrds'][0]$1"; }
+image "$root/usr/lib/modules/$K1/$inbox"
+equal "$(initrd '["path"]')" "boot/initrd.img-$K1" "the image"
+equal "$(initrd '["stale"]')" true "the copy is the kernel's own, and another one was selected"
+equal "$(initrd '["modules"][0]["release"]')" inbox "what the copy is"
+equal "$(initrd '["modules"][0]["nextRelease"]')" intel-e1000e/generic@3.8.7 "what the tree gives"
+ok dmvctl plan
+grep -q "update-initramfs -u -k $K1" "$scratch/out" || fail "plan does not say what to do about the image"
+ok dmvctl why enp0s2
+grep -q "boot/initrd.img-$K1 has another e1000e (inbox)" "$scratch/out" || fail "why does not name the image"
+image "$root/usr/lib/dmv/store/$K1/intel-e1000e/generic/3.8.7/e1000e.ko"
+equal "$(initrd '["stale"]')" false "the copy is what was selected"
+equal "$(initrd '["modules"][0]["release"]')" intel-e1000e/generic@3.8.7 "what the copy is now"
+echo "this is no image" >"$root/boot/initrd.img-$K1"
+equal "$(initrd '["path"]')" "boot/initrd.img-$K1" "an image that cannot be read"
+[[ -n $(initrd '["problem"]') ]] || fail "no word about an image that cannot be read"
+rm "$root/boot/initrd.img-$K1"
+
 # ---- a worker that does not work costs the forecast, not the plan ----
 mkdir "$scratch/libexec"
 ln -s "$DMV_BUILD/bin/dmvd" "$DMV_BUILD/bin/dmv-fetch" "$scratch/libexec/"

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/apply/images.h"
 #include "daemon/apply/index.h"
 #include "daemon/apply/step.h"
 #include "host/lookup.h"
@@ -50,14 +51,6 @@ static int look_up(const Forecaster *f, const char *folder, DmvLookups *ret, boo
     if (r == -ENOENT)
         return problem(f, "this kernel has no index: depmod was never run for it");
     return problem(f, "the index of this kernel cannot be read: %s", strerror(-r));
-}
-
-static int look_up_index(const Forecaster *f, DmvLookups *ret, bool *ret_has)
-{
-    DMV_CLEANUP_FREE char *relative = dmv_roots_kernel_path(f->roots, f->kver, NULL);
-    DMV_CLEANUP_FREE char *folder = relative ? dmv_roots_path(f->roots, relative) : NULL;
-
-    return folder ? look_up(f, folder, ret, ret_has) : -ENOMEM;
 }
 
 /* ---- the shadow ---- */
@@ -101,24 +94,26 @@ static int shadow_step(const Forecaster *f, DmvShadow *shadow, const DmvStep *s)
     }
 }
 
+/* Return: 0; 1 if depmod failed, which is a problem of the outlook then; -ENOMEM. */
 static int index_shadow(const Forecaster *f, DmvShadow *shadow)
 {
     DMV_CLEANUP_ERROR DmvError e = {0};
+    const char *dangling = dmv_shadow_dangling(shadow);
     int r = dmv_shadow_index(shadow, &e);
 
-    if (dmv_shadow_dangling(shadow)) {
-        int e2 = problem(f, "%s leads nowhere: depmod complains about it, and an activation would be undone",
-                         dmv_shadow_dangling(shadow));
-
-        if (e2 < 0)
-            return e2;
-    }
+    if (r != -ENOMEM && dangling &&
+        problem(f, "%s leads nowhere: depmod complains about it, and an activation would be undone",
+                dangling) < 0)
+        return -ENOMEM;
     if (r == 0 || r == -ENOMEM)
-        return r == 0 ? look_up(f, dmv_shadow_folder(shadow), &f->outlook->next, &f->outlook->has_next) : r;
-    return problem(f, "depmod was tried and failed: %s", e.why ? e.why : strerror(r < 0 ? -r : EIO));
+        return r;
+    r = problem(f, "depmod was tried and failed: %s", e.why ? e.why : strerror(r < 0 ? -r : EIO));
+    return r < 0 ? r : 1;
 }
 
-static int look_up_next(const Forecaster *f, const DmvStep *steps, size_t n_steps)
+/* The folder that holds the next index. @ret_shadow NULL afterwards: it could not be made, and there is a
+ * problem that says why. */
+static int make_next(const Forecaster *f, const DmvStep *steps, size_t n_steps, DmvShadow **ret_shadow)
 {
     DMV_CLEANUP_SHADOW DmvShadow *shadow = NULL;
     int r = dmv_index_shadow(f->roots, f->kver, &shadow);
@@ -127,7 +122,13 @@ static int look_up_next(const Forecaster *f, const DmvStep *steps, size_t n_step
         r = shadow_step(f, shadow, &steps[i]);
     if (r < 0 && r != -ENOMEM)
         return problem(f, "what depmod would do cannot be tried: %s", strerror(-r));
-    return r == 0 ? index_shadow(f, shadow) : r;
+    if (r == 0)
+        r = index_shadow(f, shadow);
+    if (r > 0)
+        return 0;
+    if (r == 0)
+        *ret_shadow = DMV_TAKE_PTR(shadow);
+    return r;
 }
 
 /* ---- the call ---- */
@@ -145,6 +146,23 @@ static int check_steps(const DmvRoots *r, const char *kver, const DmvStep *steps
     return 0;
 }
 
+/* Without a depmod step nothing touches the index. */
+static int fill(const Forecaster *f, const DmvStep *steps, size_t n_steps, bool depmod)
+{
+    DMV_CLEANUP_FREE char *relative = dmv_roots_kernel_path(f->roots, f->kver, NULL);
+    DMV_CLEANUP_FREE char *now = relative ? dmv_roots_path(f->roots, relative) : NULL;
+    DMV_CLEANUP_SHADOW DmvShadow *shadow = NULL;
+    const char *next;
+    int r = now ? look_up(f, now, &f->outlook->now, &f->outlook->has_now) : -ENOMEM;
+
+    if (r == 0 && depmod)
+        r = make_next(f, steps, n_steps, &shadow);
+    next = shadow ? dmv_shadow_folder(shadow) : now;
+    if (r == 0 && (shadow || (!depmod && f->outlook->has_now)))
+        r = look_up(f, next, &f->outlook->next, &f->outlook->has_next);
+    return r == 0 ? dmv_forecast_images(f->roots, now, next, f->outlook) : r;
+}
+
 int dmv_forecast_kernel(const DmvRoots *r, const char *kver, const DmvStep *steps, size_t n_steps,
                         char *const *keys, DmvOutlook *ret, DmvError *reterr)
 {
@@ -159,11 +177,7 @@ int dmv_forecast_kernel(const DmvRoots *r, const char *kver, const DmvStep *step
     if (result == 0)
         result = dmv_set_string(&o.kernel, kver);
     if (result == 0)
-        result = look_up_index(&f, &o.now, &o.has_now);
-    if (result == 0 && depmod)
-        result = look_up_next(&f, steps, n_steps);
-    else if (result == 0 && o.has_now) /* nothing touches the index */
-        result = look_up_index(&f, &o.next, &o.has_next);
+        result = fill(&f, steps, n_steps, depmod);
     if (result != 0)
         return result;
     *ret = o;

@@ -63,6 +63,22 @@ static char *join(const char *folder, const char *name)
     return asprintf(&path, "%s%s%s", folder, folder[0] ? "/" : "", name) < 0 ? NULL : path;
 }
 
+/* A folder with those above it. Not by dmv_fs_mkdirs(): nothing here has to outlive a power cut, and waiting
+ * for the disk would take longer than everything else. */
+static int make_folders(int at, const char *path)
+{
+    DMV_CLEANUP_FREE char *part = strdup(path);
+
+    if (!part)
+        return -ENOMEM;
+    for (char *slash = part; (slash = strchr(slash, '/')); *slash++ = '/') {
+        *slash = '\0';
+        if (mkdirat(at, part, 0700) < 0 && errno != EEXIST)
+            return -errno;
+    }
+    return mkdirat(at, part, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 /* ---- the tree ---- */
 
 static int link_to(const DmvShadow *s, int at, const char *name, const char *to)
@@ -74,8 +90,22 @@ static int link_to(const DmvShadow *s, int at, const char *name, const char *to)
     return symlinkat(target, at, name) < 0 ? -errno : 0;
 }
 
+/* One folder of the tree and its shadow. */
+typedef struct Folder {
+    const char *path; /* relative to the kernel's folder */
+    int from, to;
+    unsigned depth; /* below the kernel's folder */
+} Folder;
+
+static int copy_file(const DmvShadow *s, const Folder *f, const char *path, const char *name)
+{
+    DMV_CLEANUP_FREE char *in_root = dmv_roots_kernel_path(s->roots, s->kver, path);
+
+    return in_root ? link_to(s, f->to, name, in_root) : -ENOMEM;
+}
+
 /* A link of the tree: to the same file or folder, and nowhere if that is where it leads. */
-static int copy_link(DmvShadow *s, int to, const char *path, const char *name)
+static int copy_link(DmvShadow *s, const Folder *f, const char *path, const char *name)
 {
     DMV_CLEANUP_FREE char *in_root = dmv_roots_kernel_path(s->roots, s->kver, path);
     DMV_CLEANUP_FREE char *resolved = NULL;
@@ -91,54 +121,64 @@ static int copy_link(DmvShadow *s, int to, const char *path, const char *name)
         return -errno;
     if (!S_ISDIR(st.st_mode) && !strstr(name, ".ko"))
         return 0;
-    return link_to(s, to, name, resolved);
+    return link_to(s, f->to, name, resolved);
 }
 
-static int copy_folder(DmvShadow *s, int from, int to, const char *path, unsigned depth);
+static int copy_folder(DmvShadow *s, const Folder *f);
 
-static int copy_entry(DmvShadow *s, int from, int to, const char *folder, const DmvFsEntry *e, unsigned depth)
+static int copy_subfolder(DmvShadow *s, const Folder *f, const char *path, const char *name)
 {
-    bool top = !folder[0];
-    DMV_CLEANUP_FREE char *path = NULL;
-    DMV_CLEANUP_CLOSE int source = -1, target = -1;
+    Folder below = {.path = path, .depth = f->depth + 1};
+    DMV_CLEANUP_CLOSE int from = -1, to = -1;
 
-    if (is_one_of(e->name, build_trees, DMV_N_ELEMENTS(build_trees)) ||
-        (top && (s->flags & DMV_SHADOW_NO_VARIANTS) &&
-         is_one_of(e->name, variants, DMV_N_ELEMENTS(variants))))
+    if (below.depth > MAX_DEPTH)
+        return -ELOOP;
+    from = openat(f->from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (from < 0 || mkdirat(f->to, name, 0700) < 0)
+        return -errno;
+    to = openat(f->to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (to < 0)
+        return -errno;
+    below.from = from;
+    below.to = to;
+    return copy_folder(s, &below);
+}
+
+static bool is_left_out(const DmvShadow *s, const Folder *f, const char *name)
+{
+    return is_one_of(name, build_trees, DMV_N_ELEMENTS(build_trees)) ||
+           (f->depth == 0 && (s->flags & DMV_SHADOW_NO_VARIANTS) &&
+            is_one_of(name, variants, DMV_N_ELEMENTS(variants)));
+}
+
+static bool is_wanted_file(const Folder *f, const char *name)
+{
+    return strstr(name, ".ko") ||
+           (f->depth == 0 && is_one_of(name, of_the_kernel, DMV_N_ELEMENTS(of_the_kernel)));
+}
+
+static int copy_entry(DmvShadow *s, const Folder *f, const DmvFsEntry *e)
+{
+    DMV_CLEANUP_FREE char *path = NULL;
+
+    if (is_left_out(s, f, e->name) || e->kind == DMV_FS_ELSE)
         return 0;
-    path = join(folder, e->name);
+    path = join(f->path, e->name);
     if (!path)
         return -ENOMEM;
-    if (e->kind == DMV_FS_LINK)
-        return copy_link(s, to, path, e->name);
-    if (e->kind == DMV_FS_FILE) {
-        DMV_CLEANUP_FREE char *file = NULL;
-
-        if (!strstr(e->name, ".ko") &&
-            !(top && is_one_of(e->name, of_the_kernel, DMV_N_ELEMENTS(of_the_kernel))))
-            return 0;
-        file = dmv_roots_kernel_path(s->roots, s->kver, path);
-        return file ? link_to(s, to, e->name, file) : -ENOMEM;
-    }
-    if (e->kind != DMV_FS_FOLDER)
-        return 0;
-    if (depth == 0)
-        return -ELOOP;
-    source = openat(from, e->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (source < 0 || mkdirat(to, e->name, 0700) < 0)
-        return -errno;
-    target = openat(to, e->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return target < 0 ? -errno : copy_folder(s, source, target, path, depth - 1);
+    if (e->kind == DMV_FS_FILE)
+        return is_wanted_file(f, e->name) ? copy_file(s, f, path, e->name) : 0;
+    return e->kind == DMV_FS_LINK ? copy_link(s, f, path, e->name) : copy_subfolder(s, f, path, e->name);
 }
 
-static int copy_folder(DmvShadow *s, int from, int to, const char *path, unsigned depth)
+static int copy_folder(DmvShadow *s, const Folder *f)
 {
     DmvFsEntry *entries = NULL;
     size_t n = 0;
-    int r = dmv_fs_list_unsorted(from, ".", &entries, &n);
+    int r = dmv_fs_list_unsorted(f->from, ".", &entries, &n);
 
     for (size_t i = 0; r == 0 && i < n; i++)
-        r = copy_entry(s, from, to, path, &entries[s->backwards ? n - 1 - i : i], depth);
+        r = copy_entry(s, f, &entries[s->backwards ? n - 1 - i : i]);
     dmv_fs_entries_free(entries, n);
     return r;
 }
@@ -148,33 +188,35 @@ static int copy_folder(DmvShadow *s, int from, int to, const char *path, unsigne
 static int find_direction(DmvShadow *s)
 {
     static const char *const probes[] = {"1", "2", "3", "4"};
+    const size_t n_probes = DMV_N_ELEMENTS(probes);
     DmvFsEntry *entries = NULL;
     DMV_CLEANUP_CLOSE int fd = -1;
     size_t n = 0;
     bool backwards = true;
-    int r = mkdirat(s->fd, "probe", 0700) < 0 ? -errno : 0;
+    int r = make_folders(s->fd, "probe");
 
     if (r == 0)
         fd = openat(s->fd, "probe", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (r == 0 && fd < 0)
         r = -errno;
-    for (size_t i = 0; r == 0 && i < DMV_N_ELEMENTS(probes); i++)
+    for (size_t i = 0; r == 0 && i < n_probes; i++)
         r = symlinkat("probe", fd, probes[i]) < 0 ? -errno : 0;
     if (r == 0)
         r = dmv_fs_list_unsorted(fd, ".", &entries, &n);
     for (size_t i = 0; r == 0 && i < n; i++)
-        backwards = backwards && strcmp(entries[i].name, probes[n - 1 - i]) == 0;
+        backwards = backwards && n == n_probes && strcmp(entries[i].name, probes[n - 1 - i]) == 0;
     dmv_fs_entries_free(entries, n);
     s->backwards = backwards;
-    return r < 0 ? r : dmv_fs_remove_tree(s->fd, "probe");
+    return r;
 }
 
 static int fill_kernel(DmvShadow *s)
 {
     DMV_CLEANUP_FREE char *in_root = dmv_roots_kernel_path(s->roots, s->kver, NULL);
     DMV_CLEANUP_FREE char *in_shadow = join(SHADOW_MODULES, s->kver);
+    Folder top = {.path = ""};
     DMV_CLEANUP_CLOSE int from = -1;
-    int r = in_root && in_shadow ? dmv_fs_mkdirs(s->fd, in_shadow, 0700) : -ENOMEM;
+    int r = in_root && in_shadow ? make_folders(s->fd, in_shadow) : -ENOMEM;
 
     if (r == 0 && symlinkat("usr/lib", s->fd, "lib") < 0)
         r = -errno;
@@ -186,11 +228,13 @@ static int fill_kernel(DmvShadow *s)
     s->kernel = dmv_fs_open(s->fd, in_shadow, O_RDONLY | O_DIRECTORY, 0);
     if (s->kernel < 0)
         return s->kernel;
+    top.from = from;
+    top.to = s->kernel;
     s->folder = join(s->base, in_shadow);
     if (!s->folder)
         return -ENOMEM;
     r = find_direction(s);
-    return r < 0 ? r : copy_folder(s, from, s->kernel, "", MAX_DEPTH);
+    return r < 0 ? r : copy_folder(s, &top);
 }
 
 /* ---- depmod's settings ---- */
@@ -200,7 +244,7 @@ static int fill_conf(DmvShadow *s)
     DmvFsEntry *entries = NULL;
     DMV_CLEANUP_CLOSE int fd = -1;
     size_t n = 0;
-    int r = dmv_fs_mkdirs(s->fd, SHADOW_CONF, 0700);
+    int r = make_folders(s->fd, SHADOW_CONF);
 
     if (r == 0)
         r = dmv_fs_list(s->roots->fd, DMV_DEPMOD_DIR, &entries, &n);
@@ -226,9 +270,14 @@ static int fill_conf(DmvShadow *s)
 int dmv_shadow_set_conf(DmvShadow *s, const char *text)
 {
     static const char path[] = DMV_DEPMOD_CONF;
-    int r = dmv_fs_remove(s->fd, path);
+    DMV_CLEANUP_CLOSE int fd = -1;
 
-    return r < 0 || !text ? r : dmv_fs_replace_file(s->fd, path, text, strlen(text), 0600);
+    if (unlinkat(s->fd, path, 0) < 0 && errno != ENOENT)
+        return -errno;
+    if (!text)
+        return 0;
+    fd = openat(s->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd < 0 ? -errno : dmv_fs_write_all(fd, text, strlen(text));
 }
 
 /* ---- changes ---- */
@@ -274,7 +323,7 @@ int dmv_shadow_link(DmvShadow *s, const char *path, const char *to)
     if (r < 0)
         return r;
     parent = strndup(path, (size_t)(strrchr(path, '/') - path));
-    r = parent ? dmv_fs_mkdirs(s->kernel, parent, 0700) : -ENOMEM;
+    r = parent ? make_folders(s->kernel, parent) : -ENOMEM;
     if (r < 0)
         return r;
     fd = dmv_fs_open_nolinks(s->kernel, parent, O_RDONLY | O_DIRECTORY, 0);

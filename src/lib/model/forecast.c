@@ -409,7 +409,7 @@ static int judge_kernel(const Judge *j)
 
     for (char **p = j->outlook->problems; p && *p; p++)
         (void)dmv_problem_add(&j->forecast->problems, j->kernel->release, DMV_TOOL_FAILED, "%s", *p);
-    for (size_t i = 0; r == 0 && j->outlook->has_now && j->outlook->has_next && i < w->n_devices; i++)
+    for (size_t i = 0; r == 0 && j->outlook->has_next && i < w->n_devices; i++)
         if (!w->devices[i].physfn)
             r = judge_device(j, &w->devices[i]);
     for (size_t i = 0; r == 0 && i < j->outlook->n_images; i++)

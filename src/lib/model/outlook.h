@@ -28,7 +28,7 @@ typedef struct DmvImageOutlook {
 
 typedef struct DmvOutlook {
     char *kernel; /* release */
-    bool has_now, has_next;
+    bool has_now, has_next; /* an index; without one nothing is loaded */
     DmvLookups now, next;
     DmvImageOutlook *images;
     size_t n_images;
