@@ -9,8 +9,6 @@
 #include "daemon/apply/forecast.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "daemon/apply/images.h"
@@ -25,22 +23,6 @@ typedef struct Forecaster {
     DmvOutlook *outlook;
 } Forecaster;
 
-__attribute__((format(printf, 2, 3))) static int problem(const Forecaster *f, const char *format, ...)
-{
-    DMV_CLEANUP_FREE char *text = NULL;
-    va_list ap;
-    int n;
-
-    va_start(ap, format);
-    n = vasprintf(&text, format, ap);
-    va_end(ap);
-    if (n < 0) {
-        text = NULL;
-        return -ENOMEM;
-    }
-    return dmv_strv_push(&f->outlook->problems, text);
-}
-
 static int look_up(const Forecaster *f, const char *folder, DmvLookups *ret, bool *ret_has)
 {
     int r = dmv_lookup(f->roots, folder, f->keys, ret);
@@ -49,8 +31,10 @@ static int look_up(const Forecaster *f, const char *folder, DmvLookups *ret, boo
     if (r == 0 || r == -ENOMEM)
         return r;
     if (r == -ENOENT)
-        return problem(f, "this kernel has no index: depmod was never run for it");
-    return problem(f, "the index of this kernel cannot be read: %s", strerror(-r));
+        return dmv_strv_pushf_unique(&f->outlook->problems,
+                                     "this kernel has no index: depmod was never run for it");
+    return dmv_strv_pushf_unique(&f->outlook->problems, "the index of this kernel cannot be read: %s",
+                                 strerror(-r));
 }
 
 /* ---- the shadow ---- */
@@ -102,12 +86,14 @@ static int index_shadow(const Forecaster *f, DmvShadow *shadow)
     int r = dmv_shadow_index(shadow, &e);
 
     if (r != -ENOMEM && dangling &&
-        problem(f, "%s leads nowhere: depmod complains about it, and an activation would be undone",
-                dangling) < 0)
+        dmv_strv_pushf_unique(
+            &f->outlook->problems,
+            "%s leads nowhere: depmod complains about it, and an activation would be undone", dangling) < 0)
         return -ENOMEM;
     if (r == 0 || r == -ENOMEM)
         return r;
-    r = problem(f, "depmod was tried and failed: %s", e.why ? e.why : strerror(r < 0 ? -r : EIO));
+    r = dmv_strv_pushf_unique(&f->outlook->problems, "depmod was tried and failed: %s",
+                              e.why ? e.why : strerror(r < 0 ? -r : EIO));
     return r < 0 ? r : 1;
 }
 
@@ -121,7 +107,8 @@ static int make_next(const Forecaster *f, const DmvStep *steps, size_t n_steps, 
     for (size_t i = 0; r == 0 && i < n_steps; i++)
         r = shadow_step(f, shadow, &steps[i]);
     if (r < 0 && r != -ENOMEM)
-        return problem(f, "what depmod would do cannot be tried: %s", strerror(-r));
+        return dmv_strv_pushf_unique(&f->outlook->problems, "what depmod would do cannot be tried: %s",
+                                     strerror(-r));
     if (r == 0)
         r = index_shadow(f, shadow);
     if (r > 0)

@@ -10,12 +10,12 @@
 #include "lookup.h"
 
 #include <errno.h>
-#include <libkmod.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "host/kmod-internal.h"
 
 #define INDEX_FILE "modules.dep.bin"
 
@@ -42,18 +42,6 @@ static inline void cleanup_ctx(struct kmod_ctx **ctx)
 {
     if (*ctx)
         (void)kmod_unref(*ctx);
-}
-
-static inline void cleanup_list(struct kmod_list **l)
-{
-    if (*l)
-        (void)kmod_module_unref_list(*l);
-}
-
-static inline void cleanup_module(struct kmod_module **m)
-{
-    if (*m)
-        (void)kmod_module_unref(*m);
 }
 
 /* ---- settings ---- */
@@ -136,13 +124,6 @@ static void search_deinit(Search *s)
 
 /* ---- one key ---- */
 
-static const char *relative_path(const Search *s, const char *path)
-{
-    size_t n = strlen(s->folder);
-
-    return path && strncmp(path, s->folder, n) == 0 && path[n] == '/' ? path + n + 1 : path;
-}
-
 static bool is_there(const DmvLookup *l, const char *module)
 {
     for (size_t i = 0; i < l->n_actions; i++)
@@ -175,7 +156,7 @@ static void on_action(struct kmod_module *m, bool install, const char *options, 
     }
     a = DMV_ARRAY_ADD(p->lookup->actions, p->lookup->n_actions);
     if (!a || dmv_set_string(&a->module, name) < 0 ||
-        dmv_set_string(&a->path, relative_path(p->search, kmod_module_get_path(m))) < 0 ||
+        dmv_set_string(&a->path, dmv_kmod_relative_path(p->search->folder, kmod_module_get_path(m))) < 0 ||
         dmv_set_string(&a->install, install ? kmod_module_get_install_commands(m) : NULL) < 0) {
         p->error = -ENOMEM;
         return;
@@ -198,7 +179,7 @@ static void append_names(DmvText *t, const char *word, const struct kmod_list *l
         dmv_text_appendf(t, " %s:", word);
     kmod_list_foreach(item, list)
     {
-        DMV_CLEANUP(cleanup_module) struct kmod_module *m = kmod_module_get_module(item);
+        DMV_CLEANUP(dmv_cleanup_kmod_module) struct kmod_module *m = kmod_module_get_module(item);
 
         dmv_text_appendf(t, " %s", kmod_module_get_name(m));
     }
@@ -206,8 +187,8 @@ static void append_names(DmvText *t, const char *word, const struct kmod_list *l
 
 static int note_softdeps(const struct kmod_module *m, DmvLookup *l)
 {
-    DMV_CLEANUP(cleanup_list) struct kmod_list *pre = NULL;
-    DMV_CLEANUP(cleanup_list) struct kmod_list *post = NULL;
+    DMV_CLEANUP(dmv_cleanup_kmod_list) struct kmod_list *pre = NULL;
+    DMV_CLEANUP(dmv_cleanup_kmod_list) struct kmod_list *post = NULL;
     DMV_CLEANUP_TEXT DmvText t = {0};
     DMV_CLEANUP_FREE char *line = NULL;
     int e = kmod_module_get_softdeps(m, &pre, &post);
@@ -243,7 +224,7 @@ static int probe(const Search *s, struct kmod_module *m, DmvLookup *l)
 
 static int look_up(const Search *s, const char *key, DmvLookup *l)
 {
-    DMV_CLEANUP(cleanup_list) struct kmod_list *list = NULL;
+    DMV_CLEANUP(dmv_cleanup_kmod_list) struct kmod_list *list = NULL;
     bool alias = strchr(key, ':') != NULL;
     struct kmod_list *item;
     int e = kmod_module_new_from_lookup(s->ctx, key, &list);
@@ -255,7 +236,7 @@ static int look_up(const Search *s, const char *key, DmvLookup *l)
     e = 0;
     kmod_list_foreach(item, list)
     {
-        DMV_CLEANUP(cleanup_module) struct kmod_module *m = kmod_module_get_module(item);
+        DMV_CLEANUP(dmv_cleanup_kmod_module) struct kmod_module *m = kmod_module_get_module(item);
         const char *name = kmod_module_get_name(m);
 
         if (e == 0 && alias && dmv_strv_contains(s->blacklist, name))

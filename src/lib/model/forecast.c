@@ -10,7 +10,6 @@
 #include "model/forecast.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,7 +71,6 @@ void dmv_forecast_deinit(DmvForecast *f)
 int dmv_forecast_keys(const DmvWorld *w, char ***ret)
 {
     DMV_CLEANUP_STRV char **all = NULL;
-    size_t n = 0;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < w->n_devices; i++) {
@@ -87,36 +85,12 @@ int dmv_forecast_keys(const DmvWorld *w, char ***ret)
     }
     if (r < 0)
         return r;
-    dmv_strv_sort(all);
-    for (size_t i = 0; all && all[i]; i++) {
-        if (n > 0 && strcmp(all[n - 1], all[i]) == 0)
-            free(all[i]);
-        else
-            all[n++] = all[i];
-    }
-    if (all)
-        all[n] = NULL;
+    dmv_strv_sort_unique(all);
     *ret = DMV_TAKE_PTR(all);
     return 0;
 }
 
 /* ---- devices ---- */
-
-__attribute__((format(printf, 2, 3))) static int note(DmvDeviceForecast *d, const char *format, ...)
-{
-    DMV_CLEANUP_FREE char *text = NULL;
-    va_list ap;
-    int n;
-
-    va_start(ap, format);
-    n = vasprintf(&text, format, ap);
-    va_end(ap);
-    if (n < 0) {
-        text = NULL;
-        return -ENOMEM;
-    }
-    return dmv_strv_push_unique(&d->notes, text);
-}
 
 /* The release that a file will be: of a link that the plan makes, the plan knows it. */
 static int release_of(const Judge *j, const char *module, const char *path, bool next, char **ret)
@@ -169,15 +143,17 @@ static int note_lookup(DmvDeviceForecast *d, const DmvLookup *l)
     int r = 0;
 
     for (char **m = l->blacklisted; r == 0 && m && *m; m++)
-        r = note(d, "%s matches and is blacklisted in modprobe.d: it is not loaded by itself", *m);
+        r = dmv_strv_pushf_unique(
+            &d->notes, "%s matches and is blacklisted in modprobe.d: it is not loaded by itself", *m);
     for (char **s = l->softdeps; r == 0 && s && *s; s++)
-        r = note(d, "softdep of %s", *s);
+        r = dmv_strv_pushf_unique(&d->notes, "softdep of %s", *s);
     for (size_t i = 0; r == 0 && i < l->n_actions; i++)
         if (l->actions[i].install)
-            r = note(d, "an install rule of modprobe.d runs in the place of loading %s: %s",
-                     l->actions[i].module, l->actions[i].install);
+            r = dmv_strv_pushf_unique(&d->notes,
+                                      "an install rule of modprobe.d runs in the place of loading %s: %s",
+                                      l->actions[i].module, l->actions[i].install);
     if (r == 0 && l->problem)
-        r = note(d, "the lookup failed: %s", l->problem);
+        r = dmv_strv_pushf_unique(&d->notes, "the lookup failed: %s", l->problem);
     return r;
 }
 
@@ -235,13 +211,13 @@ static int compare_others(DmvDeviceForecast *d, const Side *now, const Side *nex
         if (from && bound_equal(from, to))
             continue;
         d->changed = true;
-        r = note(d, "%s, which is loaded with it, comes from %s%s%s", to->module, name_of(to),
-                 from ? " instead of " : "", from ? name_of(from) : "");
+        r = dmv_strv_pushf_unique(&d->notes, "%s, which is loaded with it, comes from %s%s%s", to->module,
+                                  name_of(to), from ? " instead of " : "", from ? name_of(from) : "");
     }
     for (size_t i = 0; r == 0 && i < now->n_others; i++)
         if (!find_bound(next->others, next->n_others, now->others[i].module)) {
             d->changed = true;
-            r = note(d, "%s is not loaded with it any more", now->others[i].module);
+            r = dmv_strv_pushf_unique(&d->notes, "%s is not loaded with it any more", now->others[i].module);
         }
     return r;
 }

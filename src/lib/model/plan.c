@@ -378,22 +378,6 @@ static int predict(Planner *p, const KernelPlan *k, const char *module)
     return r;
 }
 
-/* Sorts a list and drops what stands in it twice. */
-static void make_unique(char **v)
-{
-    size_t n = 0;
-
-    dmv_strv_sort(v);
-    for (size_t i = 0; v && v[i]; i++) {
-        if (n > 0 && strcmp(v[n - 1], v[i]) == 0)
-            free(v[i]);
-        else
-            v[n++] = v[i];
-    }
-    if (v)
-        v[n] = NULL;
-}
-
 static int find_exposed(const DmvWorld *w, KernelPlan *k)
 {
     char name[65];
@@ -407,7 +391,7 @@ static int find_exposed(const DmvWorld *w, KernelPlan *k)
                 dmv_module_name_from_file(x->modules[m].file, name, sizeof(name)))
                 r = dmv_strv_push(&k->exposed, name);
     }
-    make_unique(k->exposed);
+    dmv_strv_sort_unique(k->exposed);
     return r;
 }
 
@@ -431,7 +415,7 @@ static int predict_kernel(Planner *p, KernelPlan *k)
         r = find_exposed(p->view->facts.world, k);
     for (char **m = k->exposed; r == 0 && m && *m; m++)
         r = dmv_strv_push(&modules, *m);
-    make_unique(modules);
+    dmv_strv_sort_unique(modules);
     for (char **m = modules; r == 0 && m && *m; m++)
         r = predict(p, k, *m);
     return r;
