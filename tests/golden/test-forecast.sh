@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # After a real activate, the real modprobe has to say what `dmvctl plan` has predicted, on random hosts.
 #
-# DMV_FORECAST_WORLDS: how many (200), half as many again as many where depmod has no `exclude`. DMV_FORECAST_SEED: number of
-# the first one; the same number makes the same host.
+# DMV_FORECAST_WORLDS: how many (200), and half as many more where depmod has no `exclude`. DMV_FORECAST_SEED: number of the
+# first one; the same number makes the same host.
 set -eu -o pipefail
 . "$DMV_SOURCE/tests/golden/lib.sh"
 
@@ -11,12 +11,8 @@ worlds=${DMV_FORECAST_WORLDS:-200}
 seed=${DMV_FORECAST_SEED:-$(date +%s)}
 echo "forecast: $worlds hosts from seed $seed"
 
-# hundreds of hosts, each with some transactions: nothing for a disk
-worlds_folder=$scratch/worlds
-mkdir "$worlds_folder"
-mount -t tmpfs dmv-forecast "$worlds_folder"
-trap 'status=$?; umount -l "$worlds_folder"; (exit $status); golden_exit' EXIT
-
+golden_memory # hundreds of hosts, each with some transactions
+worlds_folder=$scratch/memory
 "$DMV_SOURCE/tests/hosts/make-host" "$DMV_SOURCE/tests/hosts/qemu-q35.host" "$worlds_folder/hardware"
 export DMV_LIBEXECDIR=$DMV_BUILD/bin
 

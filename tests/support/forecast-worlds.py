@@ -6,7 +6,7 @@ forecast-worlds.py SCRATCH FIRST COUNT JOBS
 
 SCRATCH holds pool/KERNEL/NAME.VERSION.ko, small modules that were assembled once, and hardware/. Host number N is made
 from seed N alone, so that `forecast-worlds.py SCRATCH N 1 1` makes the same one again; the folder of a host that fails
-stays. Everything that is judged comes from the real dmvctl, depmod and modprobe; forecast-lines shows what the worker's
+stays, with a log of what was run and said beside it. Everything that is judged comes from the real dmvctl, depmod and modprobe; forecast-lines shows what the worker's
 lookup has found for dependencies as well, which the interface tells only where they change.
 """
 import concurrent.futures

@@ -20,14 +20,9 @@
 
 static const char *const variants[] = {"dmv", "xenserver"};
 
-/* Does depmod have to be kept from seeing variants of this kernel? Return: 1, 0, or a negative errno. */
-static int has_to_hide(const DmvRoots *r, const char *kver)
+/* Return: 1 if there are variants in the kernel's folder, 0 if not, or -ENOMEM. */
+static int has_variants(const DmvRoots *r, const char *kver)
 {
-    bool excludes = false;
-    int e = dmv_depmod_has_exclude(r, &excludes);
-
-    if (e < 0 || excludes)
-        return e;
     for (size_t i = 0; i < DMV_N_ELEMENTS(variants); i++) {
         DMV_CLEANUP_FREE char *path = dmv_roots_kernel_path(r, kver, variants[i]);
         struct stat st;
@@ -38,6 +33,18 @@ static int has_to_hide(const DmvRoots *r, const char *kver)
             return 1;
     }
     return 0;
+}
+
+/* Does depmod have to be kept from seeing variants of this kernel? Return: 1, 0, or a negative errno. */
+static int has_to_hide(const DmvRoots *r, const char *kver)
+{
+    bool excludes = false;
+    int e = has_variants(r, kver);
+
+    if (e <= 0)
+        return e;
+    e = dmv_depmod_has_exclude(r, &excludes);
+    return e < 0 ? e : !excludes;
 }
 
 int dmv_index_shadow(const DmvRoots *r, const char *kver, DmvShadow **ret)

@@ -146,6 +146,9 @@ int dmv_keep_restore(int root, const char *folder, char *const *names)
     DMV_CLEANUP_CLOSE int kernel = open_folder(root, folder), kept = -1;
     int r = kernel < 0 ? kernel : 0;
 
+    /* a crash between copying a file of an index and renaming it leaves the temporary name */
+    if (r == 0 && unlinkat(kernel, DMV_IMAGE_TEMPORARY, 0) < 0 && errno != ENOENT)
+        r = -errno;
     if (r == 0)
         kept = open_folder(kernel, DMV_KEEP_DIR);
     if (kept < 0) /* depmod runs after everything is kept: nothing is kept, nothing was changed */

@@ -27,7 +27,7 @@ typedef struct DmvImageOutlook {
 } DmvImageOutlook;
 
 typedef struct DmvOutlook {
-    char *kernel; /* release */
+    char *kernel;           /* release */
     bool has_now, has_next; /* an index; without one nothing is loaded */
     DmvLookups now, next;
     DmvImageOutlook *images;
