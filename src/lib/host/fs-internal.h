@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What fs.c and fs-tree.c share. Not for other files. */
+/* What the files of fs share. Not for other files. */
 #ifndef DMV_HOST_FS_INTERNAL_H
 #define DMV_HOST_FS_INTERNAL_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
+/**
+ * dmv_fs_walk() - dmv_fs_open() and dmv_fs_open_nolinks() without openat2(2)
+ * @follow: links are followed as long as they stay below @dirfd; false: each is refused with -ELOOP
+ *
+ * Return: as these two.
+ */
+int dmv_fs_walk(int dirfd, const char *path, int flags, mode_t mode, bool follow);
 /**
  * dmv_fs_open_parent() - the folder that holds what a path names
  * @dirfd: the folder that @path is relative to

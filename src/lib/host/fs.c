@@ -29,52 +29,6 @@
 
 /* ---- opening ---- */
 
-static int open_component(int dirfd, const char *name, int flags, mode_t mode)
-{
-    struct stat st;
-    int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
-
-    if (fd < 0)
-        return errno == ENOTDIR && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)
-                   ? -ELOOP
-                   : -errno;
-    /* O_PATH | O_NOFOLLOW opens the link itself; that is only what the caller wanted if it said so */
-    if ((flags & O_PATH) && !(flags & O_NOFOLLOW) && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode)) {
-        (void)dmv_close(fd);
-        return -ELOOP;
-    }
-    return fd;
-}
-
-/* For kernels before 5.6: component by component, every link refused. */
-static int open_walk(int dirfd, const char *path, int flags, mode_t mode)
-{
-    DMV_CLEANUP_FREE char *copy = strdup(path);
-    DMV_CLEANUP_CLOSE int at = -1;
-    char *p = copy, *name;
-
-    if (!copy)
-        return -ENOMEM;
-    if (path[0] == '/')
-        return -EXDEV;
-    while ((name = strsep(&p, "/"))) {
-        bool last = !p || strspn(p, "/") == strlen(p);
-        int fd;
-
-        if (name[0] == '\0' && !last)
-            continue;
-        if (strcmp(name, "..") == 0)
-            return -EXDEV;
-        fd = open_component(at >= 0 ? at : dirfd, name[0] ? name : ".", last ? flags : O_PATH | O_DIRECTORY,
-                            mode);
-        if (fd < 0 || last)
-            return fd;
-        (void)dmv_close(at);
-        at = fd;
-    }
-    return -ENOENT;
-}
-
 static int open_below(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
     struct open_how how = {
@@ -91,7 +45,7 @@ static int open_below(int dirfd, const char *path, int flags, mode_t mode, uint6
         if (fd >= 0)
             return (int)fd;
         if (errno == ENOSYS)
-            return open_walk(dirfd, path, flags, mode);
+            return dmv_fs_walk(dirfd, path, flags, mode, !(resolve & RESOLVE_NO_SYMLINKS));
         if (errno != EAGAIN && errno != EINTR)
             return -errno;
     }

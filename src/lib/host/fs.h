@@ -23,8 +23,8 @@
  * @flags: open(2) flags; O_CLOEXEC is added
  * @mode: for O_CREAT
  *
- * Return: a descriptor; -EXDEV if a link leads out; -ELOOP with O_NOFOLLOW; or another negative errno. On a
- * kernel without openat2(2) (before 5.6) the components are walked one by one and links are refused.
+ * Return: a descriptor; -EXDEV if a link leads out; -ELOOP with O_NOFOLLOW; or another negative errno. Where
+ * there is no openat2(2) (kernels before 5.6, filters of system calls) the components are walked one by one.
  */
 int dmv_fs_open(int dirfd, const char *path, int flags, mode_t mode);
 /* The same, refusing every symbolic link (RESOLVE_NO_SYMLINKS). */
