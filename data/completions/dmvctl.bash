@@ -11,7 +11,7 @@ __dmvctl_options() {
     list) echo --all --installed --available --fields --no-headings ;;
     show | generations) echo --fields --no-headings ;;
     devices) echo --all --unclaimed --fields --no-headings ;;
-    plan) echo --detailed-exit-code ;;
+    plan) echo --all --detailed-exit-code ;;
     refresh) echo --allow-stale ;;
     install) echo --any-hardware --dry-run ;;
     remove | activate) echo --dry-run ;;

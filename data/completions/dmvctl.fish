@@ -31,7 +31,7 @@ set -l table status list show devices history generations
 complete -c dmvctl -n "__fish_seen_subcommand_from $table" -s f -l fields -x -d 'columns to show, in that order'
 complete -c dmvctl -n "__fish_seen_subcommand_from $table" -l no-headings -d "no line with the columns' names"
 complete -c dmvctl -n '__fish_seen_subcommand_from status' -l check -d 'exit status 11 if a reboot is pending'
-complete -c dmvctl -n '__fish_seen_subcommand_from list devices' -s a -l all -d 'show everything, not only what fits'
+complete -c dmvctl -n '__fish_seen_subcommand_from list devices plan' -s a -l all -d 'show everything, not only what fits'
 complete -c dmvctl -n '__fish_seen_subcommand_from list' -l installed -d 'only installed releases'
 complete -c dmvctl -n '__fish_seen_subcommand_from list' -l available -d 'only releases that a stream offers'
 complete -c dmvctl -n '__fish_seen_subcommand_from devices' -s u -l unclaimed -d 'only devices without a driver'

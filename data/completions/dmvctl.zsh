@@ -102,7 +102,7 @@ devices)
     ;;
 why) _arguments $common '1:object:_dmvctl_objects' ;;
 why-not) _arguments $common '1:release:_dmvctl_releases' ;;
-plan) _arguments $common '--detailed-exit-code[exit status 10 if there are changes]' ;;
+plan) _arguments $common '(-a --all)'{-a,--all}'[show everything, not only what fits]' '--detailed-exit-code[exit status 10 if there are changes]' ;;
 refresh) _arguments $common '--allow-stale[accept a catalog that has expired]' '1:stream:_dmvctl_streams' ;;
 install)
     _arguments $common $dry '--any-hardware[although no device here is supported]' '*:release:_dmvctl_available'

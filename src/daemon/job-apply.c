@@ -204,6 +204,7 @@ static int job_with_data(DmvManager *m, VlCall *call, const char *action, const 
 
     if (r != 0)
         return r;
+    j->changes_trees = true;
     j->data = calloc(1, sizeof(Apply));
     j->free_data = j->data ? apply_free : NULL;
     *ret = j;

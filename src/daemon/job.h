@@ -20,6 +20,7 @@ struct DmvJob {
     VlCall *call;         /* NULL: nobody watches */
     uint64_t last_notify; /* CLOCK_MONOTONIC, microseconds */
     bool can_cancel;      /* nothing was changed yet: the client's going away ends the job */
+    bool changes_trees;   /* what the trees hold is between two states */
     DmvWorker *fetch, *apply;
     void *data; /* the job's own */
     void (*free_data)(void *data);

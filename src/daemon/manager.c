@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "config.h"
+#include "daemon/forecast.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "dmv/interface.h"
@@ -70,6 +71,7 @@ static int collect_sources(DmvManager *m)
 
 static void forget_thoughts(DmvManager *m)
 {
+    dmv_forecast_forget(m);
     dmv_plan_deinit(&m->plan);
     dmv_error_clear(&m->plan_error);
     dmv_view_deinit(&m->view);
@@ -365,6 +367,7 @@ DmvManager *dmv_manager_free(DmvManager *m)
     (void)dmv_job_free(m->job);
     (void)dmv_hotplug_free(m->hotplug);
     (void)vl_monitor_free(m->monitor);
+    dmv_forecast_end(m);
     (void)vl_server_free(m->server);
     (void)sd_event_source_unref(m->idle_timer);
     forget_thoughts(m);

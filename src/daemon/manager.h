@@ -21,6 +21,8 @@
 
 typedef struct DmvManager DmvManager;
 typedef struct DmvJob DmvJob;
+typedef struct DmvForecaster DmvForecaster;
+struct DmvForecast;
 
 /* A configured stream, and what is known of it. */
 typedef struct DmvStream {
@@ -64,7 +66,8 @@ struct DmvManager {
     size_t n_sources;
     DmvView view;
     DmvPlan plan;
-    DmvError plan_error; /* why there is no plan; code 0: there is one */
+    DmvError plan_error;       /* why there is no plan; code 0: there is one */
+    DmvForecaster *forecaster; /* of the plan, see forecast.h; NULL until somebody asks */
     DmvProblems config_problems;
 
     DmvJob *job; /* the one changing job, or NULL */
@@ -142,7 +145,11 @@ int dmv_reply_error(VlCall *call, DmvError *e);
 int dmv_reply(VlCall *call, json_object *reply);
 
 /* why.c */
-json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr, int *ret_code);
+/* Is the object a device? Only then the forecast says something about it. */
+bool dmv_why_is_device(const DmvManager *m, const char *object);
+/* @f: the forecast of the plan, NULL: there is none. */
+json_object *dmv_why_render(DmvManager *m, const char *object, const struct DmvForecast *f, DmvError *reterr,
+                            int *ret_code);
 /* audit.c */
 json_object *dmv_audit_verify(DmvManager *m, bool *ret_clean);
 json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean);

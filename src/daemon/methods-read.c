@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Methods that only read: renderings of what the manager knows. None of them looks at the host anew, so that
- * they answer at once, also while a job runs.
+ * they answer at once, also while a job runs; Plan, and Why for a device, wait for the forecast of the plan
+ * the first time.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "config.h"
+#include "daemon/forecast.h"
 #include "daemon/job.h"
 #include "daemon/manager.h"
 #include "dmv/interface.h"
+#include "model/render-forecast.h"
 #include "model/render.h"
 
 int dmv_reply(VlCall *call, json_object *reply)
@@ -169,20 +172,30 @@ static int on_show(VlCall *call, json_object *params, void *userdata)
     return dmv_reply(call, dmv_jb_end(&b));
 }
 
-static int on_why(VlCall *call, json_object *params, void *userdata)
+static int answer_why(DmvManager *m, VlCall *call, const DmvForecast *f, const char *problem,
+                      const char *object)
 {
-    DmvManager *m = userdata;
     DMV_CLEANUP_ERROR DmvError error = {0};
-    const char *object = object_of(params);
     json_object *reply;
     int r = 0;
 
-    reply = dmv_why_render(m, object, &error, &r);
+    (void)problem; /* the rest is true without a forecast */
+    reply = dmv_why_render(m, object, f, &error, &r);
     if (r == 0)
         return dmv_reply(call, reply);
     error.code = r;
     (void)dmv_error_set_what(&error, "cannot explain %s", object);
     return dmv_reply_error(call, &error);
+}
+
+static int on_why(VlCall *call, json_object *params, void *userdata)
+{
+    DmvManager *m = userdata;
+    const char *object = object_of(params);
+
+    if (m->plan_error.code == 0 && dmv_why_is_device(m, object))
+        return dmv_forecast_ask(m, call, answer_why, object);
+    return answer_why(m, call, NULL, NULL, object);
 }
 
 static int on_status(VlCall *call, json_object *params, void *userdata)
@@ -208,11 +221,48 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
     return dmv_reply(call, dmv_jb_end(&b));
 }
 
+static json_object *plan_problems(const DmvManager *m, const DmvForecast *f, const char *problem)
+{
+    const DmvProblems *lists[] = {&m->plan.problems, f ? &f->problems : NULL};
+    DmvProblems all = {0};
+    json_object *ret;
+
+    for (size_t l = 0; l < DMV_N_ELEMENTS(lists); l++)
+        for (size_t i = 0; lists[l] && i < lists[l]->n; i++)
+            (void)dmv_problem_add(&all, lists[l]->items[i].object, lists[l]->items[i].code, "%s",
+                                  lists[l]->items[i].why);
+    if (problem)
+        (void)dmv_problem_add(&all, "forecast", DMV_WORKER_FAILED, "devices and images are left out: %s",
+                              problem);
+    ret = dmv_render_problems(&all);
+    dmv_problems_deinit(&all);
+    return ret;
+}
+
+static int answer_plan(DmvManager *m, VlCall *call, const DmvForecast *f, const char *problem,
+                       const char *object)
+{
+    DmvJsonBuilder b = {0};
+    const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+
+    (void)object;
+    dmv_jb_object(&b);
+    dmv_jb_bool(&b, "changed", !dmv_plan_is_empty(&m->plan));
+    dmv_jb_int(&b, "generation", staged ? staged->number : m->generations.current);
+    dmv_jb_value(&b, "steps", dmv_render_steps(&m->plan));
+    dmv_jb_value(&b, "predictions", dmv_render_predictions(&m->plan));
+    dmv_jb_exact(&b, "depmodConf", m->plan.conf ? m->plan.conf : "");
+    dmv_jb_value(&b, "problems", plan_problems(m, f, problem));
+    if (f) {
+        dmv_jb_value(&b, "devices", dmv_render_device_forecasts(f));
+        dmv_jb_value(&b, "initrds", dmv_render_image_forecasts(f));
+    }
+    return dmv_reply(call, dmv_jb_end(&b));
+}
+
 static int on_plan(VlCall *call, json_object *params, void *userdata)
 {
     DmvManager *m = userdata;
-    DmvJsonBuilder b = {0};
-    const DmvGeneration *staged = dmv_generations_staged(&m->generations);
 
     (void)params;
     if (m->plan_error.code != 0) {
@@ -224,14 +274,7 @@ static int on_plan(VlCall *call, json_object *params, void *userdata)
         dmv_error_clear(&copy);
         return 0;
     }
-    dmv_jb_object(&b);
-    dmv_jb_bool(&b, "changed", !dmv_plan_is_empty(&m->plan));
-    dmv_jb_int(&b, "generation", staged ? staged->number : m->generations.current);
-    dmv_jb_value(&b, "steps", dmv_render_steps(&m->plan));
-    dmv_jb_value(&b, "predictions", dmv_render_predictions(&m->plan));
-    dmv_jb_exact(&b, "depmodConf", m->plan.conf ? m->plan.conf : "");
-    dmv_jb_value(&b, "problems", dmv_render_problems(&m->plan.problems));
-    return dmv_reply(call, dmv_jb_end(&b));
+    return dmv_forecast_ask(m, call, answer_plan, NULL);
 }
 
 static int on_list_generations(VlCall *call, json_object *params, void *userdata)

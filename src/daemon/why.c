@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/manager.h"
+#include "model/forecast.h"
 #include "model/render.h"
 #include "model/trace.h"
 
@@ -58,6 +59,46 @@ static void say_device(DmvJsonBuilder *list, const DmvManager *m, const DmvDevic
         for (size_t b = 0; b < m->world.kernels[k].n_bindings; b++)
             if (strcmp(m->world.kernels[k].bindings[b].slot, d->slot) == 0)
                 say_binding(list, &m->world.kernels[k], &m->world.kernels[k].bindings[b]);
+}
+
+static void say_bound(DmvJsonBuilder *list, const DmvDeviceForecast *x)
+{
+    DMV_CLEANUP_TEXT DmvText t = {0};
+
+    for (size_t i = 0; i < x->n_next; i++) {
+        const DmvBound *b = &x->next[i];
+
+        dmv_text_appendf(&t, "%s%s from %s%s%s%s", i > 0 ? ", " : "", b->module,
+                         b->install ? "an install rule"
+                         : b->path  ? b->path
+                                    : "the kernel itself",
+                         b->release ? " (" : "", b->release ? b->release : "", b->release ? ")" : "");
+    }
+    if (t.error < 0)
+        list->error = t.error;
+    else
+        say(list, x->n_next > 0 ? "ok" : "problem", "kernel %s would load %s at the next boot%s", x->kernel,
+            t.data ? t.data : "nothing", x->changed ? ", once the plan is activated" : "");
+}
+
+/* What modprobe would do for it after the plan, and what in modprobe.d matters. */
+static void say_forecast(DmvJsonBuilder *list, const DmvForecast *f, const DmvDevice *d)
+{
+    for (size_t i = 0; i < f->n_devices; i++) {
+        if (f->devices[i].device != d)
+            continue;
+        say_bound(list, &f->devices[i]);
+        for (char **n = f->devices[i].notes; n && *n; n++)
+            say(list, "note", "kernel %s: %s", f->devices[i].kernel, *n);
+    }
+    for (size_t i = 0; i < f->n_images; i++)
+        for (size_t c = 0; c < f->images[i].n_copies; c++)
+            if (f->images[i].copies[c].stale && dmv_strv_contains(f->images[i].copies[c].slots, d->slot))
+                say(list, "problem", "%s has another %s (%s) than the kernel's tree (%s): %s",
+                    f->images[i].path, f->images[i].copies[c].module,
+                    f->images[i].copies[c].release ? f->images[i].copies[c].release : "unknown",
+                    f->images[i].copies[c].next_release ? f->images[i].copies[c].next_release : "nothing",
+                    f->images[i].next);
 }
 
 static void say_selection(DmvJsonBuilder *list, const DmvViewDriver *d)
@@ -149,7 +190,13 @@ static const DmvDevice *device_named(const DmvManager *m, const char *object)
     return d;
 }
 
-json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr, int *ret_code)
+bool dmv_why_is_device(const DmvManager *m, const char *object)
+{
+    return device_named(m, object) != NULL;
+}
+
+json_object *dmv_why_render(DmvManager *m, const char *object, const DmvForecast *f, DmvError *reterr,
+                            int *ret_code)
 {
     const DmvDevice *device = device_named(m, object);
     DMV_CLEANUP(dmv_trace_deinit) DmvTrace trace = {0};
@@ -168,6 +215,8 @@ json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr,
     dmv_jb_array(&list);
     if (device)
         say_device(&list, m, device);
+    if (device && f)
+        say_forecast(&list, f, device);
     if (r != 0)
         say(&list, "problem", "%s", reterr->why ? reterr->why : "no driver is known for it");
     say_trace(&list, &trace);

@@ -16,8 +16,9 @@
 #include "dmv/interface.h"
 #include "host/spawn.h"
 
-/* A reply of a worker holds progress or a few words, never data: those come as descriptors. */
-#define MAX_REPLY (256 * 1024)
+/* A reply of a worker holds progress, a few words, or what one kernel would load for 1,000 devices: a KiB
+ * each, now and next. Data comes as descriptors. */
+#define MAX_REPLY (8 * 1024 * 1024)
 
 static const struct {
     const char *executable, *interface, *socket;

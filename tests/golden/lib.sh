@@ -18,10 +18,17 @@ server_pid=
 golden_exit() {
     local status=$?
     [[ -z $server_pid ]] || kill "$server_pid" 2>/dev/null || true
+    [[ ! -d $scratch/memory ]] || umount -l "$scratch/memory" || true
     rm -rf "$scratch"
     exit "$status"
 }
 trap golden_exit EXIT
+
+# golden_memory: $scratch/memory, a filesystem in memory, for tests that would wait for a disk most of the time.
+golden_memory() {
+    mkdir "$scratch/memory"
+    mount -t tmpfs dmv-golden "$scratch/memory"
+}
 
 fail() {
     echo "FAIL: $*" >&2

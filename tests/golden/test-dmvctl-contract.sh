@@ -104,6 +104,7 @@ check_screens() {
     screen why-not 0 why-not intel-e1000e/alt@3.9.0
     screen plan 0 plan
     screen plan 10 plan --detailed-exit-code
+    screen plan-all 0 plan --all
     screen refresh 0 refresh
     screen install 0 install intel-e1000e
     screen install-dry-run 0 install -n intel-e1000e

@@ -116,9 +116,13 @@ golden_host
 golden_module "$scratch/modules/other.ko" e1000e 4.19.0+1 1.0 built --alias "$e1000e_alias"
 cp "$DMV_SOURCE/data/depmod.d/00-dmv.conf" "$root/usr/lib/" && mkdir -p "$root/usr/lib/depmod.d" &&
     mv "$root/usr/lib/00-dmv.conf" "$root/usr/lib/depmod.d/"
+# an old depmod's package has no such line, see DMV_DEPMOD_EXCLUDE
+[[ -z ${DMV_OLD_DEPMOD:-} ]] || sed -i '/^exclude/d' "$root/usr/lib/depmod.d/00-dmv.conf"
+# reindex: what a package manager does; where depmod knows no exclude, dmv's file trigger comes after it
 reindex() {
     local kver
     for kver in "$K1" "$K2"; do depmod -b "$root" -C "$root/etc/depmod.d" -C "$root/usr/lib/depmod.d" "$kver" 2>/dev/null; done
+    [[ -z ${DMV_OLD_DEPMOD:-} ]] || dmvctl rescan --now >"$scratch/out" 2>"$scratch/err"
 }
 
 # forget: the host as it is before dmv was asked for anything

@@ -357,6 +357,79 @@ static void test_links_into_adopted_folders(void **state)
                         "kernel/drivers/net/ethernet/intel/ice/ice.ko");
 }
 
+/* The worker makes and removes links in three trees; what lies elsewhere would stop the whole plan. */
+static void test_links_outside_of_the_trees_stay(void **state)
+{
+    Fixture *f = *state;
+    DmvModuleFile *x = world_add_file(&f->world.kernels[0], "weak-updates/ice.ko",
+                                      "../../../dmv/store/" K1 "/intel-ice/x/1/ice.ko");
+
+    x->dangling = x->ours = true;
+    world_depmod(&f->world);
+    plan_ok(f);
+    assert_true(dmv_plan_is_empty(&f->plan));
+}
+
+static const DmvPrediction *prediction_of(const Fixture *f, const char *kernel, const char *module)
+{
+    for (size_t i = 0; i < f->plan.n_predictions; i++)
+        if (strcmp(f->plan.predictions[i].kernel, kernel) == 0 &&
+            strcmp(f->plan.predictions[i].module, module) == 0)
+            return &f->plan.predictions[i];
+    return NULL;
+}
+
+/* Nothing is selected, and a depmod without `exclude` would see the variant. */
+static void test_old_depmod_gets_override_lines(void **state)
+{
+    Fixture *f = *state;
+
+    world_add_installed(&f->world, "intel-ice", "dell", "2.0", K1, "supported", DMV_ORIGIN_DMV, one);
+    world_add_installed(&f->world, "intel-ice", "alt", "3.0", K2, "supported", DMV_ORIGIN_STORE, one);
+    dmv_world_sort(&f->world);
+    plan_ok(f);
+    assert_true(dmv_plan_is_empty(&f->plan));
+    f->world.depmod_excludes = false;
+    plan_ok(f);
+    assert_int_equal(n_steps(f, DMV_STEP_WRITE), 1);
+    assert_int_equal(n_steps(f, DMV_STEP_DEPMOD), 2); /* the search line is new to both */
+    assert_non_null(strstr(f->plan.conf, "override ice " K1 " kernel/drivers/net/ethernet/intel/ice\n"));
+    assert_null(strstr(f->plan.conf, "override ice " K2));
+    assert_null(strstr(f->plan.conf, "exclude"));
+    apply_and_check(f);
+    /* the host's order decides for what nobody asked about */
+    world_add_file(&f->world.kernels[0], "extra/ice.ko", NULL);
+    world_depmod(&f->world);
+    plan_ok(f);
+    assert_non_null(strstr(f->plan.conf, "override ice " K1 " extra\n"));
+    apply_and_check(f);
+}
+
+/* A variant that is the only file of its name: no line helps, the index has to be made without it. */
+static void test_old_depmod_hides_what_is_alone(void **state)
+{
+    static const char *const alone[] = {"newnic.ko", NULL};
+    Fixture *f = *state;
+    DmvKernel *k = &f->world.kernels[0];
+    DmvIndexEntry *e = DMV_ARRAY_ADD(k->index, k->n_index);
+
+    world_add_installed(&f->world, "newnic", "generic", "1", K1, "supported", DMV_ORIGIN_DMV, alone);
+    assert_non_null(e);
+    assert_int_equal(dmv_set_string(&e->module, "newnic"), 0);
+    assert_int_equal(dmv_set_string(&e->path, "dmv/newnic/generic/newnic.ko"), 0);
+    dmv_world_sort(&f->world);
+    f->world.depmod_excludes = false;
+    plan_ok(f);
+    assert_int_equal(f->plan.n_steps, 1);
+    assert_int_equal(n_steps(f, DMV_STEP_DEPMOD), 1);
+    assert_null(f->plan.conf);
+    assert_non_null(prediction_of(f, K1, "newnic"));
+    assert_null(prediction_of(f, K1, "newnic")->next);
+    assert_true(prediction_of(f, K1, "newnic")->changed);
+    assert_null(prediction_of(f, K2, "newnic"));
+    apply_and_check(f);
+}
+
 static void test_a_lost_line_is_written_again(void **state)
 {
     Fixture *f = *state;
@@ -586,6 +659,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_adopted_release_is_linked_where_it_lies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dangling_links_of_ours_go, setup, teardown),
         cmocka_unit_test_setup_teardown(test_links_into_adopted_folders, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_links_outside_of_the_trees_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_old_depmod_gets_override_lines, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_old_depmod_hides_what_is_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lost_line_is_written_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stale_index_is_rebuilt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_firmware_follows, setup, teardown),

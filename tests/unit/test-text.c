@@ -97,6 +97,16 @@ static void test_lists(void **state)
     assert_string_equal(copy[4], "d");
     assert_null(copy[5]);
     assert_ptr_not_equal(copy[0], v[0]);
+
+    dmv_strv_sort_unique(NULL);
+    dmv_strv_sort_unique(v);
+    assert_int_equal(dmv_strv_length(v), 4);
+    assert_string_equal(v[1], "b");
+    assert_string_equal(v[2], "c");
+    assert_int_equal(dmv_strv_pushf_unique(&v, "%c", 'd'), 0);
+    assert_int_equal(dmv_strv_pushf_unique(&v, "%s%d", "e", 1), 0);
+    assert_int_equal(dmv_strv_length(v), 5);
+    assert_string_equal(v[4], "e1");
 }
 
 static void test_arrays(void **state)

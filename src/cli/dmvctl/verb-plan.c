@@ -3,17 +3,21 @@
  * dmvctl plan: what would change, before it does.
  */
 #include "cli/reply.h"
+#include "forecast.h"
 #include "render.h"
 #include "verb.h"
 
 static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
 {
     bool changed = dmv_reply_bool(reply, "changed");
+    int r;
 
-    (void)a;
     if (!changed)
         dmv_render_unchanged(s, dmv_reply_int(reply, "generation", 0));
     (void)dmv_render_plan(s, reply);
+    r = dmv_render_forecast(s, reply, a->all);
+    if (r < 0)
+        return r;
     (void)dmv_render_problem_list(s, reply);
     if (changed)
         dmv_screen_next(s, "dmvctl activate applies this now; a reboot does, too");
@@ -30,8 +34,9 @@ const DmvVerb dmv_verb_plan = {
     .synopsis = "",
     .summary = "what would change: files, and what every kernel loads",
     .help = "Shows for every kernel and module the file that is loaded now and the one that\n"
-            "would be loaded next, and the steps that lead there. Changes nothing.\n",
-    .options = {DMV_OPTION_DETAILED_EXIT_CODE},
+            "would be loaded next, the steps that lead there, and for every device what it\n"
+            "would be driven by at the next boot, now and next. Changes nothing.\n",
+    .options = {DMV_OPTION_ALL, DMV_OPTION_DETAILED_EXIT_CODE},
     .method = "Plan",
     .render = render,
     .status = status,

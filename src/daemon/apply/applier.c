@@ -13,6 +13,7 @@
 
 #include "base/jsonbuild.h"
 #include "config.h"
+#include "daemon/apply/forecast.h"
 #include "daemon/apply/lock.h"
 #include "daemon/apply/publish.h"
 #include "daemon/apply/request.h"
@@ -278,15 +279,44 @@ static int on_recover(VlCall *call, json_object *params, void *userdata)
     return answer(call, r, &e, &b);
 }
 
+/* ---- forecasts ---- */
+
+static int tell_outlook(VlCall *call, const DmvOutlook *o)
+{
+    json_object *reply = dmv_outlook_render(o);
+    int r = reply ? vl_call_notify(call, reply) : -ENOMEM;
+
+    return r > 0 ? 0 : r; /* a slow reader gets it all at the end */
+}
+
+/* Reads and looks up only: neither the lock nor a transaction has anything to do with it. */
+static int on_forecast(VlCall *call, json_object *params, void *userdata)
+{
+    const DmvApplier *w = userdata;
+    DMV_CLEANUP(dmv_apply_request_deinit) DmvApplyRequest q = {0};
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    int r = dmv_request_read_forecast(params, &q, &e);
+
+    for (char **k = q.kernels; r == 0 && k && *k; k++) {
+        DMV_CLEANUP_OUTLOOK DmvOutlook o = {0};
+
+        r = dmv_forecast_kernel(w->roots, *k, q.steps, q.n_steps, q.keys, &o, &e);
+        if (r == 0)
+            r = tell_outlook(call, &o);
+    }
+    return r == 0 ? vl_call_reply(call, NULL) : refuse(call, r, &e);
+}
+
 /* ---- life ---- */
 
 static const struct {
     const char *name;
     VlHandler handler;
 } methods[] = {
-    {INTERFACE ".Publish", on_publish}, {INTERFACE ".Unpublish", on_unpublish},
-    {INTERFACE ".Apply", on_apply},     {INTERFACE ".Undo", on_undo},
-    {INTERFACE ".Confirm", on_confirm}, {INTERFACE ".Recover", on_recover},
+    {INTERFACE ".Publish", on_publish},   {INTERFACE ".Unpublish", on_unpublish},
+    {INTERFACE ".Apply", on_apply},       {INTERFACE ".Undo", on_undo},
+    {INTERFACE ".Confirm", on_confirm},   {INTERFACE ".Recover", on_recover},
+    {INTERFACE ".Forecast", on_forecast},
 };
 
 static void on_connections(unsigned n, void *userdata)

@@ -59,7 +59,7 @@ static int open_folder(int root, const char *folder)
     return dmv_fs_open_nolinks(root, folder, O_RDONLY | O_DIRECTORY, 0);
 }
 
-static int copy(int from, const char *from_name, int to, const char *to_name)
+int dmv_keep_copy(int from, const char *from_name, int to, const char *to_name)
 {
     DMV_CLEANUP_CLOSE int in = openat(from, from_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     DMV_CLEANUP_CLOSE int out = -1;
@@ -85,7 +85,7 @@ static int duplicate(int from, const char *from_name, int to, const char *to_nam
     if (linkat(from, from_name, to, to_name, 0) == 0)
         return 0;
     if (errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK || errno == EXDEV || errno == ENOSYS)
-        return copy(from, from_name, to, to_name);
+        return dmv_keep_copy(from, from_name, to, to_name);
     return -errno;
 }
 
@@ -146,6 +146,9 @@ int dmv_keep_restore(int root, const char *folder, char *const *names)
     DMV_CLEANUP_CLOSE int kernel = open_folder(root, folder), kept = -1;
     int r = kernel < 0 ? kernel : 0;
 
+    /* a crash between copying a file of an index and renaming it leaves the temporary name */
+    if (r == 0 && unlinkat(kernel, DMV_IMAGE_TEMPORARY, 0) < 0 && errno != ENOENT)
+        r = -errno;
     if (r == 0)
         kept = open_folder(kernel, DMV_KEEP_DIR);
     if (kept < 0) /* depmod runs after everything is kept: nothing is kept, nothing was changed */

@@ -48,6 +48,10 @@ int dmv_keep_drop(int root, const char *folder);
  * errno. */
 int dmv_keep_sync(int root, const char *folder);
 
+/* Copies one file of an index and syncs the copy; both names are relative to folders. Return: 0, or a
+ * negative errno (-EEXIST if @to_name is there); no half of a file is left. */
+int dmv_keep_copy(int from, const char *from_name, int to, const char *to_name);
+
 /* What tells this index from one that somebody makes later; "" if there is none. Return: 0, or a negative
  * errno. */
 int dmv_keep_stamp(int root, const char *folder, char **ret);

@@ -129,6 +129,18 @@ static int read_step(json_object *o, DmvApplyRequest *q, DmvError *reterr)
     return r;
 }
 
+static int read_steps(json_object *steps, DmvApplyRequest *ret, DmvError *reterr)
+{
+    int r = 0;
+
+    if (json_object_array_length(steps) > DMV_APPLY_STEPS_MAX)
+        return dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL, "more than %d steps",
+                             DMV_APPLY_STEPS_MAX);
+    for (size_t i = 0; r == 0 && i < json_object_array_length(steps); i++)
+        r = read_step(json_object_array_get_idx(steps, i), ret, reterr);
+    return r;
+}
+
 int dmv_request_read_apply(json_object *params, DmvApplyRequest *ret, DmvError *reterr)
 {
     json_object *steps = NULL;
@@ -139,13 +151,23 @@ int dmv_request_read_apply(json_object *params, DmvApplyRequest *ret, DmvError *
     };
     int r = dmv_json_read(params, "Apply", fields, DMV_N_ELEMENTS(fields), false, reterr);
 
-    if (r == 0 && (generation < 0 || json_object_array_length(steps) > DMV_APPLY_STEPS_MAX))
-        return dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL,
-                             "a negative generation, or more than %d steps", DMV_APPLY_STEPS_MAX);
-    for (size_t i = 0; r == 0 && i < json_object_array_length(steps); i++)
-        r = read_step(json_object_array_get_idx(steps, i), ret, reterr);
+    if (r == 0 && generation < 0)
+        return dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL, "a negative generation");
     ret->generation = (uint64_t)generation;
-    return r;
+    return r == 0 ? read_steps(steps, ret, reterr) : r;
+}
+
+int dmv_request_read_forecast(json_object *params, DmvApplyRequest *ret, DmvError *reterr)
+{
+    json_object *steps = NULL;
+    const DmvJsonField fields[] = {
+        {"steps", DMV_JSON_ARRAY, DMV_JSON_REQUIRED, (void *)&steps},
+        {"kernels", DMV_JSON_STRV, DMV_JSON_REQUIRED, (void *)&ret->kernels},
+        {"keys", DMV_JSON_STRV, DMV_JSON_REQUIRED, (void *)&ret->keys},
+    };
+    int r = dmv_json_read(params, "Forecast", fields, DMV_N_ELEMENTS(fields), false, reterr);
+
+    return r == 0 ? read_steps(steps, ret, reterr) : r;
 }
 
 void dmv_apply_request_deinit(DmvApplyRequest *q)
@@ -156,5 +178,7 @@ void dmv_apply_request_deinit(DmvApplyRequest *q)
         free(q->steps[i].kernel);
     }
     free(q->steps);
+    dmv_strv_free(q->kernels);
+    dmv_strv_free(q->keys);
     *q = (DmvApplyRequest){0};
 }

@@ -21,10 +21,13 @@ typedef struct DmvApplyRequest {
     uint64_t generation;
     DmvStep *steps;
     size_t n_steps;
+    char **kernels, **keys; /* of Forecast() only */
 } DmvApplyRequest;
 
 /* Parameters of Apply(). */
 int dmv_request_read_apply(json_object *params, DmvApplyRequest *ret, DmvError *reterr);
+/* Parameters of Forecast(). */
+int dmv_request_read_forecast(json_object *params, DmvApplyRequest *ret, DmvError *reterr);
 void dmv_apply_request_deinit(DmvApplyRequest *q);
 
 #endif

@@ -18,11 +18,11 @@
 #include "base/text.h"
 #include "daemon/apply/abi.h"
 #include "daemon/apply/failure.h"
+#include "daemon/apply/index.h"
 #include "daemon/apply/journal.h"
 #include "daemon/apply/keep.h"
 #include "daemon/apply/step.h"
 #include "daemon/apply/undo.h"
-#include "host/depmod.h"
 #include "host/fs.h"
 
 struct DmvTransaction {
@@ -234,7 +234,7 @@ static int run_depmod(DmvTransaction *t, const char *release, DmvError *reterr)
         return dmv_failure(reterr, r, "keep the index in", folder);
     r = boundary(t, "kept", reterr);
     if (r == 0)
-        r = dmv_depmod_run(t->roots, release, reterr);
+        r = dmv_index_build(t->roots, release, reterr);
     if (r < 0)
         return dmv_failure(reterr, r, "run depmod in", folder);
     if (r == 0)

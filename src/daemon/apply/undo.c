@@ -16,8 +16,8 @@
 
 #include "base/text.h"
 #include "daemon/apply/failure.h"
+#include "daemon/apply/index.h"
 #include "daemon/apply/keep.h"
-#include "host/depmod.h"
 #include "host/fs.h"
 
 typedef struct Undo {
@@ -179,7 +179,7 @@ static void rebuild_index(Undo *u, const char *release)
 {
     DMV_CLEANUP_ERROR DmvError e = {0};
     DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(u->roots, release, NULL);
-    int r = folder ? dmv_depmod_run(u->roots, release, &e) : -ENOMEM;
+    int r = folder ? dmv_index_build(u->roots, release, &e) : -ENOMEM;
 
     if (r == 0)
         r = dmv_keep_sync(u->roots->fd, folder);

@@ -139,6 +139,22 @@ int dmv_strv_push_unique(char ***v, const char *s)
     return dmv_strv_contains(*v, s) ? 0 : dmv_strv_push(v, s);
 }
 
+int dmv_strv_pushf_unique(char ***v, const char *format, ...)
+{
+    DMV_CLEANUP_FREE char *text = NULL;
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vasprintf(&text, format, ap);
+    va_end(ap);
+    if (n < 0) {
+        text = NULL;
+        return -ENOMEM;
+    }
+    return dmv_strv_push_unique(v, text);
+}
+
 int dmv_strv_copy(char *const *v, char ***ret)
 {
     DMV_CLEANUP_STRV char **copy = NULL;
@@ -162,6 +178,21 @@ void dmv_strv_sort(char **v)
 {
     if (v)
         qsort(v, dmv_strv_length(v), sizeof(char *), compare_strings);
+}
+
+void dmv_strv_sort_unique(char **v)
+{
+    size_t n = 0;
+
+    dmv_strv_sort(v);
+    for (size_t i = 0; v && v[i]; i++) {
+        if (n > 0 && strcmp(v[n - 1], v[i]) == 0)
+            free(v[i]);
+        else
+            v[n++] = v[i];
+    }
+    if (v)
+        v[n] = NULL;
 }
 
 char **dmv_strv_free(char **v)

@@ -43,8 +43,12 @@ bool dmv_strv_contains(char *const *v, const char *s);
 int dmv_strv_push(char ***v, const char *s);
 /* Appends a copy of @s unless it is there already. Return: 0, or -ENOMEM. */
 int dmv_strv_push_unique(char ***v, const char *s);
+/* The same for a text that is formatted. Return: 0, or -ENOMEM. */
+int dmv_strv_pushf_unique(char ***v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int dmv_strv_copy(char *const *v, char ***ret);
 void dmv_strv_sort(char **v);
+/* Sorts, and frees what stands there twice. */
+void dmv_strv_sort_unique(char **v);
 char **dmv_strv_free(char **v);
 static inline void dmv_cleanup_strv(char ***v)
 {

@@ -58,11 +58,12 @@ static const char *first_complaint(char *output)
     return NULL;
 }
 
-/* depmod -b DIR still reads the host's configuration, so the root's folders are named one by one. */
-static int add_conf_arguments(const DmvRoots *r, char ***argv)
+/* depmod -b DIR still reads the host's configuration, so the root's folders are named one by one; @first
+ * takes the place of the first of them. */
+static int add_conf_arguments(const DmvRoots *r, const char *first, char ***argv)
 {
     for (size_t i = 0; i < DMV_N_ELEMENTS(conf_folders); i++) {
-        DMV_CLEANUP_FREE char *path = dmv_roots_path(r, conf_folders[i]);
+        DMV_CLEANUP_FREE char *path = i == 0 && first ? strdup(first) : dmv_roots_path(r, conf_folders[i]);
         struct stat st;
 
         if (!path)
@@ -76,21 +77,23 @@ static int add_conf_arguments(const DmvRoots *r, char ***argv)
     return 0;
 }
 
-static int build_arguments(const DmvRoots *r, const char *kver, char ***argv)
+/* @base NULL: the root; @conf NULL: its etc/depmod.d. */
+static int build_arguments(const DmvRoots *r, const char *base, const char *conf, const char *kver,
+                           char ***argv)
 {
     int e = dmv_strv_push(argv, "depmod");
 
-    if (e == 0 && !r->running) {
+    if (e == 0 && (base || !r->running)) {
         e = dmv_strv_push(argv, "-b");
         if (e == 0)
-            e = dmv_strv_push(argv, r->root);
+            e = dmv_strv_push(argv, base ? base : r->root);
         if (e == 0)
-            e = add_conf_arguments(r, argv);
+            e = add_conf_arguments(r, conf, argv);
     }
     return e < 0 ? e : dmv_strv_push(argv, kver);
 }
 
-int dmv_depmod_run(const DmvRoots *r, const char *kver, DmvError *reterr)
+static int run(const DmvRoots *r, const char *base, const char *conf, const char *kver, DmvError *reterr)
 {
     DMV_CLEANUP_STRV char **argv = NULL;
     DMV_CLEANUP(dmv_spawn_result_deinit) DmvSpawnResult result = {0};
@@ -100,7 +103,7 @@ int dmv_depmod_run(const DmvRoots *r, const char *kver, DmvError *reterr)
 
     if (!dmv_kernel_name_is_valid(kver))
         return -EINVAL;
-    e = build_arguments(r, kver, &argv);
+    e = build_arguments(r, base, conf, kver, &argv);
     if (e == 0)
         e = dmv_spawn_wait((const char *const *)argv, DEPMOD_TIMEOUT_USEC, &result);
     if (e < 0)
@@ -117,6 +120,17 @@ int dmv_depmod_run(const DmvRoots *r, const char *kver, DmvError *reterr)
     return dmv_error_set(reterr, DMV_TOOL_FAILED, "depmod failed",
                          "dmvctl doctor shows what is wrong in the tree", "kernel %s: exit status %d: %s",
                          kver, result.status, clean ? clean : "it said nothing");
+}
+
+int dmv_depmod_run(const DmvRoots *r, const char *kver, DmvError *reterr)
+{
+    return run(r, NULL, NULL, kver, reterr);
+}
+
+int dmv_depmod_run_elsewhere(const DmvRoots *r, const char *base, const char *conf, const char *kver,
+                             DmvError *reterr)
+{
+    return run(r, base, conf, kver, reterr);
 }
 
 int dmv_depmod_has_exclude(const DmvRoots *r, bool *ret)

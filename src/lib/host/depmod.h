@@ -22,6 +22,16 @@
  * Return: 0; DMV_TOOL_FAILED with what it said; a negative errno (-ENOENT: no depmod).
  */
 int dmv_depmod_run(const DmvRoots *r, const char *kver, DmvError *reterr);
+/**
+ * dmv_depmod_run_elsewhere() - the same on a folder that stands for the root
+ * @r: the roots, whose settings below run/, usr/local/lib/, usr/lib/ and lib/ count
+ * @base: absolute path; the kernel's folder is <base>/lib/modules/<kver>
+ * @conf: absolute path of the folder that stands for etc/depmod.d
+ *
+ * Return: as dmv_depmod_run().
+ */
+int dmv_depmod_run_elsewhere(const DmvRoots *r, const char *base, const char *conf, const char *kver,
+                             DmvError *reterr);
 /* Does `depmod --version` name kmod 30 or newer, which knows `exclude`? Return: 0 or a negative errno. */
 int dmv_depmod_has_exclude(const DmvRoots *r, bool *ret);
 

@@ -95,14 +95,10 @@ static int list_fd(int fd, Listing *l)
             return -ENOMEM;
         entry->kind = kind_of_entry(dirfd(d), de);
     }
-    if (errno)
-        return -errno;
-    if (l->n > 1)
-        qsort(l->entries, l->n, sizeof(*l->entries), compare_entries);
-    return 0;
+    return errno ? -errno : 0;
 }
 
-int dmv_fs_list(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n)
+int dmv_fs_list_unsorted(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n)
 {
     DMV_CLEANUP(listing_deinit) Listing l = {0};
     int fd = dmv_fs_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
@@ -114,6 +110,15 @@ int dmv_fs_list(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n)
     *ret_n = l.n;
     l.n = 0;
     return 0;
+}
+
+int dmv_fs_list(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n)
+{
+    int r = dmv_fs_list_unsorted(dirfd, path, ret, ret_n);
+
+    if (r == 0 && *ret_n > 1)
+        qsort(*ret, *ret_n, sizeof(**ret), compare_entries);
+    return r;
 }
 
 /* Names in an open folder, which stays open. */

@@ -16,6 +16,18 @@ static int too_large(DmvError *reterr, const char *how)
                          how, DMV_MODULE_MAX);
 }
 
+int dmv_module_file_unpack(const void *packed, size_t packed_size, void **ret, size_t *ret_size,
+                           DmvError *reterr)
+{
+    int r = dmv_unpack(packed, packed_size, DMV_MODULE_MAX, ret, ret_size);
+
+    if (r == DMV_TOO_LARGE)
+        return too_large(reterr, "it unpacks to");
+    if (r == DMV_MALFORMED)
+        return dmv_error_set(reterr, r, "the module is malformed", NULL, "it cannot be unpacked");
+    return r;
+}
+
 static int load_compressed(int fd, void **ret, uint64_t *ret_size, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *packed = NULL;
@@ -23,11 +35,7 @@ static int load_compressed(int fd, void **ret, uint64_t *ret_size, DmvError *ret
     int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : dmv_fs_read_fd(fd, DMV_MODULE_MAX, &packed, &packed_size);
 
     if (r == 0)
-        r = dmv_unpack(packed, packed_size, DMV_MODULE_MAX, ret, &size);
-    if (r == DMV_TOO_LARGE)
-        return too_large(reterr, "it unpacks to");
-    if (r == DMV_MALFORMED)
-        return dmv_error_set(reterr, r, "the module is malformed", NULL, "it cannot be unpacked");
+        r = dmv_module_file_unpack(packed, packed_size, ret, &size, reterr);
     if (r == 0)
         *ret_size = size;
     return r;

@@ -3,6 +3,7 @@
 #ifndef DMV_HOST_MODULE_FILE_H
 #define DMV_HOST_MODULE_FILE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "dmv/outcome.h"
@@ -22,5 +23,10 @@
  * this is no regular file; another negative errno.
  */
 int dmv_module_file_load(int fd, void **ret_plain, uint64_t *ret_size, DmvError *reterr);
+
+/* The same for a compressed module that is in memory already. Return: 0; DMV_TOO_LARGE; DMV_MALFORMED;
+ * -EOPNOTSUPP without libarchive; -ENOMEM. */
+int dmv_module_file_unpack(const void *packed, size_t packed_size, void **ret, size_t *ret_size,
+                           DmvError *reterr);
 
 #endif

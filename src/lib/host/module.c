@@ -8,12 +8,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <libkmod.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "host/kmod-internal.h"
 #include "host/observe.h"
 
 #define INDEX_FILE "modules.dep.bin"
@@ -30,18 +30,6 @@ static void index_deinit(Index *x)
         (void)kmod_unref(x->ctx);
     free(x->folder);
     *x = (Index){0};
-}
-
-static inline void cleanup_list(struct kmod_list **l)
-{
-    if (*l)
-        (void)kmod_module_unref_list(*l);
-}
-
-static inline void cleanup_module(struct kmod_module **m)
-{
-    if (*m)
-        (void)kmod_module_unref(*m);
 }
 
 /* Return: 0; -ENOENT if the kernel has no index; another negative errno if it is damaged. */
@@ -66,16 +54,6 @@ static int index_init(Index *x, const DmvRoots *r, const char *kver, bool many)
     return e < 0 ? e : 0;
 }
 
-/* What a module's path is relative to the kernel's folder, or as it is if it lies elsewhere. */
-static const char *relative_path(const Index *x, const char *path)
-{
-    size_t n = strlen(x->folder);
-
-    if (path && strncmp(path, x->folder, n) == 0 && path[n] == '/')
-        return path + n + 1;
-    return path;
-}
-
 static int lookup(const Index *x, const char *name, struct kmod_list **ret)
 {
     int e = kmod_module_new_from_lookup(x->ctx, name, ret);
@@ -89,7 +67,7 @@ static int lookup(const Index *x, const char *name, struct kmod_list **ret)
 /* Return: 1 and the entry when the index knows a module of this name, 0 if not, or a negative errno. */
 static int find_name(const Index *x, const char *name, DmvIndexEntry *ret)
 {
-    DMV_CLEANUP(cleanup_list) struct kmod_list *list = NULL;
+    DMV_CLEANUP(dmv_cleanup_kmod_list) struct kmod_list *list = NULL;
     struct kmod_list *item;
     int e = lookup(x, name, &list);
 
@@ -97,12 +75,12 @@ static int find_name(const Index *x, const char *name, DmvIndexEntry *ret)
         return e;
     kmod_list_foreach(item, list)
     {
-        DMV_CLEANUP(cleanup_module) struct kmod_module *m = kmod_module_get_module(item);
+        DMV_CLEANUP(dmv_cleanup_kmod_module) struct kmod_module *m = kmod_module_get_module(item);
 
         if (!dmv_module_name_equal(kmod_module_get_name(m), name))
             continue; /* an alias that happens to be called so */
         if (dmv_set_string(&ret->module, kmod_module_get_name(m)) < 0 ||
-            dmv_set_string(&ret->path, relative_path(x, kmod_module_get_path(m))) < 0)
+            dmv_set_string(&ret->path, dmv_kmod_relative_path(x->folder, kmod_module_get_path(m))) < 0)
             return -ENOMEM;
         return 1;
     }
@@ -135,7 +113,7 @@ static int fill_index(const Index *x, DmvKernel *k, char *const *names)
 
 static int find_modules(const Index *x, const char *modalias, char ***ret)
 {
-    DMV_CLEANUP(cleanup_list) struct kmod_list *list = NULL;
+    DMV_CLEANUP(dmv_cleanup_kmod_list) struct kmod_list *list = NULL;
     struct kmod_list *item;
     int e = lookup(x, modalias, &list);
 
@@ -143,7 +121,7 @@ static int find_modules(const Index *x, const char *modalias, char ***ret)
         return e;
     kmod_list_foreach(item, list)
     {
-        DMV_CLEANUP(cleanup_module) struct kmod_module *m = kmod_module_get_module(item);
+        DMV_CLEANUP(dmv_cleanup_kmod_module) struct kmod_module *m = kmod_module_get_module(item);
 
         if (dmv_strv_push_unique(ret, kmod_module_get_name(m)) < 0)
             return -ENOMEM;
@@ -260,8 +238,8 @@ int dmv_module_lookup(const DmvRoots *r, const char *kver, const char *name_or_m
                       char **ret_path)
 {
     DMV_CLEANUP(index_deinit) Index x = {0};
-    DMV_CLEANUP(cleanup_list) struct kmod_list *list = NULL;
-    DMV_CLEANUP(cleanup_module) struct kmod_module *m = NULL;
+    DMV_CLEANUP(dmv_cleanup_kmod_list) struct kmod_list *list = NULL;
+    DMV_CLEANUP(dmv_cleanup_kmod_module) struct kmod_module *m = NULL;
     DMV_CLEANUP_FREE char *name = NULL, *path = NULL;
     int e;
 
@@ -276,7 +254,7 @@ int dmv_module_lookup(const DmvRoots *r, const char *kver, const char *name_or_m
         return DMV_NO_SUCH_OBJECT;
     m = kmod_module_get_module(list);
     if (dmv_set_string(&name, kmod_module_get_name(m)) < 0 ||
-        dmv_set_string(&path, relative_path(&x, kmod_module_get_path(m))) < 0)
+        dmv_set_string(&path, dmv_kmod_relative_path(x.folder, kmod_module_get_path(m))) < 0)
         return -ENOMEM;
     *ret_name = DMV_TAKE_PTR(name);
     *ret_path = DMV_TAKE_PTR(path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Unpacking by libarchive, with the three filters that modules use and the "raw" format: nothing else that
- * libarchive knows may see these bytes. A filter that would start an external program is refused.
+ * Unpacking by libarchive, with the filters that modules and initrds use and the "raw" format: nothing else
+ * that libarchive knows may see these bytes. A filter that would start an external program is refused.
  *
  * The library is opened when the first compressed module is met, and not linked: with what it brings along
  * (XML, ICU, C++) it would be a fifth of the memory of a daemon that never needs it on a host with plain
@@ -31,10 +31,16 @@ typedef struct Library {
     __typeof__(archive_read_support_filter_xz) *filter_xz;
     __typeof__(archive_read_support_filter_zstd) *filter_zstd;
     __typeof__(archive_read_support_filter_gzip) *filter_gzip;
+    __typeof__(archive_read_support_filter_bzip2) *filter_bzip2;
+    __typeof__(archive_read_support_filter_lzma) *filter_lzma;
+    __typeof__(archive_read_support_filter_lz4) *filter_lz4;
     __typeof__(archive_read_support_format_raw) *format_raw;
+    __typeof__(archive_read_open) *open;
     __typeof__(archive_read_open_memory) *open_memory;
     __typeof__(archive_read_next_header) *next_header;
     __typeof__(archive_read_data) *read_data;
+    __typeof__(archive_filter_bytes) *filter_bytes;
+    __typeof__(archive_set_error) *set_error;
 } Library;
 
 static Library lib; /* complete, or without read_new */
@@ -62,10 +68,16 @@ static int open_library(void)
         {"archive_read_support_filter_xz", offsetof(Library, filter_xz)},
         {"archive_read_support_filter_zstd", offsetof(Library, filter_zstd)},
         {"archive_read_support_filter_gzip", offsetof(Library, filter_gzip)},
+        {"archive_read_support_filter_bzip2", offsetof(Library, filter_bzip2)},
+        {"archive_read_support_filter_lzma", offsetof(Library, filter_lzma)},
+        {"archive_read_support_filter_lz4", offsetof(Library, filter_lz4)},
         {"archive_read_support_format_raw", offsetof(Library, format_raw)},
+        {"archive_read_open", offsetof(Library, open)},
         {"archive_read_open_memory", offsetof(Library, open_memory)},
         {"archive_read_next_header", offsetof(Library, next_header)},
         {"archive_read_data", offsetof(Library, read_data)},
+        {"archive_filter_bytes", offsetof(Library, filter_bytes)},
+        {"archive_set_error", offsetof(Library, set_error)},
     };
     Library found = {0};
     void *handle;
@@ -156,4 +168,69 @@ int dmv_unpack(const void *data, size_t size, size_t max, void **ret, size_t *re
         return -ENOMEM;
     r = start(a, data, size);
     return r == 0 ? read_all(a, max, ret, ret_size) : r;
+}
+
+/* ---- streams ---- */
+
+struct DmvUnpackStream {
+    struct archive *archive;
+    DmvUnpackSource source;
+    void *userdata;
+};
+
+static ssize_t feed(struct archive *a, void *userdata, const void **ret_data)
+{
+    DmvUnpackStream *s = userdata;
+    ssize_t n = s->source(s->userdata, ret_data);
+
+    if (n >= 0)
+        return n;
+    lib.set_error(a, (int)-n, "the source failed");
+    return -1;
+}
+
+DmvUnpackStream *dmv_unpack_stream_free(DmvUnpackStream *s)
+{
+    if (!s)
+        return NULL;
+    cleanup_archive(&s->archive);
+    free(s);
+    return NULL;
+}
+
+int dmv_unpack_stream_new(DmvUnpackSource source, void *userdata, DmvUnpackStream **ret)
+{
+    DMV_CLEANUP(dmv_cleanup_unpack_stream) DmvUnpackStream *s = calloc(1, sizeof(*s));
+    struct archive_entry *entry;
+    int r = s ? open_library() : -ENOMEM;
+
+    if (r < 0)
+        return r;
+    s->source = source;
+    s->userdata = userdata;
+    s->archive = lib.read_new();
+    if (!s->archive)
+        return -ENOMEM;
+    if (lib.filter_gzip(s->archive) != ARCHIVE_OK || lib.filter_bzip2(s->archive) != ARCHIVE_OK ||
+        lib.filter_lzma(s->archive) != ARCHIVE_OK || lib.filter_xz(s->archive) != ARCHIVE_OK ||
+        lib.filter_lz4(s->archive) != ARCHIVE_OK || lib.filter_zstd(s->archive) != ARCHIVE_OK ||
+        lib.format_raw(s->archive) != ARCHIVE_OK)
+        return -EOPNOTSUPP;
+    if (lib.open(s->archive, s, NULL, feed, NULL) != ARCHIVE_OK ||
+        lib.next_header(s->archive, &entry) != ARCHIVE_OK)
+        return DMV_MALFORMED;
+    *ret = DMV_TAKE_PTR(s);
+    return 0;
+}
+
+ssize_t dmv_unpack_stream_read(DmvUnpackStream *s, void *data, size_t size)
+{
+    ssize_t n = lib.read_data(s->archive, data, size);
+
+    return n < 0 ? -EBADMSG : n;
+}
+
+uint64_t dmv_unpack_stream_consumed(DmvUnpackStream *s)
+{
+    return (uint64_t)lib.filter_bytes(s->archive, -1);
 }

@@ -79,6 +79,7 @@ typedef struct KernelPlan {
     Link *firmware;
     size_t n_firmware;
     bool trees_change; /* links of modules come or go */
+    char **exposed;    /* modules of variants in this kernel's folder, sorted; see is_exposed() */
 } KernelPlan;
 
 typedef struct Planner {
@@ -106,6 +107,7 @@ static void planner_deinit(Planner *p)
 {
     for (size_t i = 0; i < p->n_kernels; i++) {
         free(p->kernels[i].folder);
+        dmv_strv_free(p->kernels[i].exposed);
         links_free(p->kernels[i].links, p->kernels[i].n_links);
         links_free(p->kernels[i].firmware, p->kernels[i].n_firmware);
     }
@@ -295,10 +297,13 @@ static bool leads_to_store(const DmvModuleFile *f)
 }
 
 /* Links of ours that the plan does not want: into the store always, into an adopted folder only where
- * somebody asked about the driver, and whatever leads nowhere. */
+ * somebody asked about the driver, and whatever leads nowhere. Only in the trees that dmv makes links in:
+ * what leads to a release from elsewhere is somebody else's. */
 static bool goes_away(const Planner *p, const KernelPlan *k, const DmvModuleFile *f)
 {
-    if (!f->ours || find_link(k->links, k->n_links, f->path))
+    bool in_tree = f->tree == DMV_TREE_UPDATES || f->tree == DMV_TREE_OVERRIDE || f->tree == DMV_TREE_EXTRA;
+
+    if (!f->ours || !in_tree || find_link(k->links, k->n_links, f->path))
         return false;
     return f->dangling || leads_to_store(f) || manager_of(p->view, f->name) != NULL;
 }
@@ -333,11 +338,24 @@ static int add_override(Planner *p, const KernelPlan *k, const char *path)
     return subdir && name ? dmv_depmod_conf_add(&p->conf, name, k->kernel->release, subdir) : -ENOMEM;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A depmod without `exclude` sees variants, selected or not, and ranks them like the kernel's own modules. */
+static bool is_exposed(const KernelPlan *k, const char *module)
+{
+    size_t n = dmv_strv_length(k->exposed);
+
+    return n > 0 && bsearch(&module, k->exposed, n, sizeof(char *), compare_names) != NULL;
+}
+
 static int predict(Planner *p, const KernelPlan *k, const char *module)
 {
     const DmvWorld *w = p->view->facts.world;
     const Link *link = link_of_module(k, module);
-    const DmvModuleFile *own = kernels_own(k->kernel, module);
+    const DmvModuleFile *own = manager_of(p->view, module) ? kernels_own(k->kernel, module) : NULL;
     const DmvModuleFile *file = own ? own : best_of_others(p, k, module);
     const DmvIndexEntry *now = dmv_kernel_index(k->kernel, module);
     DmvPrediction *x = DMV_ARRAY_ADD(p->plan->predictions, p->plan->n_predictions);
@@ -355,24 +373,60 @@ static int predict(Planner *p, const KernelPlan *k, const char *module)
     else if (r == 0)
         r = dmv_release_of_path(w, k->kernel, x->next, &x->next_release);
     x->changed = !dmv_streq(x->now, x->next) || !dmv_streq(x->now_release, x->next_release);
-    if (r == 0 && (link || own))
-        r = add_override(p, k, link ? link->path : own->path);
+    if (r == 0 && (link || own || (file && is_exposed(k, module))))
+        r = add_override(p, k, link ? link->path : file->path);
+    return r;
+}
+
+static int find_exposed(const DmvWorld *w, KernelPlan *k)
+{
+    char name[65];
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && !w->depmod_excludes && i < w->n_installed; i++) {
+        const DmvInstalled *x = &w->installed[i];
+
+        for (size_t m = 0; r == 0 && m < x->n_modules; m++)
+            if (x->origin != DMV_ORIGIN_STORE && strcmp(x->kernel, k->kernel->release) == 0 &&
+                dmv_module_name_from_file(x->modules[m].file, name, sizeof(name)))
+                r = dmv_strv_push(&k->exposed, name);
+    }
+    dmv_strv_sort_unique(k->exposed);
+    return r;
+}
+
+static int managed_modules(const DmvView *v, char ***ret)
+{
+    int r = 0;
+
+    for (size_t d = 0; r == 0 && d < v->n_drivers; d++)
+        for (size_t m = 0; r == 0 && v->drivers[d].selection && m < v->drivers[d].n_modules; m++)
+            r = dmv_strv_push(ret, v->drivers[d].modules[m].name);
+    return r;
+}
+
+/* What somebody asked about, and what depmod would take by itself. */
+static int predict_kernel(Planner *p, KernelPlan *k)
+{
+    DMV_CLEANUP_STRV char **modules = NULL;
+    int r = managed_modules(p->view, &modules);
+
+    if (r == 0)
+        r = find_exposed(p->view->facts.world, k);
+    for (char **m = k->exposed; r == 0 && m && *m; m++)
+        r = dmv_strv_push(&modules, *m);
+    dmv_strv_sort_unique(modules);
+    for (char **m = modules; r == 0 && m && *m; m++)
+        r = predict(p, k, *m);
     return r;
 }
 
 static int predict_everything(Planner *p)
 {
-    const DmvView *v = p->view;
-    DMV_CLEANUP_STRV char **modules = NULL;
     int r = 0;
 
-    for (size_t d = 0; r == 0 && d < v->n_drivers; d++)
-        for (size_t m = 0; r == 0 && v->drivers[d].selection && m < v->drivers[d].n_modules; m++)
-            r = dmv_strv_push_unique(&modules, v->drivers[d].modules[m].name);
-    dmv_strv_sort(modules);
     for (size_t k = 0; r == 0 && k < p->n_kernels; k++)
-        for (char **m = modules; r == 0 && m && *m; m++)
-            r = predict(p, &p->kernels[k], *m);
+        r = predict_kernel(p, &p->kernels[k]);
     return r;
 }
 
@@ -502,13 +556,13 @@ static int step_removals(Planner *p, KernelPlan *k)
 }
 
 /* With nothing asked for there is no file of ours: the vendor's, of the same name below /usr/lib, counts
- * again. */
+ * again. Unless there are variants that this depmod cannot be told to leave out: then it takes our lines. */
 static int step_conf(Planner *p)
 {
     const char *before = p->view->facts.world->depmod_conf;
     int r = 0;
 
-    if (p->view->facts.intent->n > 0) {
+    if (p->view->facts.intent->n > 0 || p->conf.n > 0) {
         p->conf.excludes = p->view->facts.world->depmod_excludes;
         r = dmv_depmod_conf_format(&p->conf, &p->plan->conf);
     }

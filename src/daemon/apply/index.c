@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The index of a kernel, also by a depmod that cannot be told what to leave out.
+ *
+ * An override line can make another file win over a variant, but where the variant is the only file of its
+ * name, only a depmod that never saw it leaves it out of the index.
+ */
+#include "daemon/apply/index.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "daemon/apply/image.h"
+#include "daemon/apply/keep.h"
+#include "host/depmod.h"
+#include "host/fs.h"
+
+static const char *const variants[] = {"dmv", "xenserver"};
+
+/* Return: 1 if there are variants in the kernel's folder, 0 if not, or -ENOMEM. */
+static int has_variants(const DmvRoots *r, const char *kver)
+{
+    for (size_t i = 0; i < DMV_N_ELEMENTS(variants); i++) {
+        DMV_CLEANUP_FREE char *path = dmv_roots_kernel_path(r, kver, variants[i]);
+        struct stat st;
+
+        if (!path)
+            return -ENOMEM;
+        if (fstatat(r->fd, path, &st, 0) == 0 && S_ISDIR(st.st_mode))
+            return 1;
+    }
+    return 0;
+}
+
+/* Does depmod have to be kept from seeing variants of this kernel? Return: 1, 0, or a negative errno. */
+static int has_to_hide(const DmvRoots *r, const char *kver)
+{
+    bool excludes = false;
+    int e = has_variants(r, kver);
+
+    if (e <= 0)
+        return e;
+    e = dmv_depmod_has_exclude(r, &excludes);
+    return e < 0 ? e : !excludes;
+}
+
+int dmv_index_shadow(const DmvRoots *r, const char *kver, DmvShadow **ret)
+{
+    int hide = has_to_hide(r, kver);
+
+    return hide < 0 ? hide : dmv_shadow_new(r, NULL, kver, hide ? DMV_SHADOW_NO_VARIANTS : 0, ret);
+}
+
+static int put_file(int from, int to, const char *name)
+{
+    int r = unlinkat(to, DMV_IMAGE_TEMPORARY, 0) < 0 && errno != ENOENT ? -errno : 0;
+
+    if (r == 0)
+        r = dmv_keep_copy(from, name, to, DMV_IMAGE_TEMPORARY);
+    if (r < 0)
+        return r;
+    return renameat(to, DMV_IMAGE_TEMPORARY, to, name) < 0 ? -errno : 0;
+}
+
+static int put_in_place(const DmvRoots *r, const char *kver, const DmvShadow *shadow)
+{
+    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(r, kver, NULL);
+    DMV_CLEANUP_STRV char **names = NULL;
+    DMV_CLEANUP_CLOSE int from = -1, to = -1;
+    int e = 0;
+
+    if (!folder)
+        return -ENOMEM;
+    from = open(dmv_shadow_folder(shadow), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (from < 0)
+        return -errno;
+    to = dmv_fs_open_nolinks(r->fd, folder, O_RDONLY | O_DIRECTORY, 0);
+    if (to < 0)
+        return to;
+    e = dmv_keep_list(from, ".", &names);
+    for (char **n = names; e == 0 && n && *n; n++)
+        e = put_file(from, to, *n);
+    return e == 0 && fsync(to) < 0 ? -errno : e;
+}
+
+int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr)
+{
+    DMV_CLEANUP_SHADOW DmvShadow *shadow = NULL;
+    int hide = has_to_hide(r, kver), e;
+
+    if (hide <= 0)
+        return hide < 0 ? hide : dmv_depmod_run(r, kver, reterr);
+    e = dmv_shadow_new(r, NULL, kver, DMV_SHADOW_NO_VARIANTS, &shadow);
+    if (e == 0 && dmv_shadow_dangling(shadow)) /* in place, depmod would complain about it */
+        return dmv_error_set(reterr, DMV_TOOL_FAILED, "depmod failed",
+                             "dmvctl doctor shows what is wrong in the tree", "kernel %s: %s leads nowhere",
+                             kver, dmv_shadow_dangling(shadow));
+    if (e == 0)
+        e = dmv_shadow_index(shadow, reterr);
+    return e == 0 ? put_in_place(r, kver, shadow) : e;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The index of a kernel, made so that variants which nobody selected are not in it. */
+#ifndef DMV_APPLY_INDEX_H
+#define DMV_APPLY_INDEX_H
+
+#include "dmv/outcome.h"
+#include "host/shadow.h"
+
+/**
+ * dmv_index_shadow() - the shadow that has the same outcome as dmv_index_build()
+ * @r: the roots; must outlive @ret
+ * @kver: kernel release
+ * @ret: owned by the caller
+ *
+ * Return: as dmv_shadow_new(); a negative errno if depmod cannot be asked for its version.
+ */
+int dmv_index_shadow(const DmvRoots *r, const char *kver, DmvShadow **ret);
+
+/**
+ * dmv_index_build() - make the index of one kernel
+ * @r: the roots
+ * @kver: kernel release
+ * @reterr: filled on a refusal, may be NULL
+ *
+ * By depmod, in place. One without `exclude` (before kmod 30) would take variants below dmv/ and xenserver/
+ * for modules of the kernel's own rank: it is run over a shadow without these folders, and the files of the
+ * index are put into place one by one, each synced before it is renamed, as depmod renames them.
+ *
+ * Return: as dmv_depmod_run().
+ */
+int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr);
+
+#endif
