@@ -20,6 +20,7 @@
 
 typedef struct DmvManager DmvManager;
 typedef struct DmvJob DmvJob;
+typedef struct DmvOwning DmvOwning;
 
 /* A configured stream, and what is known of it. */
 typedef struct DmvStream {
@@ -64,6 +65,7 @@ struct DmvManager {
     DmvPlan plan;
     DmvError plan_error; /* why there is no plan; code 0: there is one */
     DmvProblems config_problems;
+    DmvOwning *owning; /* who owns the adopted modules; NULL: nobody asked yet */
 
     DmvJob *job; /* the one changing job, or NULL */
 };

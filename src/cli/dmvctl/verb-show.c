@@ -2,6 +2,7 @@
 /*
  * dmvctl show: one driver in full.
  */
+#include "adopted.h"
 #include "base/json.h"
 #include "cli/reply.h"
 #include "release-table.h"
@@ -101,6 +102,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         print_module(s, dmv_reply_at(driver, "modules", i), i == 0 ? "modules" : "");
     (void)fputc('\n', s->out);
     r = dmv_table_print(t);
+    dmv_render_adopted_files(s, driver);
     (void)dmv_render_problem_list(s, driver);
     dmv_screen_next(s, "dmvctl why %s explains this", name);
     return r;

@@ -52,6 +52,7 @@ typedef struct DmvViewRelease {
     char **modules; /* kernel's names */
     char **kernels; /* installed kernels that it has a package for or is installed for */
     bool recommended, selected, active;
+    bool update; /* offered instead of what the host has of this variant; dmv_view_offer() */
 } DmvViewRelease;
 
 /* What one kernel shall load for one driver. */
@@ -61,6 +62,8 @@ typedef struct DmvTarget {
     char *problem;                 /* why not what was asked for, or NULL */
     int code;                      /* the outcome for that */
 } DmvTarget;
+
+typedef struct DmvAdopted DmvAdopted; /* adopted.h */
 
 /* Which release a loaded module is, and how that was found. */
 typedef struct DmvViewModule {
@@ -87,8 +90,10 @@ typedef struct DmvViewDriver {
     char **slots;
     DmvTarget *targets; /* one a kernel; empty when nothing was asked for */
     size_t n_targets;
-    bool reboot_needed; /* a module that is loaded is not the one that would be loaded next */
-    bool outdated;      /* the selection is older than what is recommended */
+    bool reboot_needed;  /* a module that is loaded is not the one that would be loaded next */
+    bool outdated;       /* the selection is older than what is recommended */
+    DmvAdopted *adopted; /* files of others that compete with its modules; dmv_view_adopt() */
+    size_t n_adopted;
     DmvProblems problems;
 } DmvViewDriver;
 
@@ -96,6 +101,8 @@ typedef struct DmvView {
     DmvFacts facts;
     DmvViewDriver *drivers; /* sorted by name */
     size_t n_drivers;
+    DmvAdopted *adopted; /* those that concern no known driver */
+    size_t n_adopted;
     bool reboot_needed;
 } DmvView;
 
