@@ -163,7 +163,7 @@ static const DmvPrediction *prediction_of(const DmvPlan *plan, const char *kerne
 
 /* The plan predicts what is managed, and that alone. Where neither a release nor the kernel's own can be
  * loaded, one of the files of others is: that is the host's own order again. */
-static int find_effect(DmvAdopted *a, const DmvPlan *plan)
+static int find_effect(DmvAdopted *a, const DmvViewDriver *d, const DmvPlan *plan)
 {
     const DmvPrediction *p = prediction_of(plan, a->kernel->release, a->file->name);
     const DmvIndexEntry *e = dmv_kernel_index(a->kernel, a->file->name);
@@ -174,6 +174,7 @@ static int find_effect(DmvAdopted *a, const DmvPlan *plan)
         dmv_streq(p->next, a->file->path))
         return 0;
     a->effect = DMV_EFFECT_BEATEN;
+    a->inbox_selected = d && d->selection && d->selection->kind == DMV_SELECT_INBOX;
     return dmv_set_string(&a->beaten_by, p->next_release);
 }
 
@@ -213,7 +214,7 @@ static int adopt(DmvView *v, const DmvPlan *plan, const DmvKernel *k, const DmvM
     a->file = f;
     r = read_package(a);
     a->tier = dmv_package_tier(&a->name, f->tree);
-    return r == 0 ? find_effect(a, plan) : r;
+    return r == 0 ? find_effect(a, d, plan) : r;
 }
 
 static void forget(DmvAdopted **items, size_t *n)
@@ -251,7 +252,9 @@ char *dmv_adopted_effect_words(const DmvAdopted *a)
                                         : "respected: another file is what loads");
     case DMV_EFFECT_BEATEN:
         if (strcmp(a->beaten_by, "inbox") == 0)
-            return strdup("beaten by the kernel's own");
+            return strdup(a->inbox_selected
+                              ? "beaten by the kernel's own (inbox selected)"
+                              : "beaten by the kernel's own (what is selected cannot be loaded)");
         return asprintf(&words, "beaten by %s", a->beaten_by) < 0 ? NULL : words;
     case DMV_EFFECT_UNKNOWN:
     case DMV_EFFECT_MAX:

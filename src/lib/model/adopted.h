@@ -32,6 +32,7 @@ struct DmvAdopted {
     bool wins; /* the index takes this file now */
     DmvAdoptedEffect effect;
     char *beaten_by;        /* DRIVER/VARIANT@VERSION or "inbox"; NULL unless beaten */
+    bool inbox_selected;    /* the kernel's own is what was asked for, and not what is left */
     char **inconsistencies; /* what does not fit together, in words */
 };
 
@@ -55,8 +56,9 @@ int dmv_view_adopt(DmvView *v, const DmvPlan *plan);
  *
  * An update is the newest release of a variant that fits, is not installed, and is newer, by the catalog's
  * sequence, than all that the host has of this variant (installed, selected, or installed as a package of
- * the same name by another package manager). Of supported releases it is offered to every host, of others
- * where the host has some release of that variant (dmv_package_is_offered()). Nothing is selected by that.
+ * the same name by another package manager). Where it has nothing of the variant only supported releases are
+ * offered (dmv_package_is_offered()): the one that the catalog recommends for the driver, or the newest where
+ * it recommends none. Nothing is selected by that.
  */
 void dmv_view_offer(DmvView *v);
 

@@ -46,23 +46,38 @@ static bool can_be_offered(const DmvViewRelease *r)
     return r->catalog && !r->source->stale && r->verdict == DMV_VERDICT_FITS && r->n_installed == 0;
 }
 
+/* Of a variant that the host has nothing of there is nothing to be newer than: there it is the catalog's word
+ * that counts, and only where it says nothing the newest. */
+static bool is_offered(const DmvViewDriver *d, const DmvViewRelease *r, const Has *has, bool newest)
+{
+    if (!dmv_package_is_offered(dmv_tier_from_string(r->catalog->tier), NULL, has->any))
+        return false;
+    if (!has->any && d->recommended)
+        return r == d->recommended;
+    return newest && r->catalog->sequence > has->sequence;
+}
+
+static void offer(DmvViewDriver *d)
+{
+    const char *variant = NULL; /* releases are sorted by variant, the newest first */
+    Has has = {0};
+    bool newest = false;
+
+    for (size_t i = 0; i < d->n_releases; i++) {
+        DmvViewRelease *r = &d->releases[i];
+
+        if (!dmv_streq(r->variant, variant)) {
+            variant = r->variant;
+            has = what_there_is(d, variant);
+            newest = true;
+        }
+        r->update = can_be_offered(r) && is_offered(d, r, &has, newest);
+        newest = newest && !can_be_offered(r);
+    }
+}
+
 void dmv_view_offer(DmvView *v)
 {
-    for (size_t i = 0; i < v->n_drivers; i++) {
-        DmvViewDriver *d = &v->drivers[i];
-        const char *done = NULL; /* releases are sorted by variant, the newest first */
-
-        for (size_t k = 0; k < d->n_releases; k++) {
-            DmvViewRelease *r = &d->releases[k];
-            Has has;
-
-            r->update = false;
-            if (!can_be_offered(r) || dmv_streq(r->variant, done))
-                continue;
-            has = what_there_is(d, r->variant);
-            r->update = r->catalog->sequence > has.sequence &&
-                        dmv_package_is_offered(dmv_tier_from_string(r->catalog->tier), NULL, has.any);
-            done = r->variant;
-        }
-    }
+    for (size_t i = 0; i < v->n_drivers; i++)
+        offer(&v->drivers[i]);
 }
