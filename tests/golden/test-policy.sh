@@ -172,11 +172,11 @@ equal "$(adopted "$K1" override/megaraid_sas.ko "['inconsistencies']")" "[]" "of
 
 for verb in list status; do
     ok dmvctl "$verb"
-    grep -q "$K1/override/tg3.ko: alternate, package tg3-module-alt-3.137-1.noarch; respected: it is what loads" "$scratch/out" ||
+    grep -Eq "^$K1 override/tg3.ko +alternate +tg3-module-alt-3.137-1.noarch +respected: it is what loads$" "$scratch/out" ||
         fail "dmvctl $verb does not show an adopted module"
 done
 ok dmvctl show intel-e1000e
-grep -q "override/e1000e.ko: alternate, .*; beaten by intel-e1000e/generic@3.8.7" "$scratch/out" || fail "dmvctl show"
+grep -Eq "override/e1000e.ko +alternate .* beaten by intel-e1000e/generic@3.8.7" "$scratch/out" || fail "dmvctl show"
 ok dmvctl why tg3
 grep -q "override/tg3.ko of package tg3-module-alt" "$scratch/out" || fail "dmvctl why of a module that no catalog knows"
 refused 3 no-such-object why nothing_of_that_name
@@ -258,4 +258,70 @@ began=$SECONDS
 ok dmvctl status
 ((SECONDS - began >= 8 && SECONDS - began < 30)) || fail "a worker that hangs: status took $((SECONDS - began)) s"
 grep -q 'takes too long' "$scratch/out" || fail "a worker that hangs: status does not say so"
+
+# ---- one question for many, and again only after a change ----
+worker "exec $DMV_BUILD/bin/dmv-fetch"
+"$DMV_BUILD/bin/dmvd" --root "$root" --sysfs "$DMV_SYSFS" --procfs "$DMV_PROCFS" --listen "$scratch/socket" 2>"$scratch/err" &
+daemon=$!
+python3 - "$scratch/socket" "$scratch/started" "$root/usr/lib/modules/$K1/updates" <<'PY' || fail "the questions of a daemon that stays"
+import json, os, socket, sys, time
+path, started, tree = sys.argv[1:]
+
+def connect():
+    for _ in range(200):
+        try:
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(path)
+            return s
+        except OSError:
+            s.close()
+            time.sleep(0.05)
+    raise SystemExit("nobody listens")
+
+def send(s, method, **parameters):
+    s.sendall(json.dumps({"method": "io.dmv.Manager." + method, "parameters": parameters}).encode() + b"\0")
+
+def receive(s):
+    data = b""
+    while not data.endswith(b"\0"):
+        more = s.recv(65536)
+        assert more, "the daemon closed the connection"
+        data += more
+    return json.loads(data[:-1])
+
+def questions():
+    return len(open(started).readlines()) if os.path.exists(started) else 0
+
+def files(reply):
+    p = reply["parameters"]
+    return {a["path"]: a for a in p.get("adopted", []) + [a for d in p["drivers"] for a in d.get("adopted", [])]}
+
+quick = connect()
+send(quick, "ListDrivers", installed=True, owners=False)
+assert receive(quick)["parameters"]["drivers"] and questions() == 0
+clients = [connect() for _ in range(5)]
+for i, c in enumerate(clients):
+    send(c, ("Status", "ListDrivers", "Doctor")[i % 3])
+gone = connect() # asks, and does not wait
+send(gone, "Status")
+gone.close()
+for c in clients:
+    assert "error" not in receive(c)
+assert questions() == 1, questions()
+send(clients[0], "Status")
+assert files(receive(clients[0]))["extra/igb.ko"]["packages"] == ["igb-module-5.12-1.noarch"]
+send(clients[0], "Rescan")
+receive(clients[0])
+send(clients[0], "Status")
+assert files(receive(clients[0]))["extra/igb.ko"]["packages"] == ["igb-module-5.12-1.noarch"]
+assert questions() == 1, "nothing has changed"
+os.link(tree + "/smartpqi.ko", tree + "/fresh.ko")
+send(clients[0], "Rescan")
+receive(clients[0])
+send(clients[0], "Status")
+assert files(receive(clients[0]))["updates/fresh.ko"]["owner"] == "no package"
+assert questions() == 2, questions()
+PY
+kill "$daemon"
+wait "$daemon" || fail "the daemon ended with $?"
 no_leftovers

@@ -7,12 +7,12 @@
 
 #include "cli/screen.h"
 
-/* Member "adopted" of @reply and of each of its "drivers", a file a line, with a heading; nothing if there is
- * none. */
-void dmv_render_adopted_files(const DmvScreen *s, json_object *reply);
+/* Member "adopted" of @reply and of each of its "drivers" as a table with a heading; nothing if there is
+ * none. Return: 0 or -ENOMEM. */
+int dmv_render_adopted_files(const DmvScreen *s, json_object *reply);
 
-/* "updates", the releases of its "drivers" that are offered as updates; nothing if there are none. Return: how
- * many. */
+/* "updates", the releases of its "drivers" that are offered as updates; nothing if there are none. Return:
+ * how many. */
 size_t dmv_render_updates(const DmvScreen *s, json_object *reply);
 
 #endif

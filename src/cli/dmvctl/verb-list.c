@@ -57,7 +57,7 @@ static void print_next(const DmvScreen *s, const DmvArguments *a, size_t lines)
 
 /* What stands beside the releases: updates, selections that are older than what is recommended, and what
  * other packages brought. */
-static void print_more(const DmvScreen *s, json_object *reply)
+static int print_more(const DmvScreen *s, json_object *reply)
 {
     (void)dmv_render_updates(s, reply);
     for (size_t i = 0; i < dmv_reply_count(reply, "drivers"); i++) {
@@ -70,7 +70,7 @@ static void print_more(const DmvScreen *s, json_object *reply)
                       dmv_reply_string_or(d, "selectedRelease", "?"),
                       dmv_reply_string_or(d, "recommended", "?"));
     }
-    dmv_render_adopted_files(s, reply);
+    return dmv_render_adopted_files(s, reply);
 }
 
 static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
@@ -84,8 +84,10 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         r = dmv_table_print(t);
     if (r != 0)
         return r;
-    if (!a->no_headings)
-        print_more(s, reply);
+    if (!a->no_headings && !a->fields)
+        r = print_more(s, reply);
+    if (r != 0)
+        return r;
     (void)dmv_render_problem_list(s, reply);
     if (!a->no_headings)
         print_next(s, a, dmv_table_n_lines(t));

@@ -102,7 +102,8 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         print_module(s, dmv_reply_at(driver, "modules", i), i == 0 ? "modules" : "");
     (void)fputc('\n', s->out);
     r = dmv_table_print(t);
-    dmv_render_adopted_files(s, driver);
+    if (r == 0)
+        r = dmv_render_adopted_files(s, driver);
     (void)dmv_render_problem_list(s, driver);
     dmv_screen_next(s, "dmvctl why %s explains this", name);
     return r;

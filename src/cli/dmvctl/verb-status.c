@@ -152,7 +152,9 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     r = print_drivers(s, a, reply);
     if (r != 0)
         return r;
-    dmv_render_adopted_files(s, reply);
+    r = dmv_render_adopted_files(s, reply);
+    if (r != 0)
+        return r;
     problems = dmv_render_problem_list(s, reply) + print_driver_problems(s, reply);
     print_next(s, reply, problems, bad_streams);
     return 0;
