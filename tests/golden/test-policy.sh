@@ -102,6 +102,14 @@ ok dmvctl select intel-e1000e/generic@3.8.7 --now
 equal "$(ours "$K1")" "store/$K1/intel-e1000e/generic/3.8.7/e1000e.ko" "an older supported one again"
 ok dmvctl deselect intel-e1000e --now
 equal "$(effective "$K1" e1000e)" "$own" "inbox against two packages"
+# depmod takes a kernel's name in its configuration for a regular expression: that of XCP-ng's has an operator in it
+dmv_pristine_kernel "$root" 4.19.0+1
+golden_module "$root/usr/lib/modules/4.19.0+1/override/e1000e.ko" e1000e 4.19.0+1 1.0 ""
+dmv_depmod "$root" 4.19.0+1
+ok dmvctl rescan --now
+equal "$(effective 4.19.0+1 e1000e)" "$own" "inbox in a kernel with a + in its name"
+rm -r "$root/usr/lib/modules/4.19.0+1"
+ok dmvctl rescan --now
 effect "$K1" override/e1000e.ko "beaten by the kernel's own (inbox selected)"
 foreign | diff "$scratch/before" - || fail "files of others were changed"
 
