@@ -38,8 +38,8 @@ typedef struct DmvFetchWorker {
  */
 int dmv_fetch_worker_run(const char *folder);
 
-/* The jobs, in job-catalog.c, job-package.c and job-owners.c. They answer @w->call themselves when they succeed, and return
- * an outcome or an errno otherwise. */
+/* The jobs, in job-catalog.c, job-package.c and job-owners.c. They answer @w->call themselves when they
+ * succeed, and return an outcome or an errno otherwise. */
 int dmv_fetch_job_catalog(DmvFetchWorker *w, DmvError *reterr);
 int dmv_fetch_job_package(DmvFetchWorker *w, DmvError *reterr);
 int dmv_fetch_job_owners(DmvFetchWorker *w, DmvError *reterr);

@@ -180,20 +180,12 @@ static int find_effect(DmvAdopted *a, const DmvViewDriver *d, const DmvPlan *pla
 
 /* ---- all of them ---- */
 
-static bool driver_has_module(const DmvViewDriver *d, const char *module)
-{
-    for (size_t i = 0; i < d->n_modules; i++)
-        if (dmv_module_name_equal(d->modules[i].name, module))
-            return true;
-    return false;
-}
-
 static DmvViewDriver *driver_of_module(DmvView *v, const char *module)
 {
     DmvViewDriver *first = NULL;
 
     for (size_t i = 0; i < v->n_drivers; i++) {
-        if (!driver_has_module(&v->drivers[i], module))
+        if (!dmv_view_driver_has_module(&v->drivers[i], module))
             continue;
         if (v->drivers[i].selection)
             return &v->drivers[i];

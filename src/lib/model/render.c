@@ -175,18 +175,10 @@ static json_object *render_module(const DmvViewModule *m)
     return dmv_jb_end(&b);
 }
 
-static bool driver_has_module(const DmvViewDriver *d, const char *module)
-{
-    for (size_t i = 0; i < d->n_modules; i++)
-        if (dmv_module_name_equal(d->modules[i].name, module))
-            return true;
-    return false;
-}
-
 bool dmv_plan_changes_driver(const DmvPlan *p, const DmvViewDriver *d)
 {
     for (size_t i = 0; p && d->selection && i < p->n_predictions; i++)
-        if (p->predictions[i].changed && driver_has_module(d, p->predictions[i].module))
+        if (p->predictions[i].changed && dmv_view_driver_has_module(d, p->predictions[i].module))
             return true;
     return false;
 }

@@ -118,6 +118,7 @@ void dmv_view_deinit(DmvView *v);
 #define DMV_CLEANUP_VIEW DMV_CLEANUP(dmv_view_deinit)
 
 DmvViewDriver *dmv_view_driver(const DmvView *v, const char *name);
+bool dmv_view_driver_has_module(const DmvViewDriver *d, const char *module);
 
 /**
  * dmv_view_find() - the driver that an object means
