@@ -159,7 +159,7 @@ static int find_subject(DmvManager *m, char **ret, DmvRpmdb *ret_db, DmvError *e
     r = dmv_rpmdb_find(&m->roots, ret_db, e);
     if (r < 0)
         return r;
-    dmv_text_append(&t, r == 0 ? ret_db->identity : e->why);
+    dmv_text_append(&t, r == 0 ? ret_db->identity : e->why ? e->why : "no database");
     return dmv_text_take(&t, ret, NULL);
 }
 

@@ -118,6 +118,21 @@ ok dmvctl select intel-e1000e recommended --now
 equal "$(ours "$K1")" "store/$K1/intel-e1000e/generic/3.8.7/e1000e.ko" "recommended, with a newer one and an alternate at hand"
 equal "$(driver intel-e1000e "['outdated']")" false "the recommended one is not outdated"
 
+# ---- older than what is recommended: said, and nothing else ----
+ok dmvctl select intel-e1000e/generic@3.8.7 --now
+golden_release 3.9.1 generic --recommended
+golden_publish
+ok dmvctl refresh
+equal "$(ours "$K1")" "store/$K1/intel-e1000e/generic/3.8.7/e1000e.ko" "a newer recommendation selects nothing"
+ok dmvctl list
+grep -q '^outdated  *intel-e1000e/generic@3.8.7 is selected, and intel-e1000e/generic@3.9.1 is recommended$' "$scratch/out" ||
+    fail "list does not say that the selection is outdated"
+ok dmvctl status
+grep -q '^intel-e1000e .*outdated' "$scratch/out" || fail "status does not say that the selection is outdated"
+dmvctl doctor >"$scratch/out" 2>"$scratch/err" && fail "doctor finds nothing about an outdated selection"
+grep -q 'intel-e1000e/generic@3.8.7 is selected, and intel-e1000e/generic@3.9.1 is recommended' "$scratch/out" ||
+    fail "doctor does not say that the selection is outdated"
+
 # ---- every form of name, and what does not fit ----
 package broadcom-bnxt-en 1.10 "$K1" updates/bnxt_en.ko
 package broadcom-bnxt-en-alt 1.11 "$K1" override/bnxt_en.ko

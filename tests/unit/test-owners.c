@@ -166,6 +166,11 @@ static void test_find(void **state)
     assert_int_equal(dmv_rpmdb_find(&r, &one, &e), DMV_OWNERS_UNKNOWN);
     assert_string_equal(dmv_outcome_reason(e.code), "owners-unknown");
     assert_string_equal(e.why, "there is no RPM database");
+    /* what stands in the way of one place does not hide the next, and is only said where there is none */
+    assert_int_equal(
+        shell("mkdir -p '%s/usr/lib/sysimage' && echo x > '%s/usr/lib/sysimage/rpm'", root, root), 0);
+    assert_int_equal(dmv_rpmdb_find(&r, &one, &e), DMV_OWNERS_UNKNOWN);
+    assert_string_equal(e.why, "usr/lib/sysimage/rpm cannot be read: Not a directory");
     assert_int_equal(shell("echo x > '%s/var/lib/rpm/Packages'", root), 0);
     assert_int_equal(dmv_rpmdb_find(&r, &one, &e), 0);
     assert_string_equal(one.path, "var/lib/rpm");
@@ -177,9 +182,7 @@ static void test_find(void **state)
     assert_string_not_equal(one.identity, two.identity);
     dmv_rpmdb_deinit(&two);
     assert_int_equal(
-        shell("mkdir -p '%s/usr/lib/sysimage/rpm' && echo x > '%s/usr/lib/sysimage/rpm/rpmdb.sqlite'", root,
-              root),
-        0);
+        shell("cd '%s/usr/lib/sysimage' && rm rpm && mkdir rpm && echo x > rpm/rpmdb.sqlite", root), 0);
     assert_int_equal(dmv_rpmdb_find(&r, &two, &e), 0);
     assert_string_equal(two.path, "usr/lib/sysimage/rpm");
     dmv_rpmdb_deinit(&one);

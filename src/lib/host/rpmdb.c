@@ -77,16 +77,20 @@ static bool identify(DmvText *t, int fd)
 
 int dmv_rpmdb_find(const DmvRoots *r, DmvRpmdb *ret, DmvError *reterr)
 {
+    const char *closed = NULL;
+    int error = 0;
+
     for (size_t i = 0; i < DMV_N_ELEMENTS(folders); i++) {
         __attribute__((cleanup(dmv_rpmdb_deinit))) DmvRpmdb d = DMV_RPMDB_NULL;
         DMV_CLEANUP_TEXT DmvText t = {0};
 
         d.fd = dmv_fs_open(r->fd, folders[i], O_RDONLY | O_DIRECTORY, 0);
-        if (d.fd == -ENOENT)
-            continue;
-        if (d.fd < 0)
-            return cannot_read(reterr, folders[i], d.fd);
-        if (!identify(&t, d.fd))
+        /* one that cannot be looked into, as /root cannot under ProtectHome=, does not hide the next */
+        if (d.fd < 0 && d.fd != -ENOENT && !closed) {
+            closed = folders[i];
+            error = d.fd;
+        }
+        if (d.fd < 0 || !identify(&t, d.fd))
             continue;
         if (dmv_set_string(&d.path, folders[i]) < 0 || dmv_text_take(&t, &d.identity, NULL) < 0)
             return -ENOMEM;
@@ -94,6 +98,8 @@ int dmv_rpmdb_find(const DmvRoots *r, DmvRpmdb *ret, DmvError *reterr)
         d = DMV_RPMDB_NULL;
         return 0;
     }
+    if (closed)
+        return cannot_read(reterr, closed, error);
     return dmv_error_set(reterr, DMV_OWNERS_UNKNOWN, NULL, NULL, "there is no RPM database");
 }
 
