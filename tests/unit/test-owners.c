@@ -228,19 +228,17 @@ static void become_worker(const Fixture *f, int fd)
     _exit(127);
 }
 
-/* Asks a worker of its own for ice.ko by the database in @folder. The worker has to end by itself. */
-static void ask_worker(const Fixture *f, const char *folder, Answer *a)
+/* Asks a worker of its own for @file by the database in the folder @fd, -1: without one. It ends by itself.
+ */
+static void call_worker(const Fixture *f, int fd, const char *file, Answer *a)
 {
-    DMV_CLEANUP_FREE char *path = shell_text("%s/%s", f->dir, folder);
-    DMV_CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     json_object *params = json_object_new_object(), *paths = json_object_new_array();
     sd_event *event = NULL;
     VlPeer *peer = NULL;
     int pair[2], status = -1;
     pid_t pid;
 
-    assert_true(fd >= 0);
-    json_object_array_add(paths, json_object_new_string("usr/" MODULES "/override/ice.ko"));
+    json_object_array_add(paths, json_object_new_string(file));
     json_object_object_add(params, "paths", paths);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     pid = fork();
@@ -251,12 +249,23 @@ static void ask_worker(const Fixture *f, const char *folder, Answer *a)
     *a = (Answer){0};
     assert_true(sd_event_new(&event) >= 0);
     assert_int_equal(vl_peer_new(event, pair[0], 1 << 20, &peer), 0);
-    assert_int_equal(vl_peer_call(peer, "io.dmv.Fetch.FindOwners", params, &fd, 1, false, on_reply, a), 0);
+    assert_int_equal(vl_peer_call(peer, "io.dmv.Fetch.FindOwners", params, &fd, fd >= 0, false, on_reply, a),
+                     0);
     while (!a->done)
         assert_true(sd_event_run(event, 60 * 1000000) >= 0);
     vl_peer_free(peer);
     sd_event_unref(event);
     assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+/* For ice.ko, by the database in a folder below the fixture's. */
+static void ask_worker(const Fixture *f, const char *folder, Answer *a)
+{
+    DMV_CLEANUP_FREE char *path = shell_text("%s/%s", f->dir, folder);
+    DMV_CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    call_worker(f, fd, "usr/" MODULES "/override/ice.ko", a);
 }
 
 static void answer_deinit(Answer *a)
@@ -290,6 +299,20 @@ static void test_worker(void **state)
     assert_int_equal(
         shell("cd '%s/root/var/lib/rpm' && ls -l --full-time . | cmp - '%s/before'", f->dir, f->dir), 0);
     assert_int_equal(shell("sleep 0.2; test -z \"$(ls '%s/tmp')\"", f->dir), 0);
+}
+
+static void test_calls_that_are_none(void **state)
+{
+    const Fixture *f = *state;
+    DMV_CLEANUP_CLOSE int fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    Answer a;
+
+    call_worker(f, -1, "usr/x.ko", &a);
+    assert_string_equal(text_of(&a, "reason"), "invalid-request");
+    answer_deinit(&a);
+    call_worker(f, fd, "../x.ko", &a);
+    assert_string_equal(text_of(&a, "reason"), "invalid-request");
+    answer_deinit(&a);
 }
 
 typedef struct Hostile {
@@ -366,8 +389,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_owners),         cmocka_unit_test(test_nothing_asked),
         cmocka_unit_test(test_too_many_paths), cmocka_unit_test(test_find),
-        cmocka_unit_test(test_worker),         cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_changed_record),
+        cmocka_unit_test(test_worker),         cmocka_unit_test(test_calls_that_are_none),
+        cmocka_unit_test(test_hostile),        cmocka_unit_test(test_changed_record),
     };
 
     return cmocka_run_group_tests_name("owners", tests, setup, teardown);
