@@ -95,3 +95,13 @@ install(DIRECTORY DESTINATION ${DMV_STOREDIR})
 
 # A kernel that comes or goes is looked at before its first boot (kernel-install(8)).
 install(PROGRAMS ${CMAKE_SOURCE_DIR}/data/kernel-install/90-dmv.install DESTINATION lib/kernel/install.d)
+
+# ---- images of early boot ----
+# Each tool looks into its own folder only, so that the hooks of the others do no harm.
+install(PROGRAMS data/initrd/list-selected DESTINATION ${DMV_PRIVATE_LIBEXECDIR})
+function(dmv_install_hook source folder name)
+  configure_file(${source} ${CMAKE_BINARY_DIR}/generated/hooks/${name} @ONLY)
+  install(PROGRAMS ${CMAKE_BINARY_DIR}/generated/hooks/${name} DESTINATION ${folder})
+endfunction()
+dmv_install_hook(data/dracut/90dmv/module-setup.sh.in lib/dracut/modules.d/90dmv module-setup.sh)
+dmv_install_hook(data/initramfs-tools/dmv.in share/initramfs-tools/hooks dmv)

@@ -12,6 +12,8 @@
 
 #include "daemon/audit.h"
 #include "daemon/manager.h"
+#include "daemon/owners.h"
+#include "model/adopted.h"
 #include "model/render.h"
 
 typedef DmvAudit Audit;
@@ -158,7 +160,7 @@ static void examine_streams(Audit *a, const DmvManager *m)
     }
 }
 
-/* Files that stand in the trees beside the kernel's own module, and links that lead nowhere. */
+/* Links that lead nowhere. */
 static void examine_trees(Audit *a, const DmvManager *m)
 {
     for (size_t k = 0; k < m->world.n_kernels; k++)
@@ -175,12 +177,52 @@ static void examine_trees(Audit *a, const DmvManager *m)
                      f->ours ? "dmvctl activate removes it"
                              : "remove it: depmod takes another file without failing",
                      "the link leads nowhere (%s)", f->target ? f->target : "");
-            else if (!f->ours && (f->tree == DMV_TREE_UPDATES || f->tree == DMV_TREE_OVERRIDE ||
-                                  f->tree == DMV_TREE_EXTRA))
-                find(a, "ok", object, DMV_ADOPTED,
-                     "dmvctl select decides for the driver, whatever lies there",
-                     "a file of somebody else competes for module %s", f->name);
         }
+}
+
+static void examine_adopted(Audit *a, const DmvAdopted *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const DmvAdopted *x = &items[i];
+        DMV_CLEANUP_FREE char *owner = dmv_adopted_owner_words(x), *effect = dmv_adopted_effect_words(x);
+        DMV_CLEANUP_FREE char *object = NULL;
+
+        if (asprintf(&object, "%s/%s", x->kernel->release, x->file->path) < 0) {
+            object = NULL;
+            continue;
+        }
+        if (!x->file->dangling)
+            find(a, "ok", object, DMV_ADOPTED, "dmvctl select decides for the driver, whatever lies there",
+                 "a file of %s competes for module %s; %s", owner ? owner : "somebody else", x->file->name,
+                 effect ? effect : "");
+        for (char **s = x->inconsistencies; s && *s; s++)
+            find(a, "warning", object, DMV_ADOPTED,
+                 "dmvctl select the driver, or ask whoever made the package", "%s", *s);
+    }
+}
+
+/* Whatever index entry leads to nothing: modprobe fails, where another file would do. */
+static void examine_indexes(Audit *a, const DmvManager *m)
+{
+    for (size_t k = 0; k < m->world.n_kernels; k++)
+        for (size_t i = 0; i < m->world.kernels[k].n_index; i++) {
+            const DmvIndexEntry *e = &m->world.kernels[k].index[i];
+
+            if (e->gone)
+                find(a, "error", e->module, DMV_PREDICTION_FAILED,
+                     "dmvctl rescan --now runs depmod for that kernel",
+                     "the index of kernel %s gives %s for it, and there is no such file: it cannot be loaded",
+                     m->world.kernels[k].release, e->path);
+        }
+}
+
+static void examine_owners(Audit *a, const DmvManager *m)
+{
+    DmvProblems p = {0};
+
+    dmv_owners_problem(m, &p);
+    find_problems(a, &p, "warning", "rpm --rebuilddb if rpm itself cannot read it; all else works without");
+    dmv_problems_deinit(&p);
 }
 
 static void examine_pins(Audit *a, const DmvManager *m)
@@ -203,6 +245,11 @@ json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean)
     look_over(&a, m);
     examine_streams(&a, m);
     examine_trees(&a, m);
+    examine_indexes(&a, m);
+    examine_owners(&a, m);
+    for (size_t i = 0; i < m->view.n_drivers; i++)
+        examine_adopted(&a, m->view.drivers[i].adopted, m->view.drivers[i].n_adopted);
+    examine_adopted(&a, m->view.adopted, m->view.n_adopted);
     examine_pins(&a, m);
     *ret_clean = a.clean;
     return dmv_jb_end(&a.list);

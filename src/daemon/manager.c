@@ -15,8 +15,10 @@
 #include "daemon/forecast.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
+#include "daemon/owners.h"
 #include "dmv/interface.h"
 #include "host/fs.h"
+#include "model/adopted.h"
 
 #define GOODBYE_USEC 500000
 
@@ -94,7 +96,11 @@ int dmv_manager_think(DmvManager *m)
     r = dmv_resolve(&facts, &m->view);
     if (r == 0)
         r = dmv_plan(&m->view, m->roots.modules, &m->plan, &m->plan_error);
-    return r > 0 ? 0 : r;
+    if (r >= 0)
+        r = dmv_view_adopt(&m->view, m->plan_error.code == 0 ? &m->plan : NULL);
+    if (r == 0)
+        dmv_view_offer(&m->view);
+    return r;
 }
 
 /* What looking and answering needed for a moment must not stay with a daemon that only waits. */
@@ -125,6 +131,8 @@ int dmv_manager_look(DmvManager *m)
     dmv_world_deinit(&m->world);
     m->world = fresh;
     r = dmv_manager_think(m);
+    if (r == 0)
+        r = dmv_owners_keep(m);
     give_back_memory();
     return r;
 }
@@ -365,6 +373,7 @@ DmvManager *dmv_manager_free(DmvManager *m)
     if (!m)
         return NULL;
     (void)dmv_job_free(m->job);
+    (void)dmv_owning_free(m->owning);
     (void)dmv_hotplug_free(m->hotplug);
     (void)vl_monitor_free(m->monitor);
     dmv_forecast_end(m);

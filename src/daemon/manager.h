@@ -23,6 +23,7 @@ typedef struct DmvManager DmvManager;
 typedef struct DmvJob DmvJob;
 typedef struct DmvForecaster DmvForecaster;
 struct DmvForecast;
+typedef struct DmvOwning DmvOwning;
 
 /* A configured stream, and what is known of it. */
 typedef struct DmvStream {
@@ -69,6 +70,7 @@ struct DmvManager {
     DmvError plan_error;       /* why there is no plan; code 0: there is one */
     DmvForecaster *forecaster; /* of the plan, see forecast.h; NULL until somebody asks */
     DmvProblems config_problems;
+    DmvOwning *owning; /* who owns the adopted modules; NULL: nobody asked yet */
 
     DmvJob *job; /* the one changing job, or NULL */
 };

@@ -175,6 +175,14 @@ static int on_commit(VlCall *call, json_object *params, void *userdata)
     return dmv_reply(call, dmv_jb_end(&b));
 }
 
+static bool changes_modules_of(const DmvPlan *plan, const char *kernel)
+{
+    for (size_t i = 0; i < plan->n_predictions; i++)
+        if (plan->predictions[i].changed && strcmp(plan->predictions[i].kernel, kernel) == 0)
+            return true;
+    return false;
+}
+
 /* What the plan says will change, a line each. */
 static json_object *changes_of(const DmvPlan *plan)
 {
@@ -190,6 +198,15 @@ static json_object *changes_of(const DmvPlan *plan)
         if (asprintf(&line, "kernel %s: %s: %s -> %s", x->kernel, x->module,
                      x->now_release ? x->now_release : "nothing",
                      x->next_release ? x->next_release : "nothing") < 0)
+            line = NULL;
+        dmv_jb_add_string(&list, line ? line : "");
+    }
+    for (char **k = plan->kernels; k && *k; k++) {
+        DMV_CLEANUP_FREE char *line = NULL;
+
+        if (changes_modules_of(plan, *k))
+            continue;
+        if (asprintf(&line, "kernel %s: the index is made anew", *k) < 0)
             line = NULL;
         dmv_jb_add_string(&list, line ? line : "");
     }

@@ -11,6 +11,7 @@
 #include "daemon/forecast.h"
 #include "daemon/job.h"
 #include "daemon/manager.h"
+#include "daemon/owners.h"
 #include "dmv/interface.h"
 #include "model/render-forecast.h"
 #include "model/render.h"
@@ -74,6 +75,7 @@ static json_object *all_problems(const DmvManager *m, bool streams)
         (void)dmv_problem_add(&all, m->world.problems.items[i].object, m->world.problems.items[i].code, "%s",
                               m->world.problems.items[i].why);
     add_links(m, &all);
+    dmv_owners_problem(m, &all);
     for (size_t i = 0; i < m->config_problems.n; i++)
         (void)dmv_problem_add(&all, m->config_problems.items[i].object, m->config_problems.items[i].code,
                               "%s", m->config_problems.items[i].why);
@@ -129,17 +131,19 @@ static int on_list_drivers(VlCall *call, json_object *params, void *userdata)
 {
     DmvManager *m = userdata;
     DmvJsonBuilder b = {0};
-    bool all = false, installed = false;
+    bool all = false, installed = false, owners = true;
     const DmvJsonField fields[] = {{"all", DMV_JSON_BOOL, 0, &all},
-                                   {"installed", DMV_JSON_BOOL, 0, &installed}};
+                                   {"installed", DMV_JSON_BOOL, 0, &installed},
+                                   {"owners", DMV_JSON_BOOL, 0, &owners}};
+    DmvFilter filter;
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    if (owners && dmv_owners_wait(m, call, params, on_list_drivers))
+        return 0;
+    filter = installed ? DMV_FILTER_INSTALLED : all ? DMV_FILTER_ALL : DMV_FILTER_FITTING;
     dmv_jb_object(&b);
-    dmv_jb_value(&b, "drivers",
-                 dmv_render_drivers(&m->view, &m->plan,
-                                    installed ? DMV_FILTER_INSTALLED
-                                    : all     ? DMV_FILTER_ALL
-                                              : DMV_FILTER_FITTING));
+    dmv_jb_value(&b, "drivers", dmv_render_drivers(&m->view, &m->plan, filter));
+    dmv_render_other_adopted(&b, &m->view, filter);
     dmv_jb_value(&b, "problems", all_problems(m, true));
     return dmv_reply(call, dmv_jb_end(&b));
 }
@@ -160,8 +164,11 @@ static int on_show(VlCall *call, json_object *params, void *userdata)
     DmvJsonBuilder b = {0};
     const char *object = object_of(params);
     DmvViewDriver *d = NULL;
-    int r = dmv_view_find(&m->view, object, &d, &error);
+    int r;
 
+    if (dmv_owners_wait(m, call, params, on_show))
+        return 0;
+    r = dmv_view_find(&m->view, object, &d, &error);
     if (r != 0) {
         error.code = r;
         (void)dmv_error_set_what(&error, "cannot show %s", object);
@@ -193,6 +200,8 @@ static int on_why(VlCall *call, json_object *params, void *userdata)
     DmvManager *m = userdata;
     const char *object = object_of(params);
 
+    if (dmv_owners_wait(m, call, params, on_why))
+        return 0;
     if (m->plan_error.code == 0 && dmv_why_is_device(m, object))
         return dmv_forecast_ask(m, call, answer_why, object);
     return answer_why(m, call, NULL, NULL, object);
@@ -205,7 +214,8 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
     const DmvGeneration *current = dmv_generations_find(&m->generations, m->generations.current);
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
 
-    (void)params;
+    if (dmv_owners_wait(m, call, params, on_status))
+        return 0;
     dmv_jb_object(&b);
     dmv_jb_string(&b, "runningKernel", m->world.running_kernel);
     if (current)
@@ -214,6 +224,7 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
         dmv_jb_value(&b, "staged", dmv_render_generation(&m->generations, staged));
     dmv_jb_bool(&b, "rebootNeeded", m->view.reboot_needed);
     dmv_jb_value(&b, "drivers", dmv_render_drivers(&m->view, &m->plan, DMV_FILTER_FITTING));
+    dmv_render_other_adopted(&b, &m->view, DMV_FILTER_FITTING);
     dmv_jb_value(&b, "streams", dmv_streams_render(m));
     if (m->job)
         dmv_jb_value(&b, "job", dmv_job_render(m->job));
@@ -351,9 +362,11 @@ static int on_verify(VlCall *call, json_object *params, void *userdata)
 static int on_doctor(VlCall *call, json_object *params, void *userdata)
 {
     bool clean = false;
-    json_object *findings = dmv_audit_doctor(userdata, &clean);
+    json_object *findings;
 
-    (void)params;
+    if (dmv_owners_wait(userdata, call, params, on_doctor))
+        return 0;
+    findings = dmv_audit_doctor(userdata, &clean);
     return reply_findings(call, findings, clean);
 }
 

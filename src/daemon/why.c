@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/manager.h"
+#include "model/adopted.h"
 #include "model/forecast.h"
 #include "model/render.h"
 #include "model/trace.h"
@@ -159,6 +160,26 @@ static void say_plan(DmvJsonBuilder *list, const DmvManager *m, const DmvViewDri
     }
 }
 
+/* @module NULL: all of them. Return: how many there were. */
+static size_t say_adopted(DmvJsonBuilder *list, const DmvAdopted *items, size_t n, const char *module)
+{
+    size_t said = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const DmvAdopted *a = &items[i];
+        DMV_CLEANUP_FREE char *owner = dmv_adopted_owner_words(a), *effect = dmv_adopted_effect_words(a);
+
+        if (module && !dmv_module_name_equal(a->file->name, module))
+            continue;
+        say(list, "note", "kernel %s has %s of %s, tier %s; %s", a->kernel->release, a->file->path,
+            owner ? owner : "", dmv_tier_to_string(a->tier), effect ? effect : "");
+        for (char **s = a->inconsistencies; s && *s; s++)
+            say(list, "problem", "%s: %s", a->file->path, *s);
+        said++;
+    }
+    return said;
+}
+
 static void say_release(DmvJsonBuilder *list, const DmvViewRelease *r)
 {
     bool fits = r->verdict == DMV_VERDICT_FITS;
@@ -190,6 +211,22 @@ static const DmvDevice *device_named(const DmvManager *m, const char *object)
     return d;
 }
 
+/* A module that no driver is known for, and that others brought. Return: NULL if that is not so. */
+static json_object *explain_adopted(const DmvManager *m, const char *module)
+{
+    DmvJsonBuilder list = {0}, b = {0};
+
+    dmv_jb_array(&list);
+    if (say_adopted(&list, m->view.adopted, m->view.n_adopted, module) == 0) {
+        json_object_put(dmv_jb_end(&list));
+        return NULL;
+    }
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "object", module);
+    dmv_jb_value(&b, "reasons", dmv_jb_end(&list));
+    return dmv_jb_end(&b);
+}
+
 bool dmv_why_is_device(const DmvManager *m, const char *object)
 {
     return device_named(m, object) != NULL;
@@ -210,6 +247,12 @@ json_object *dmv_why_render(DmvManager *m, const char *object, const DmvForecast
     if (r == 0 && release)
         r = dmv_trace_release(&m->view, &m->plan, d, release, &trace);
     *ret_code = device && (r == DMV_NO_SUCH_DRIVER || r == DMV_AMBIGUOUS) ? 0 : r;
+    if (r == DMV_NO_SUCH_OBJECT) {
+        json_object *adopted = explain_adopted(m, object);
+
+        *ret_code = adopted ? 0 : r;
+        return adopted;
+    }
     if (*ret_code != 0)
         return NULL;
     dmv_jb_array(&list);
@@ -225,6 +268,7 @@ json_object *dmv_why_render(DmvManager *m, const char *object, const DmvForecast
             say_release(&list, &d->releases[i]);
     if (r == 0 && !release) {
         say_selection(&list, d);
+        (void)say_adopted(&list, d->adopted, d->n_adopted, NULL);
         say_plan(&list, m, d);
         say_running(&list, d);
     }

@@ -12,13 +12,15 @@
 
 static void add_package(DmvText *t, const CatalogRelease *r, const char *kernel)
 {
+    const char *package = r->package ? r->package : "p";
+
     dmv_text_appendf(
         t,
-        "{\"kernel\":\"%s\",\"rpm\":{\"name\":\"p\",\"nevra\":\"p-1-1.x86_64\",\"href\":\"p.rpm\","
+        "{\"kernel\":\"%s\",\"rpm\":{\"name\":\"%s\",\"nevra\":\"%s-%s-1.x86_64\",\"href\":\"p.rpm\","
         "\"size\":1000,\"sha256\":\"" SHA "\"},\"unpacked\":20,\"files\":["
         "{\"path\":\"info.json\",\"size\":10,\"sha256\":\"" SHA "\"},"
         "{\"path\":\"%s.ko\",\"size\":10,\"sha256\":\"" SHA "\"",
-        kernel, r->module ? r->module : "ice");
+        kernel, package, package, r->version, r->module ? r->module : "ice");
     if (r->build_id)
         dmv_text_appendf(t, ",\"build_id\":\"%s\"", r->build_id);
     dmv_text_append(t, "}]}");
@@ -29,11 +31,11 @@ static void add_release(DmvText *t, const CatalogRelease *r)
     dmv_text_appendf(
         t,
         "{\"driver\":\"%s\",\"variant\":\"%s\",\"version\":\"%s\",\"sequence\":%d,\"type\":\"network\","
-        "\"tier\":\"alternate\",\"status\":\"beta\",\"priority\":50,%s"
+        "\"tier\":\"%s\",\"status\":\"beta\",\"priority\":50,%s"
         "\"pci_ids\":{\"%s.ko\":[{\"vendor_id\":\"%04x\",\"device_id\":\"%04x\","
         "\"subvendor_id\":\"*\",\"subdevice_id\":\"*\"}]},\"packages\":[",
-        r->driver, r->variant, r->version, r->sequence, r->extra ? r->extra : "",
-        r->module ? r->module : "ice", r->vendor, r->device);
+        r->driver, r->variant, r->version, r->sequence, r->tier ? r->tier : "alternate",
+        r->extra ? r->extra : "", r->module ? r->module : "ice", r->vendor, r->device);
     for (size_t i = 0; r->kernels[i]; i++) {
         dmv_text_append(t, i ? "," : "");
         add_package(t, r, r->kernels[i]);

@@ -14,6 +14,8 @@ typedef struct CatalogRelease {
     unsigned vendor, device; /* what it supports */
     const char *build_id;    /* of the module for every kernel, hex, or NULL */
     const char *kernels[4];  /* has a package of 1000 bytes for each, NULL at the end */
+    const char *tier;        /* NULL: "alternate" */
+    const char *package;     /* name of its packages, PACKAGE-VERSION-1.x86_64; NULL: "p" */
 } CatalogRelease;
 
 /* Ends the process when it cannot do its work. */

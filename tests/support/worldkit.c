@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/depmodconf.h"
+
 #define MODULES "usr/lib/modules"
 
 static char *copy(const char *s)
@@ -253,11 +255,12 @@ static int rank_of(const char *conf, const char *path)
 static bool overridden_to(const char *conf, const char *kernel, const DmvModuleFile *f)
 {
     DMV_CLEANUP_FREE char *dir = need(strndup(f->path, (size_t)(strrchr(f->path, '/') - f->path)));
+    DMV_CLEANUP_FREE char *pattern = need(dmv_depmod_kernel_pattern(kernel));
     DMV_CLEANUP_FREE char *line = NULL;
     const char *base = f->path + strlen(dir) + 1;
 
     /* as the file is called, not as the module is */
-    if (asprintf(&line, "override %.*s %s %s\n", (int)strcspn(base, "."), base, kernel, dir) < 0)
+    if (asprintf(&line, "override %.*s %s %s\n", (int)strcspn(base, "."), base, pattern, dir) < 0)
         abort();
     return conf && strstr(conf, line) != NULL;
 }

@@ -60,6 +60,22 @@ static void test_order(void **state)
     }
 }
 
+/* depmod reads the kernel as a regular expression; XCP-ng's kernels have a '+' in their names. */
+static void test_a_kernel_with_a_plus(void **state)
+{
+    DMV_CLEANUP_DEPMOD_CONF DmvDepmodConf c = {0};
+    DMV_CLEANUP_FREE char *text = NULL, *pattern = dmv_depmod_kernel_pattern("4.19.0+1");
+
+    (void)state;
+    assert_string_equal(pattern, "4.19.0[+]1");
+    assert_int_equal(dmv_depmod_conf_add(&c, "ice", "4.19.0+1", "updates"), 0);
+    assert_int_equal(dmv_depmod_conf_format(&c, &text), 0);
+    assert_string_equal(text, HEAD "override ice 4.19.0[+]1 updates\n");
+    assert_int_equal(dmv_depmod_conf_differs(HEAD, text, "4.19.0+1"), 1);
+    assert_int_equal(dmv_depmod_conf_differs(HEAD, text, "4.19.0+10"), 0);
+    assert_int_equal(dmv_depmod_conf_differs(HEAD, text, "4.19.001"), 0);
+}
+
 static void test_differs(void **state)
 {
     static const struct {
@@ -102,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_a_kernel_with_a_plus),
         cmocka_unit_test(test_differs),
     };
 

@@ -79,6 +79,66 @@ static void test_everything(void **state)
     assert_int_equal(k->n_bindings, 12);
 }
 
+/* A package went, its scriptlet did not run: the index gives a file that is not there. Nothing but the index
+ * knows of the module, and still it is found. */
+static void test_gone_files(void **state)
+{
+    DMV_CLEANUP(dmv_roots_deinit) DmvRoots r;
+    DMV_CLEANUP_WORLD DmvWorld w = {0};
+    const DmvKernel *k;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    assert_int_equal(dmv_observe(&r, NULL, &w), 0);
+    k = dmv_world_kernel(&w, K);
+    for (size_t i = 0; i < k->n_index; i++)
+        assert_false(k->index[i].gone);
+    dmv_world_deinit(&w);
+    assert_int_equal(unlink(scratch_path(&s, TREE "extra/foreign.ko")), 0);
+    assert_int_equal(dmv_observe(&r, NULL, &w), 0);
+    k = dmv_world_kernel(&w, K);
+    assert_string_equal(dmv_kernel_index(k, "foreign")->path, "extra/foreign.ko");
+    assert_true(dmv_kernel_index(k, "foreign")->gone);
+    assert_false(dmv_kernel_index(k, "ice")->gone);
+    dmv_world_deinit(&w);
+    /* a link that leads nowhere is no file either */
+    assert_int_equal(symlink("nowhere.ko", scratch_path(&s, TREE "extra/foreign.ko")), 0);
+    assert_int_equal(dmv_observe(&r, NULL, &w), 0);
+    assert_true(dmv_kernel_index(dmv_world_kernel(&w, K), "foreign")->gone);
+}
+
+/* What tells one foreign file from the next, and where a foreign link ends. */
+static void test_foreign_files(void **state)
+{
+    DMV_CLEANUP(dmv_roots_deinit) DmvRoots r;
+    DMV_CLEANUP_WORLD DmvWorld w = {0};
+    const DmvKernel *k;
+    bool link = false, file = false;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    scratch_write(&s, TREE "weak-updates/.keep", "");
+    assert_int_equal(symlink("../extra/foreign.ko", scratch_path(&s, TREE "weak-updates/foreign.ko")), 0);
+    assert_int_equal(dmv_observe(&r, NULL, &w), 0);
+    k = dmv_world_kernel(&w, K);
+    for (size_t i = 0; i < k->n_files; i++) {
+        const DmvModuleFile *f = &k->files[i];
+
+        if (!dmv_module_file_is_foreign(f)) {
+            assert_true(f->inode == 0 && !f->leads_to);
+            continue;
+        }
+        assert_true(f->inode != 0 && f->changed != 0 && !f->owner_known);
+        link = link || (f->leads_to && dmv_ends_with(f->leads_to, "/extra/foreign.ko"));
+        file = file || (!f->leads_to && strcmp(f->path, "extra/foreign.ko") == 0);
+    }
+    assert_true(link && file);
+}
+
 static void test_hardware_anew(void **state)
 {
     DMV_CLEANUP(dmv_roots_deinit) DmvRoots r;
@@ -145,10 +205,9 @@ static void test_this_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everything),
-        cmocka_unit_test(test_hardware_anew),
-        cmocka_unit_test(test_empty_root),
-        cmocka_unit_test(test_this_machine),
+        cmocka_unit_test(test_everything),    cmocka_unit_test(test_gone_files),
+        cmocka_unit_test(test_foreign_files), cmocka_unit_test(test_hardware_anew),
+        cmocka_unit_test(test_empty_root),    cmocka_unit_test(test_this_machine),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -466,6 +466,22 @@ static void test_stale_index_is_rebuilt(void **state)
     assert_string_equal(f->plan.steps[0].kernel, K2);
 }
 
+/* Of a module that nobody manages, too: what the index gives there is no more, so depmod has to look again.
+ */
+static void test_an_index_with_gone_files_is_rebuilt(void **state)
+{
+    Fixture *f = *state;
+
+    f->world.kernels[1].index[0].gone = true;
+    plan_ok(f);
+    assert_int_equal(f->plan.n_predictions, 0);
+    assert_int_equal(f->plan.n_steps, 1);
+    assert_int_equal(f->plan.steps[0].kind, DMV_STEP_DEPMOD);
+    assert_string_equal(f->plan.steps[0].kernel, K2);
+    assert_null(f->plan.conf);
+    apply_and_check(f);
+}
+
 static void test_firmware_follows(void **state)
 {
     Fixture *f = *state;
@@ -664,6 +680,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_old_depmod_hides_what_is_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lost_line_is_written_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stale_index_is_rebuilt, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_index_with_gone_files_is_rebuilt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_firmware_follows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty_intent_removes_our_file, setup, teardown),
         cmocka_unit_test(test_random_worlds),

@@ -2,6 +2,7 @@
 /*
  * dmvctl list: releases, one a line, with everything that decides between them.
  */
+#include "adopted.h"
 #include "base/json.h"
 #include "cli/reply.h"
 #include "release-table.h"
@@ -54,6 +55,24 @@ static void print_next(const DmvScreen *s, const DmvArguments *a, size_t lines)
             s, "nothing fits this host: dmvctl list --all shows everything, dmvctl refresh asks the streams");
 }
 
+/* What stands beside the releases: updates, selections that are older than what is recommended, and what
+ * other packages brought. */
+static int print_more(const DmvScreen *s, json_object *reply)
+{
+    (void)dmv_render_updates(s, reply);
+    for (size_t i = 0; i < dmv_reply_count(reply, "drivers"); i++) {
+        json_object *d = dmv_reply_at(reply, "drivers", i);
+
+        if (!dmv_reply_bool(d, "outdated"))
+            continue;
+        dmv_render_label(s, "outdated");
+        (void)fprintf(s->out, "%s is selected, and %s is recommended\n",
+                      dmv_reply_string_or(d, "selectedRelease", "?"),
+                      dmv_reply_string_or(d, "recommended", "?"));
+    }
+    return dmv_render_adopted_files(s, reply);
+}
+
 static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
 {
     DMV_CLEANUP_TABLE DmvTable *t = NULL;
@@ -63,6 +82,10 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         r = dmv_release_table_add(t, dmv_reply_at(reply, "drivers", i), !a->installed && !a->available);
     if (r == 0)
         r = dmv_table_print(t);
+    if (r != 0)
+        return r;
+    if (!a->no_headings && !a->fields)
+        r = print_more(s, reply);
     if (r != 0)
         return r;
     (void)dmv_render_problem_list(s, reply);

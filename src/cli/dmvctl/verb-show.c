@@ -2,6 +2,7 @@
 /*
  * dmvctl show: one driver in full.
  */
+#include "adopted.h"
 #include "base/json.h"
 #include "cli/reply.h"
 #include "release-table.h"
@@ -125,6 +126,8 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         n_fits = print_fits(s, name, dmv_reply_at(driver, "releases", i), n_fits);
     (void)fputc('\n', s->out);
     r = dmv_table_print(t);
+    if (r == 0)
+        r = dmv_render_adopted_files(s, driver);
     (void)dmv_render_problem_list(s, driver);
     dmv_screen_next(s, "dmvctl why %s explains this", name);
     return r;

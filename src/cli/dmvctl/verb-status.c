@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "adopted.h"
 #include "cli/progress.h"
 #include "cli/reply.h"
 #include "render.h"
@@ -147,7 +148,11 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
 
     print_head(s, reply);
     bad_streams = dmv_render_streams(s, reply);
+    (void)dmv_render_updates(s, reply);
     r = print_drivers(s, a, reply);
+    if (r != 0)
+        return r;
+    r = dmv_render_adopted_files(s, reply);
     if (r != 0)
         return r;
     problems = dmv_render_problem_list(s, reply) + print_driver_problems(s, reply);

@@ -61,6 +61,8 @@ static int ask(Tool *t, json_object **ret_drivers, json_object **ret_host, DmvFa
     DMV_CLEANUP_JSON json_object *drivers = NULL, *host = NULL, *params = json_object_new_object();
     int r = params ? dmv_json_add_bool(params, "installed", true) : -ENOMEM;
 
+    if (r == 0) /* a toolstack that starts does not wait for an RPM database */
+        r = dmv_json_add_bool(params, "owners", false);
     if (r == 0)
         r = dmv_call(&t->connection, "ListDrivers", DMV_TAKE_PTR(params), NULL, NULL, &drivers, reterr);
     if (r == 0)

@@ -120,6 +120,11 @@ static int on_fetch_package(VlCall *call, json_object *params, void *userdata)
     return take_job(userdata, call, params, dmv_fetch_job_package);
 }
 
+static int on_find_owners(VlCall *call, json_object *params, void *userdata)
+{
+    return take_job(userdata, call, params, dmv_fetch_job_owners);
+}
+
 static void refuse(VlCall *call, int code, const DmvError *e)
 {
     DMV_CLEANUP_JSON json_object *params = json_object_new_object();
@@ -173,6 +178,8 @@ static int make_server(DmvFetchWorker *w)
         r = vl_server_bind(w->server, FETCH ".FetchCatalog", on_fetch_catalog, 0, w);
     if (r == 0)
         r = vl_server_bind(w->server, FETCH ".FetchPackage", on_fetch_package, 0, w);
+    if (r == 0)
+        r = vl_server_bind(w->server, FETCH ".FindOwners", on_find_owners, 0, w);
     if (r == 0)
         r = vl_server_check(w->server);
     if (r < 0)

@@ -38,10 +38,11 @@ typedef struct DmvFetchWorker {
  */
 int dmv_fetch_worker_run(const char *folder);
 
-/* The jobs, in job-catalog.c and job-package.c. They answer @w->call themselves when they succeed, and return
- * an outcome or an errno otherwise. */
+/* The jobs, in job-catalog.c, job-package.c and job-owners.c. They answer @w->call themselves when they
+ * succeed, and return an outcome or an errno otherwise. */
 int dmv_fetch_job_catalog(DmvFetchWorker *w, DmvError *reterr);
 int dmv_fetch_job_package(DmvFetchWorker *w, DmvError *reterr);
+int dmv_fetch_job_owners(DmvFetchWorker *w, DmvError *reterr);
 
 /* Makes a folder of the job's own below the private one. @ret_name: relative to it, owned. Return: 0 or a
  * negative errno. */

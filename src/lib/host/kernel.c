@@ -74,17 +74,34 @@ static int follow_link(const Walk *walk, DmvModuleFile *f)
         return add_problem(walk, f->path, r, "this link cannot be followed");
     f->ours = lies_in(resolved, DMV_STORE_DIR) || lies_in(resolved, walk->adopted[0]) ||
               lies_in(resolved, walk->adopted[1]);
+    if (!f->ours)
+        f->leads_to = DMV_TAKE_PTR(resolved);
     return 0;
 }
 
-static int add_file(const Walk *walk, const char *path, const char *name, bool is_link)
+/* What tells a foreign file from another one that takes its place. @fd is its folder. */
+static void identify(DmvModuleFile *f, int fd)
+{
+    struct stat st;
+
+    if (fstatat(fd, strrchr(f->path, '/') + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return;
+    f->inode = st.st_ino;
+    f->changed = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+}
+
+static int add_file(const Walk *walk, int fd, const char *path, const char *name, bool is_link)
 {
     DmvModuleFile *f = DMV_ARRAY_ADD(walk->kernel->files, walk->kernel->n_files);
+    int r;
 
     if (!f || dmv_set_string(&f->name, name) < 0 || dmv_set_string(&f->path, path) < 0)
         return -ENOMEM;
     f->tree = dmv_tree_of_path(path);
-    return is_link ? follow_link(walk, f) : 0;
+    r = is_link ? follow_link(walk, f) : 0;
+    if (r == 0 && dmv_module_file_is_foreign(f))
+        identify(f, fd);
+    return r;
 }
 
 static int walk_folder(const Walk *walk, int fd, const char *path, unsigned depth);
@@ -110,7 +127,7 @@ static int walk_entry(const Walk *walk, int fd, const char *folder, const DmvFsE
     if (!strstr(entry->name, ".ko"))
         return 0;
     if (dmv_module_name_from_file(entry->name, name, sizeof(name)) && entry->kind != DMV_FS_ELSE)
-        return add_file(walk, path, name, entry->kind == DMV_FS_LINK);
+        return add_file(walk, fd, path, name, entry->kind == DMV_FS_LINK);
     if (dmv_ends_with(entry->name, ".ko"))
         return add_problem(walk, path, DMV_INVALID_NAME,
                            "this is neither a file nor a link with a module's name");

@@ -13,10 +13,14 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "host/fs.h"
 #include "host/kmod-internal.h"
 #include "host/observe.h"
 
 #define INDEX_FILE "modules.dep.bin"
+/* The same as text, written by the same depmod. A real one has 0.6 MB. */
+#define INDEX_TEXT "modules.dep"
+#define INDEX_TEXT_MAX ((size_t)64 * 1024 * 1024)
 
 /* The index of one kernel, opened once for all lookups. */
 typedef struct Index {
@@ -87,12 +91,37 @@ static int find_name(const Index *x, const char *name, DmvIndexEntry *ret)
     return 0;
 }
 
-static int fill_index(const Index *x, DmvKernel *k, char *const *names)
+/* An index outlives the files that it was made of: of a package that went without a depmod it still gives the
+ * module. */
+static int look_for_file(const DmvRoots *r, const DmvKernel *k, DmvIndexEntry *entry)
+{
+    DMV_CLEANUP_FREE char *path = NULL, *resolved = NULL;
+    bool exists = false;
+    struct stat st;
+    int e;
+
+    if (!entry->path || entry->path[0] == '/')
+        return 0;
+    path = dmv_roots_kernel_path(r, k->release, entry->path);
+    if (!path)
+        return -ENOMEM;
+    if (fstatat(r->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        entry->gone = errno == ENOENT || errno == ENOTDIR;
+        return 0;
+    }
+    e = S_ISLNK(st.st_mode) ? dmv_fs_resolve(r->fd, path, &resolved, &exists) : 0;
+    entry->gone = e == 0 && resolved && !exists;
+    return e == -ENOMEM ? e : 0;
+}
+
+static int fill_index(const Index *x, const DmvRoots *r, DmvKernel *k, char *const *names)
 {
     for (; names && *names; names++) {
         DmvIndexEntry entry = {0}, *slot;
         int e = find_name(x, *names, &entry);
 
+        if (e > 0 && look_for_file(r, k, &entry) < 0)
+            e = -ENOMEM;
         if (e > 0) {
             slot = DMV_ARRAY_ADD(k->index, k->n_index);
             if (slot) {
@@ -210,7 +239,46 @@ static int observe_index(const DmvRoots *r, DmvWorld *w, DmvKernel *k, char *con
         e = fill_bindings(&x, k, w);
     if (e == 0)
         e = collect_names(k, names, &all);
-    return e < 0 ? e : fill_index(&x, k, all);
+    return e < 0 ? e : fill_index(&x, r, k, all);
+}
+
+/* Adds the modules that the text of one index places outside of the kernel's own tree. Those of releases,
+ * which an old depmod indexes where they lie, are asked for already. */
+static int add_placed(char *text, char ***names)
+{
+    char *save = NULL;
+
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        char name[65];
+
+        if (dmv_starts_with(line, "kernel/") || dmv_starts_with(line, "dmv/") ||
+            dmv_starts_with(line, "xenserver/"))
+            continue;
+        line[strcspn(line, ":")] = '\0';
+        if (dmv_module_name_from_file(line, name, sizeof(name)) && dmv_strv_push(names, name) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int dmv_observe_placed(const DmvRoots *r, DmvWorld *w, char ***names)
+{
+    for (size_t i = 0; i < w->n_kernels; i++) {
+        DMV_CLEANUP_FREE char *path = dmv_roots_kernel_path(r, w->kernels[i].release, INDEX_TEXT);
+        DMV_CLEANUP_FREE char *text = NULL;
+        int e;
+
+        if (!path)
+            return -ENOMEM;
+        if (!w->kernels[i].has_index)
+            continue;
+        e = dmv_fs_read_file(r->fd, path, INDEX_TEXT_MAX, &text, NULL);
+        if (e == -ENOMEM || (e == 0 && add_placed(text, names) < 0))
+            return -ENOMEM;
+        if (e < 0 && e != -ENOENT)
+            (void)dmv_problem_add(&w->problems, path, e, "this index cannot be read: %s", strerror(-e));
+    }
+    return 0;
 }
 
 int dmv_observe_indexes(const DmvRoots *r, DmvWorld *w, char *const *names)

@@ -60,6 +60,8 @@ static int observe(const DmvRoots *r, char *const *more, DmvWorld *w)
     if (e == 0)
         e = collect_names(w, more, &names);
     if (e == 0)
+        e = dmv_observe_placed(r, w, &names);
+    if (e == 0)
         e = dmv_observe_indexes(r, w, names);
     if (e == 0)
         dmv_world_sort(w);

@@ -26,6 +26,9 @@ int dmv_observe_kernel(const DmvRoots *r, const char *release, DmvWorld *w);
 /* module.c (libkmod): for each kernel with an index, the modules for each device's modalias, and the path of
  * each of those and of each module in @names. What an earlier call found is replaced. */
 int dmv_observe_indexes(const DmvRoots *r, DmvWorld *w, char *const *names);
+/* module.c, before that: adds to @names the modules that modules.dep places outside of kernel/. Where such a
+ * file has gone, nothing else asks for it. */
+int dmv_observe_placed(const DmvRoots *r, DmvWorld *w, char ***names);
 /* loaded.c: <sysfs>/module: version, srcversion, build-id and vendor notes of what is loaded. */
 int dmv_observe_loaded(const DmvRoots *r, DmvWorld *w);
 /* store.c: installed releases in the store, <kver>/dmv and <kver>/xenserver. */

@@ -26,6 +26,20 @@ void dmv_depmod_conf_deinit(DmvDepmodConf *c)
     *c = (DmvDepmodConf){0};
 }
 
+/* Of what names of kernels may hold only '+' needs it: a '.' matches itself. */
+char *dmv_depmod_kernel_pattern(const char *kernel)
+{
+    DMV_CLEANUP_TEXT DmvText t = {0};
+    char *ret = NULL;
+
+    for (; *kernel; kernel++)
+        if (*kernel == '+')
+            dmv_text_append(&t, "[+]");
+        else
+            dmv_text_append_bytes(&t, kernel, 1);
+    return dmv_text_take(&t, &ret, NULL) == 0 ? ret : NULL;
+}
+
 int dmv_depmod_conf_add(DmvDepmodConf *c, const char *module, const char *kernel, const char *subdir)
 {
     DmvOverride *o = DMV_ARRAY_ADD(c->overrides, c->n);
@@ -53,13 +67,17 @@ int dmv_depmod_conf_format(DmvDepmodConf *c, char **ret)
     dmv_text_append(&t, head);
     if (c->excludes)
         dmv_text_append(&t, exclude_line);
-    for (size_t i = 0; i < c->n; i++)
-        dmv_text_appendf(&t, "override %s %s %s\n", c->overrides[i].module, c->overrides[i].kernel,
-                         c->overrides[i].subdir);
+    for (size_t i = 0; i < c->n; i++) {
+        DMV_CLEANUP_FREE char *kernel = dmv_depmod_kernel_pattern(c->overrides[i].kernel);
+
+        if (!kernel)
+            return -ENOMEM;
+        dmv_text_appendf(&t, "override %s %s %s\n", c->overrides[i].module, kernel, c->overrides[i].subdir);
+    }
     return dmv_text_take(&t, ret, NULL);
 }
 
-/* Does this line of a configuration matter for a kernel? */
+/* Does this line of a configuration matter for a kernel, as override lines name it? */
 static bool line_matters(const char *line, size_t size, const char *kernel)
 {
     static const char word[] = "override ";
@@ -79,12 +97,15 @@ static bool line_matters(const char *line, size_t size, const char *kernel)
 
 static int relevant_lines(const char *text, const char *kernel, char **ret)
 {
+    DMV_CLEANUP_FREE char *pattern = dmv_depmod_kernel_pattern(kernel);
     DMV_CLEANUP_TEXT DmvText t = {0};
 
+    if (!pattern)
+        return -ENOMEM;
     while (text && *text) {
         size_t n = strcspn(text, "\n");
 
-        if (line_matters(text, n, kernel)) {
+        if (line_matters(text, n, pattern)) {
             dmv_text_append_bytes(&t, text, n);
             dmv_text_append(&t, "\n");
         }

@@ -25,6 +25,11 @@ typedef struct DmvDepmodConf {
 void dmv_depmod_conf_deinit(DmvDepmodConf *c);
 #define DMV_CLEANUP_DEPMOD_CONF DMV_CLEANUP(dmv_depmod_conf_deinit)
 
+/* How an override line has to name a kernel: depmod takes it for a POSIX extended regular expression, in
+ * which the
+ * '+' of "4.19.0+1" is an operator. Owned; NULL for lack of memory. */
+char *dmv_depmod_kernel_pattern(const char *kernel);
+
 /* Return: 0, or -ENOMEM. */
 int dmv_depmod_conf_add(DmvDepmodConf *c, const char *module, const char *kernel, const char *subdir);
 /* The file's text (owned by the caller). Sorts the overrides. Return: 0, or -ENOMEM. */

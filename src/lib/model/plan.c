@@ -581,6 +581,15 @@ static bool index_is_wrong(const DmvPlan *plan, const char *kernel)
     return false;
 }
 
+/* Of modules that nobody manages, too: modprobe would fail, where another file would do. */
+static bool index_has_gone_files(const DmvKernel *k)
+{
+    for (size_t i = 0; i < k->n_index; i++)
+        if (k->index[i].gone)
+            return true;
+    return false;
+}
+
 static int step_depmod(Planner *p)
 {
     int r = 0;
@@ -591,7 +600,8 @@ static int step_depmod(Planner *p)
 
         if (differs < 0)
             return differs;
-        if (!p->kernels[i].trees_change && !differs && !index_is_wrong(p->plan, kernel))
+        if (!p->kernels[i].trees_change && !differs && !index_is_wrong(p->plan, kernel) &&
+            !index_has_gone_files(p->kernels[i].kernel))
             continue;
         r = dmv_strv_push(&p->plan->kernels, kernel);
         if (r == 0)

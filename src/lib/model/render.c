@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/adopted.h"
+
 json_object *dmv_render_problems(const DmvProblems *p)
 {
     DmvJsonBuilder list = {0};
@@ -161,6 +163,8 @@ static json_object *render_release(const DmvViewRelease *r, bool staged)
         dmv_jb_int(&b, "downloadSize", download_size(r));
     }
     dmv_jb_bool(&b, "recommended", r->recommended);
+    if (r->update)
+        dmv_jb_bool(&b, "update", true);
     dmv_jb_string(&b, "origin", x ? dmv_origin_to_string(x->origin) : NULL);
     dmv_jb_strv(&b, "kernels", r->kernels);
     dmv_jb_value(&b, "installedFor", installed_kernels(r));
@@ -193,18 +197,10 @@ static json_object *render_module(const DmvViewModule *m)
     return dmv_jb_end(&b);
 }
 
-static bool driver_has_module(const DmvViewDriver *d, const char *module)
-{
-    for (size_t i = 0; i < d->n_modules; i++)
-        if (dmv_module_name_equal(d->modules[i].name, module))
-            return true;
-    return false;
-}
-
 bool dmv_plan_changes_driver(const DmvPlan *p, const DmvViewDriver *d)
 {
     for (size_t i = 0; p && d->selection && i < p->n_predictions; i++)
-        if (p->predictions[i].changed && driver_has_module(d, p->predictions[i].module))
+        if (p->predictions[i].changed && dmv_view_driver_has_module(d, p->predictions[i].module))
             return true;
     return false;
 }
@@ -222,7 +218,7 @@ json_object *dmv_render_driver(const DmvViewDriver *d, const DmvPlan *plan, DmvF
 {
     bool staged = dmv_plan_changes_driver(plan, d);
     DMV_CLEANUP_FREE char *selection = dmv_selection_to_string(d->selection);
-    DmvJsonBuilder b = {0}, modules = {0}, releases = {0};
+    DmvJsonBuilder b = {0}, modules = {0}, releases = {0}, adopted = {0};
 
     dmv_jb_object(&b);
     dmv_jb_string(&b, "name", d->name);
@@ -246,8 +242,22 @@ json_object *dmv_render_driver(const DmvViewDriver *d, const DmvPlan *plan, DmvF
         if (dmv_filter_passes(filter, &d->releases[i]))
             dmv_jb_add(&releases, render_release(&d->releases[i], staged));
     dmv_jb_value(&b, "releases", dmv_jb_end(&releases));
+    if (d->n_adopted > 0) {
+        dmv_jb_array(&adopted);
+        dmv_render_adopted(&adopted, d->adopted, d->n_adopted);
+        dmv_jb_value(&b, "adopted", dmv_jb_end(&adopted));
+    }
     dmv_jb_value(&b, "problems", dmv_render_problems(&d->problems));
     return dmv_jb_end(&b);
+}
+
+static bool driver_passes(DmvFilter filter, const DmvViewDriver *d)
+{
+    bool wanted = d->selection != NULL && filter != DMV_FILTER_INSTALLED;
+
+    for (size_t k = 0; !wanted && k < d->n_releases; k++)
+        wanted = dmv_filter_passes(filter, &d->releases[k]);
+    return wanted;
 }
 
 json_object *dmv_render_drivers(const DmvView *v, const DmvPlan *plan, DmvFilter filter)
@@ -255,16 +265,25 @@ json_object *dmv_render_drivers(const DmvView *v, const DmvPlan *plan, DmvFilter
     DmvJsonBuilder list = {0};
 
     dmv_jb_array(&list);
-    for (size_t i = 0; i < v->n_drivers; i++) {
-        const DmvViewDriver *d = &v->drivers[i];
-        bool wanted = d->selection != NULL && filter != DMV_FILTER_INSTALLED;
-
-        for (size_t k = 0; !wanted && k < d->n_releases; k++)
-            wanted = dmv_filter_passes(filter, &d->releases[k]);
-        if (wanted)
-            dmv_jb_add(&list, dmv_render_driver(d, plan, filter));
-    }
+    for (size_t i = 0; i < v->n_drivers; i++)
+        if (driver_passes(filter, &v->drivers[i]))
+            dmv_jb_add(&list, dmv_render_driver(&v->drivers[i], plan, filter));
     return dmv_jb_end(&list);
+}
+
+void dmv_render_other_adopted(DmvJsonBuilder *b, const DmvView *v, DmvFilter filter)
+{
+    DmvJsonBuilder list = {0};
+
+    dmv_jb_array(&list);
+    dmv_render_adopted(&list, v->adopted, v->n_adopted);
+    for (size_t i = 0; i < v->n_drivers; i++)
+        if (!driver_passes(filter, &v->drivers[i]))
+            dmv_render_adopted(&list, v->drivers[i].adopted, v->drivers[i].n_adopted);
+    if (list.error == 0 && json_object_array_length(list.value) == 0)
+        json_object_put(dmv_jb_end(&list));
+    else
+        dmv_jb_value(b, "adopted", dmv_jb_end(&list));
 }
 
 /* ---- kernels, plans, generations, history ---- */

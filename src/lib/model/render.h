@@ -24,6 +24,9 @@ json_object *dmv_render_devices(const DmvView *v, bool all);
 /* @plan tells what is staged; may be NULL. */
 json_object *dmv_render_driver(const DmvViewDriver *d, const DmvPlan *plan, DmvFilter filter);
 json_object *dmv_render_drivers(const DmvView *v, const DmvPlan *plan, DmvFilter filter);
+/* Adds member "adopted": the adopted modules that concern none of those drivers; nothing if there are none.
+ */
+void dmv_render_other_adopted(DmvJsonBuilder *b, const DmvView *v, DmvFilter filter);
 json_object *dmv_render_kernels(const DmvWorld *w);
 json_object *dmv_render_steps(const DmvPlan *p);
 json_object *dmv_render_predictions(const DmvPlan *p);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/adopted.h"
 #include "model/resolve-internal.h"
 
 static const char *const verdict_table[] = {
@@ -55,6 +56,7 @@ static void driver_deinit(DmvViewDriver *d)
     free(d->modules);
     free(d->targets);
     free(d->active);
+    dmv_adopted_free(d->adopted, d->n_adopted);
     dmv_strv_free(d->slots);
     dmv_problems_deinit(&d->problems);
     *d = (DmvViewDriver){0};
@@ -65,6 +67,7 @@ void dmv_view_deinit(DmvView *v)
     for (size_t i = 0; i < v->n_drivers; i++)
         driver_deinit(&v->drivers[i]);
     free(v->drivers);
+    dmv_adopted_free(v->adopted, v->n_adopted);
     *v = (DmvView){0};
 }
 

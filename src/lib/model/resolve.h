@@ -55,6 +55,7 @@ typedef struct DmvViewRelease {
     DmvFit *fits;   /* one a usable kernel, in the order of the World */
     size_t n_fits;
     bool recommended, selected, active;
+    bool update; /* offered instead of what the host has of this variant; dmv_view_offer() */
 } DmvViewRelease;
 
 /* What one kernel shall load for one driver. */
@@ -64,6 +65,8 @@ typedef struct DmvTarget {
     char *problem;                 /* why not what was asked for, or NULL */
     int code;                      /* the outcome for that */
 } DmvTarget;
+
+typedef struct DmvAdopted DmvAdopted; /* adopted.h */
 
 /* Which release a loaded module is, and how that was found. */
 typedef struct DmvViewModule {
@@ -90,8 +93,10 @@ typedef struct DmvViewDriver {
     char **slots;
     DmvTarget *targets; /* one a kernel; empty when nothing was asked for */
     size_t n_targets;
-    bool reboot_needed; /* a module that is loaded is not the one that would be loaded next */
-    bool outdated;      /* the selection is older than what is recommended */
+    bool reboot_needed;  /* a module that is loaded is not the one that would be loaded next */
+    bool outdated;       /* the selection is older than what is recommended */
+    DmvAdopted *adopted; /* files of others that compete with its modules; dmv_view_adopt() */
+    size_t n_adopted;
     DmvProblems problems;
 } DmvViewDriver;
 
@@ -99,6 +104,8 @@ typedef struct DmvView {
     DmvFacts facts;
     DmvViewDriver *drivers; /* sorted by name */
     size_t n_drivers;
+    DmvAdopted *adopted; /* those that concern no known driver */
+    size_t n_adopted;
     bool reboot_needed;
 } DmvView;
 
@@ -114,6 +121,7 @@ void dmv_view_deinit(DmvView *v);
 #define DMV_CLEANUP_VIEW DMV_CLEANUP(dmv_view_deinit)
 
 DmvViewDriver *dmv_view_driver(const DmvView *v, const char *name);
+bool dmv_view_driver_has_module(const DmvViewDriver *d, const char *module);
 
 /**
  * dmv_view_find() - the driver that an object means

@@ -29,7 +29,7 @@ static const DmvDevice *device_of_object(const DmvWorld *w, const char *object)
     return NULL;
 }
 
-static bool driver_has_module(const DmvViewDriver *d, const char *module)
+bool dmv_view_driver_has_module(const DmvViewDriver *d, const char *module)
 {
     for (size_t i = 0; i < d->n_modules; i++)
         if (dmv_module_name_equal(d->modules[i].name, module))
@@ -40,7 +40,7 @@ static bool driver_has_module(const DmvViewDriver *d, const char *module)
 /* Among several drivers for one device, the one whose module is bound to it. */
 static bool driver_is_bound(const DmvViewDriver *d, const DmvDevice *device)
 {
-    return device && device->module && driver_has_module(d, device->module);
+    return device && device->module && dmv_view_driver_has_module(d, device->module);
 }
 
 static int ambiguous(const char *object, char *const *names, DmvError *reterr)
@@ -71,7 +71,7 @@ int dmv_view_find(const DmvView *v, const char *object, DmvViewDriver **ret, Dmv
             *ret = d;
             return 0;
         }
-        if (!(device && dmv_strv_contains(d->slots, device->slot)) && !driver_has_module(d, object))
+        if (!(device && dmv_strv_contains(d->slots, device->slot)) && !dmv_view_driver_has_module(d, object))
             continue;
         if (driver_is_bound(d, device))
             bound = d;

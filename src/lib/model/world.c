@@ -126,6 +126,8 @@ void dmv_kernel_deinit(DmvKernel *k)
         free(k->files[i].path);
         free(k->files[i].target);
         free(k->files[i].build_id);
+        free(k->files[i].leads_to);
+        dmv_strv_free(k->files[i].packages);
     }
     for (size_t i = 0; i < k->n_index; i++) {
         free(k->index[i].module);

@@ -91,7 +91,20 @@ typedef struct DmvModuleFile {
     bool dangling;
     bool ours;      /* a link into the store or into an adopted variant's folder */
     char *build_id; /* of files in the kernel's own tree whose module is in question, else NULL */
+    /* of foreign files only (dmv_module_file_is_foreign()) */
+    char *leads_to;   /* of a link: its end, relative to the root; else NULL */
+    uint64_t inode;   /* together with @changed: is it still the same file? */
+    int64_t changed;  /* nanoseconds since the epoch */
+    bool owner_known; /* it was found out which packages own it */
+    bool verified;    /* the database's records of them are intact */
+    char **packages;  /* NEVRA of each package that owns it, sorted */
 } DmvModuleFile;
+
+/* Somebody else's file in a tree that can hide the kernel's own: adopted, never changed. */
+static inline bool dmv_module_file_is_foreign(const DmvModuleFile *f)
+{
+    return !f->ours && f->tree <= DMV_TREE_WEAK;
+}
 
 /* A link below usr/lib/firmware/updates/<kver>. */
 typedef struct DmvFirmwareLink {
@@ -103,6 +116,7 @@ typedef struct DmvFirmwareLink {
 typedef struct DmvIndexEntry {
     char *module; /* kernel's name */
     char *path;   /* relative to the kernel's folder, NULL: built in */
+    bool gone;    /* there is no such file: the module cannot be loaded */
 } DmvIndexEntry;
 
 /* What the index of a kernel gives for a device. */

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <rpm/header.h>
 #include <rpm/rpmcli.h>
-#include <rpm/rpmlog.h>
 #include <rpm/rpmpgp.h>
 #include <rpm/rpmts.h>
 #include <stdlib.h>
@@ -19,9 +18,7 @@
 
 #include "base/text.h"
 #include "rpm-internal.h"
-
-/* How much of librpm's talk is kept for the error. */
-#define LOG_MAX 400
+#include "rpm-log.h"
 
 /* Every tag that may hold a signature over the header. */
 static const rpmTagVal signature_tags[] = {RPMTAG_RSAHEADER, RPMTAG_DSAHEADER};
@@ -44,28 +41,6 @@ static void reader_deinit(Reader *r)
 {
     reader_close(r);
     r->ts = rpmtsFree(r->ts);
-}
-
-static int collect_log(rpmlogRec record, rpmlogCallbackData data)
-{
-    DmvText *log = data;
-
-    if (rpmlogRecPriority(record) <= RPMLOG_NOTICE && log->size < LOG_MAX)
-        dmv_text_append(log, rpmlogRecMessage(record));
-    return 0;
-}
-
-/* What librpm said, on one line, or @otherwise. */
-static char *log_line(DmvText *log, const char *otherwise)
-{
-    DMV_CLEANUP_FREE char *text = NULL;
-
-    if (log->size == 0 || dmv_text_take(log, &text, NULL) < 0)
-        return strdup(otherwise);
-    for (char *p = text; *p; p++)
-        if (*p == '\n' || *p == '\t')
-            *p = ' ';
-    return dmv_sanitize(text);
 }
 
 /* Reads the header from the beginning of @fd with what @ts demands. */
@@ -172,16 +147,16 @@ static int verify_with_librpm(Reader *reader, int fd, DmvError *reterr)
     whole = fdDup(fd);
     if (!whole)
         return -EMFILE;
-    (void)rpmlogSetCallback(collect_log, &log);
+    dmv_rpm_log_begin(&log);
     bad = rpmVerifySignatures(&arguments, reader->ts, whole, "package");
     Fclose(whole);
     rpmtsSetVSFlags(reader->ts, RPMVSF_DEFAULT);
     if (!bad)
         bad = reader_open(reader, fd);
-    (void)rpmlogSetCallback(NULL, NULL);
+    dmv_rpm_log_end();
     if (bad <= 0)
         return bad;
-    said = log_line(&log, "a signature or a digest does not hold");
+    said = dmv_rpm_log_line(&log, "a signature or a digest does not hold");
     return dmv_error_set(reterr, DMV_RPM_BAD_SIGNATURE, NULL, NULL, "librpm says: %s", said ? said : "bad");
 }
 
@@ -204,12 +179,12 @@ static int open_unverified(Reader *reader, int fd, DmvError *reterr)
     int r;
 
     rpmtsSetVSFlags(reader->ts, RPMVSF_MASK_NODIGESTS | RPMVSF_MASK_NOSIGNATURES);
-    (void)rpmlogSetCallback(collect_log, &log);
+    dmv_rpm_log_begin(&log);
     r = reader_open(reader, fd);
-    (void)rpmlogSetCallback(NULL, NULL);
+    dmv_rpm_log_end();
     if (r <= 0)
         return r;
-    said = log_line(&log, "it is not an RPM");
+    said = dmv_rpm_log_line(&log, "it is not an RPM");
     return dmv_error_set(reterr, r, NULL, NULL, "%s", said ? said : "it is not an RPM");
 }
 
