@@ -222,6 +222,40 @@ list
 equal "$(of e1000e selected)" old "selected in the chroot"
 mv "$scratch/osrelease" "$DMV_PROCFS/sys/kernel/osrelease"
 
+# ---- a tier whose tree is not updates/: the vendor's reader finds it all the same ----
+for tier in alternate additional; do
+    tree=override
+    [[ $tier == alternate ]] || tree=extra
+    for kver in "$K1" "$K2"; do
+        vendor "$kver" dmv e1000e "$tier" 4.2.0 10 e1000e
+        sed -i "s/^{/{\"dmv\": {\"spec\": 1, \"tier\": \"$tier\"}, /" "$modules/$kver/dmv/e1000e/$tier/info.json"
+    done
+    selects -s -n e1000e -v "$tier"
+    for kver in "$K1" "$K2"; do
+        equal "$(effective "$kver" e1000e)" "$tree/e1000e.ko" "what decides for tier $tier"
+        grep -q "^override e1000e $kver $tree$" "$root/etc/depmod.d/00-dmv.conf" || fail "no override line for $tree"
+        link=$modules/$kver/updates/e1000e.ko
+        [[ -L $link ]] || fail "tier $tier: updates/e1000e.ko is no link"
+        equal "$(json '["variant"]' <"$(dirname "$(realpath "$link")")/info.json")" "$tier" "what the vendor's reader finds"
+    done
+    list
+    equal "$(of e1000e selected)" "$tier" "selected"
+done
+selects -d e1000e
+for kver in "$K1" "$K2"; do
+    equal "$(effective "$kver" e1000e)" "$inbox" "deselected"
+    [[ -z $(find "$modules/$kver" -path "$modules/$kver/kernel" -prune -o -type l -print) ]] || fail "a link stayed"
+done
+# somebody else's file has the place
+golden_module "$modules/$K2/updates/e1000e.ko" e1000e "$K2" 9.9 foreign --alias "$e1000e_alias"
+selects -s -n e1000e -v alternate
+[[ ! -L $modules/$K2/updates/e1000e.ko && -L $modules/$K1/updates/e1000e.ko ]] || fail "the foreign file was replaced"
+equal "$(effective "$K2" e1000e)" override/e1000e.ko "the selection beats the foreign file"
+selects -s -n e1000e -v old
+[[ ! -L $modules/$K2/updates/e1000e.ko ]] || fail "the foreign file was replaced"
+rm -r "$modules/$K2/updates/e1000e.ko" "$modules/$K1/dmv/e1000e/"{alternate,additional} "$modules/$K2/dmv/e1000e/"{alternate,additional}
+ok dmvctl activate
+
 # ---- fault 2: the selected variant was erased ----
 rm -r "$modules/$K1/xenserver" "$modules/$K2/xenserver"
 list
