@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "daemon/manager.h"
+#include "host/tool.h"
 #include "model/render.h"
 
 typedef struct Audit {
@@ -191,6 +192,20 @@ static void examine_pins(Audit *a, const DmvManager *m)
                  m->view.drivers[i].recommended->name);
 }
 
+static void examine_tool(Audit *a, const DmvManager *m)
+{
+    const DmvToolOwner owner = dmv_tool_owner(&m->roots);
+
+    if (owner == DMV_TOOL_OWNER_OTHER)
+        find(a, "error", DMV_TOOL_PATH, DMV_CONFLICT,
+             "remove it and install the package of dmv again: the toolstack believes what it says",
+             "it is not the driver-tool of dmv; xapi writes one with invented drivers where it finds none");
+    else if (owner == DMV_TOOL_OWNER_NOBODY && dmv_tool_is_called_for(&m->roots))
+        find(a, "error", DMV_TOOL_PATH, DMV_NOT_INSTALLED,
+             "install the package of dmv, and start the toolstack again afterwards",
+             "it is missing: at its next start xapi writes one with invented drivers");
+}
+
 json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean)
 {
     Audit a = {0};
@@ -199,6 +214,7 @@ json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean)
     examine_streams(&a, m);
     examine_trees(&a, m);
     examine_pins(&a, m);
+    examine_tool(&a, m);
     *ret_clean = a.clean;
     return dmv_jb_end(&a.list);
 }
