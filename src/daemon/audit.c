@@ -13,6 +13,7 @@
 #include "daemon/audit.h"
 #include "daemon/manager.h"
 #include "daemon/owners.h"
+#include "host/tool.h"
 #include "model/adopted.h"
 #include "model/render.h"
 
@@ -238,6 +239,20 @@ static void examine_pins(Audit *a, const DmvManager *m)
                  m->view.drivers[i].recommended->name);
 }
 
+static void examine_tool(Audit *a, const DmvManager *m)
+{
+    const DmvToolOwner owner = dmv_tool_owner(&m->roots);
+
+    if (owner == DMV_TOOL_OWNER_OTHER)
+        find(a, "error", DMV_TOOL_PATH, DMV_CONFLICT,
+             "remove it and install the package of dmv again: the toolstack believes what it says",
+             "it is not the driver-tool of dmv; xapi writes one with invented drivers where it finds none");
+    else if (owner == DMV_TOOL_OWNER_NOBODY && dmv_tool_is_called_for(&m->roots))
+        find(a, "error", DMV_TOOL_PATH, DMV_NOT_INSTALLED,
+             "install the package of dmv, and start the toolstack again afterwards",
+             "it is missing: at its next start xapi writes one with invented drivers");
+}
+
 json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean)
 {
     Audit a = {0};
@@ -251,6 +266,7 @@ json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean)
         examine_adopted(&a, m->view.drivers[i].adopted, m->view.drivers[i].n_adopted);
     examine_adopted(&a, m->view.adopted, m->view.n_adopted);
     examine_pins(&a, m);
+    examine_tool(&a, m);
     *ret_clean = a.clean;
     return dmv_jb_end(&a.list);
 }

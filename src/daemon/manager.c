@@ -21,6 +21,9 @@
 #include "model/adopted.h"
 
 #define GOODBYE_USEC 500000
+/* The largest reply that clients take, and no less: a host with 10,000 installed variants has to be listed.
+ */
+#define OUTPUT_MAX ((size_t)16 * 1024 * 1024)
 
 int64_t dmv_manager_now(void)
 {
@@ -307,8 +310,11 @@ static void on_mismatch(const char *method, const char *error, const char *where
 
 static int make_server(DmvManager *m)
 {
-    const VlConfig config = {
-        .vendor = "dmv project", .product = DMV_PRODUCT, .version = DMV_VERSION, .url = ""};
+    const VlConfig config = {.vendor = "dmv project",
+                             .product = DMV_PRODUCT,
+                             .version = DMV_VERSION,
+                             .url = "",
+                             .max_output = OUTPUT_MAX};
     int r = vl_server_new(m->event, &config, &m->server);
 
     if (r == 0)

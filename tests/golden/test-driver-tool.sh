@@ -143,6 +143,34 @@ done
 ok tool -h
 ok tool -V
 
+# ---- what lies at the path that the toolstack calls: ours, its mock, something odd, nothing ----
+# finding REASON: what doctor says about the path, "" for nothing
+finding() {
+    dmvctl --json doctor >"$scratch/out" || [[ $? == 10 ]] || fail "doctor"
+    python3 -c '
+import json, sys
+print("".join(f["reason"] for f in json.load(open(sys.argv[1]))["findings"] if f["object"] == "usr/sbin/driver-tool"))' "$scratch/out"
+}
+path=$root/usr/sbin/driver-tool
+equal "$(finding)" '' "no toolstack, no tool"
+mkdir -p "$root/opt/xensource/bin" && : >"$root/opt/xensource/bin/xapi"
+equal "$(finding)" not-installed "a toolstack without the tool"
+cp "$DMV_BUILD/bin/driver-tool" "$path"
+equal "$(finding)" '' "ours"
+strip "$path"
+equal "$(finding)" '' "ours, stripped"
+printf '#!/usr/bin/bash\ncat <<X\n{"drivers": {"qlogic-netxtreme2": {}}}\nX\ntouch %s\n' "$scratch/was-run" >"$path"
+chmod +x "$path"
+equal "$(finding)" conflict "the mock of xapi"
+[[ ! -e $scratch/was-run ]] || fail "doctor runs what it does not know"
+cp -L "$(command -v depmod)" "$path"
+equal "$(finding)" conflict "another program"
+rm "$path" && mkfifo "$path"
+equal "$(finding)" conflict "a FIFO"
+rm "$path" && ln -s ../bin/nothing "$path"
+equal "$(finding)" conflict "a link that leads nowhere"
+rm -r "$path" "$root/opt"
+
 # ---- an empty host ----
 list
 equal "$(listed '["drivers"].__len__()')" 0 "drivers of an empty host"
@@ -225,6 +253,40 @@ for kver in "$K1" "$K2"; do equal "$(readlink "$modules/$kver/updates/e1000e.ko"
 list
 equal "$(of e1000e selected)" old "selected in the chroot"
 mv "$scratch/osrelease" "$DMV_PROCFS/sys/kernel/osrelease"
+
+# ---- a tier whose tree is not updates/: the vendor's reader finds it all the same ----
+for tier in alternate additional; do
+    tree=override
+    [[ $tier == alternate ]] || tree=extra
+    for kver in "$K1" "$K2"; do
+        vendor "$kver" dmv e1000e "$tier" 4.2.0 10 e1000e
+        sed -i "s/^{/{\"dmv\": {\"spec\": 1, \"tier\": \"$tier\"}, /" "$modules/$kver/dmv/e1000e/$tier/info.json"
+    done
+    selects -s -n e1000e -v "$tier"
+    for kver in "$K1" "$K2"; do
+        equal "$(effective "$kver" e1000e)" "$tree/e1000e.ko" "what decides for tier $tier"
+        grep -q "^override e1000e $kver $tree$" "$root/etc/depmod.d/00-dmv.conf" || fail "no override line for $tree"
+        link=$modules/$kver/updates/e1000e.ko
+        [[ -L $link ]] || fail "tier $tier: updates/e1000e.ko is no link"
+        equal "$(json '["variant"]' <"$(dirname "$(realpath "$link")")/info.json")" "$tier" "what the vendor's reader finds"
+    done
+    list
+    equal "$(of e1000e selected)" "$tier" "selected"
+done
+selects -d e1000e
+for kver in "$K1" "$K2"; do
+    equal "$(effective "$kver" e1000e)" "$inbox" "deselected"
+    [[ -z $(find "$modules/$kver" -path "$modules/$kver/kernel" -prune -o -type l -print) ]] || fail "a link stayed"
+done
+# somebody else's file has the place
+golden_module "$modules/$K2/updates/e1000e.ko" e1000e "$K2" 9.9 foreign --alias "$e1000e_alias"
+selects -s -n e1000e -v alternate
+[[ ! -L $modules/$K2/updates/e1000e.ko && -L $modules/$K1/updates/e1000e.ko ]] || fail "the foreign file was replaced"
+equal "$(effective "$K2" e1000e)" override/e1000e.ko "the selection beats the foreign file"
+selects -s -n e1000e -v old
+[[ ! -L $modules/$K2/updates/e1000e.ko ]] || fail "the foreign file was replaced"
+rm -r "$modules/$K2/updates/e1000e.ko" "$modules/$K1/dmv/e1000e/"{alternate,additional} "$modules/$K2/dmv/e1000e/"{alternate,additional}
+ok dmvctl activate
 
 # ---- fault 2: the selected variant was erased ----
 rm -r "$modules/$K1/xenserver" "$modules/$K2/xenserver"
@@ -375,16 +437,65 @@ equal "$(listed '["drivers"]["virtio_blk"]["variants"]["v"]["hardware_present"]'
 fails 19 -s -n nvme -v v
 rm -r "$modules/$K2/dmv"
 
-# ---- a driver of a stream looks the same as one of a package ----
+# class aliases of controllers that the host has: NVMe and AHCI on another recorded server, and one for a whole vendor
+old_sysfs=$DMV_SYSFS
+for host in dell-r650 hpe-dl380 supermicro-x11 qemu-q35; do
+    "$DMV_SOURCE/tests/hosts/make-host" "$DMV_SOURCE/tests/hosts/$host.host" "$scratch/$host"
+    export DMV_SYSFS=$scratch/$host/sys
+    for driver in ahci nvme all_intel no_vendor; do
+        mkdir -p "$modules/$K2/dmv/$driver/v"
+        info "$driver" v 1.0 10 >"$modules/$K2/dmv/$driver/v/info.json"
+    done
+    golden_module "$modules/$K2/dmv/ahci/v/ahci.ko" ahci "$K2" 1.0 v --alias 'pci:v*d*sv*sd*bc01sc06i01*'
+    golden_module "$modules/$K2/dmv/nvme/v/nvme.ko" nvme "$K2" 1.0 v --alias 'pci:v*d*sv*sd*bc01sc08i02*'
+    golden_module "$modules/$K2/dmv/all_intel/v/all_intel.ko" all_intel "$K2" 1.0 v --alias 'pci:v00008086d*sv*sd*bc*sc*i*'
+    golden_module "$modules/$K2/dmv/no_vendor/v/no_vendor.ko" no_vendor "$K2" 1.0 v --alias 'pci:v0000FFFEd*sv*sd*bc*sc*i*'
+    list
+    for driver in ahci:0x010601 nvme:0x010802; do
+        want=false
+        grep -q "^${driver#*:}" "$DMV_SYSFS"/bus/pci/devices/*/class && want=true
+        equal "$(listed "['drivers']['${driver%:*}']['variants']['v']['hardware_present']")" $want "$host: ${driver%:*} by class"
+    done
+    want=false
+    grep -q '^0x8086' "$DMV_SYSFS"/bus/pci/devices/*/vendor && want=true
+    equal "$(listed "['drivers']['all_intel']['variants']['v']['hardware_present']")" $want "$host: by vendor"
+    equal "$(listed "['drivers']['no_vendor']['variants']['v']['hardware_present']")" false "$host: no such vendor"
+    [[ $host != dell-r650 ]] || equal "$(listed "['drivers']['nvme']['variants']['v']['hardware_present']")" true "a server with NVMe"
+    rm -r "$modules/$K2/dmv" "${scratch:?}/$host"
+done
+export DMV_SYSFS=$old_sysfs
+
+# ---- a driver of a stream looks the same as one of a package, member by member ----
 golden_stream
 ok dmvctl refresh
 ok dmvctl install intel-e1000e/generic@3.8.7
-vendor "$K2" dmv e1000x generic 3.8.7 0 e1000e
+for kver in "$K1" "$K2"; do
+    # the package brings the same file; its info.json is the vendor's part of that of the store
+    mkdir -p "$modules/$kver/dmv/plain-e1000e/generic"
+    cp "$root/usr/lib/dmv/store/$kver/intel-e1000e/generic/3.8.7/e1000e.ko" "$modules/$kver/dmv/plain-e1000e/generic/"
+    python3 - "$root/usr/lib/dmv/store/$kver/intel-e1000e/generic/3.8.7/info.json" \
+        "$modules/$kver/dmv/plain-e1000e/generic/info.json" <<'PY'
+import json, sys
+info = json.load(open(sys.argv[1]))
+del info["dmv"]
+info["name"] = "plain-e1000e"
+json.dump(info, open(sys.argv[2], "w"))
+PY
+done
 list
-same='{k: type(v).__name__ for k, v in json.load(sys.stdin)["drivers"][sys.argv[1]]["variants"]["generic"].items()}'
-keys() { python3 -c "import json, sys; print($same)" "$1" <"$scratch/out"; }
-equal "$(keys intel-e1000e)" "$(keys e1000x)" "members of a variant, from a stream and from a package"
-rm -r "$modules/$K2/dmv"
+cat >"$scratch/same.py" <<'PY'
+import json, sys
+def ours_apart(o):
+    return {k: ours_apart(v) for k, v in o.items() if not k.startswith("dmv:")} if isinstance(o, dict) else o
+drivers = json.load(open(sys.argv[1]))["drivers"]
+stream, package = (ours_apart(drivers[name]) for name in ("intel-e1000e", "plain-e1000e"))
+stream["friendly_name"] = stream["friendly_name"].replace("intel-", "plain-")
+assert list(stream) == list(package), (list(stream), list(package))
+for member in stream:
+    assert stream[member] == package[member], (member, stream[member], package[member])
+PY
+python3 "$scratch/same.py" "$scratch/out" || fail "from a stream and from a package are not the same"
+rm -r "$modules/$K1/dmv" "$modules/$K2/dmv"
 ok dmvctl install intel-e1000e/generic@3.9.0
 list
 equal "$(listed '["drivers"]["intel-e1000e"]["variants"]["generic"]["version"]')" 3.9.0 "the newest version stands for the variant"

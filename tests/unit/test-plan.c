@@ -175,6 +175,62 @@ static void test_tiers_have_trees(void **state)
     }
 }
 
+/* Where a link of the first kernel leads, "" for a file, "none" if nothing is there. */
+static const char *leads_to(const Fixture *f, const char *path)
+{
+    const DmvKernel *k = &f->world.kernels[0];
+
+    for (size_t i = 0; i < k->n_files; i++)
+        if (strcmp(k->files[i].path, path) == 0)
+            return k->files[i].target ? k->files[i].target : "";
+    return "none";
+}
+
+/* Those who look into updates/ only see every selection, and the override line says who decides. */
+static void test_updates_shows_every_tier(void **state)
+{
+    static const struct {
+        const char *tier, *path, *line;
+    } cases[] = {{"alternate", "override/ice.ko", "override ice " K1 " override\n"},
+                 {"additional", "extra/ice.ko", "override ice " K1 " extra\n"}};
+    Fixture *f = *state;
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(cases); i++) {
+        install(f, "v", cases[i].tier, cases[i].tier, one);
+        choose(f, "v", cases[i].tier);
+        plan_ok(f);
+        assert_non_null(strstr(f->plan.conf, cases[i].line));
+        apply_and_check(f);
+        assert_non_null(strstr(leads_to(f, "updates/ice.ko"), cases[i].tier));
+        assert_string_equal(leads_to(f, "updates/ice.ko"), leads_to(f, cases[i].path));
+        assert_string_equal(world_effective(&f->world, K1, "ice"), cases[i].path);
+    }
+    choose(f, NULL, NULL);
+    plan_ok(f);
+    assert_int_equal(n_steps(f, DMV_STEP_UNLINK), 4);
+    apply_and_check(f);
+    assert_string_equal(leads_to(f, "updates/ice.ko"), "none");
+    assert_string_equal(leads_to(f, "extra/ice.ko"), "none");
+}
+
+static void test_updates_of_somebody_else_shows_nothing(void **state)
+{
+    Fixture *f = *state;
+
+    world_add_file(&f->world.kernels[0], "updates/ice.ko", NULL);
+    world_depmod(&f->world);
+    install(f, "v", "1.0", "alternate", one);
+    choose(f, "v", "1.0");
+    plan_ok(f);
+    apply_and_check(f);
+    assert_string_equal(leads_to(f, "updates/ice.ko"), "");
+    assert_string_equal(world_effective(&f->world, K1, "ice"), "override/ice.ko");
+    choose(f, NULL, NULL);
+    plan_ok(f);
+    apply_and_check(f);
+    assert_string_equal(leads_to(f, "updates/ice.ko"), "");
+}
+
 static void test_fewer_modules_leave_none_behind(void **state)
 {
     Fixture *f = *state;
@@ -664,6 +720,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing_asked_nothing_done, setup, teardown),
         cmocka_unit_test_setup_teardown(test_select_links_every_kernel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tiers_have_trees, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_updates_shows_every_tier, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_updates_of_somebody_else_shows_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fewer_modules_leave_none_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deselect_beats_foreign_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deselect_of_a_name_with_dashes, setup, teardown),

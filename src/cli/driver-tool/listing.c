@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/jsonbuild.h"
 #include "base/text.h"
 #include "cli/reply.h"
@@ -76,19 +77,25 @@ static bool is_better(json_object *a, json_object *b, const char *kernel)
     return false;
 }
 
-/* The release that stands for a variant, NULL if none can be used. */
-static json_object *find_variant(json_object *driver, const char *variant, const char *kernel)
+/* The release that stands for each variant, by the variant's name. Owned, or NULL for lack of memory. */
+static json_object *choose_releases(json_object *driver, const char *kernel)
 {
-    json_object *best = NULL;
+    json_object *chosen = json_object_new_object();
 
-    for (size_t i = 0; variant && i < dmv_reply_count(driver, "releases"); i++) {
-        json_object *r = dmv_reply_at(driver, "releases", i);
+    for (size_t i = 0; chosen && i < dmv_reply_count(driver, "releases"); i++) {
+        json_object *r = dmv_reply_at(driver, "releases", i), *other = NULL;
+        const char *variant = dmv_reply_string(r, "variant");
 
-        if (dmv_streq(dmv_reply_string(r, "variant"), variant) && is_usable(r) &&
-            (!best || is_better(r, best, kernel)))
-            best = r;
+        if (!variant || !is_usable(r) ||
+            (json_object_object_get_ex(chosen, variant, &other) && !is_better(r, other, kernel)))
+            continue;
+        if (json_object_object_add(chosen, variant, json_object_get(r)) != 0) {
+            json_object_put(r);
+            json_object_put(chosen);
+            return NULL;
+        }
     }
-    return best;
+    return chosen;
 }
 
 int dmv_listing_release(json_object *drivers, json_object *host, const char *driver, const char *variant,
@@ -96,11 +103,14 @@ int dmv_listing_release(json_object *drivers, json_object *host, const char *dri
 {
     for (size_t i = 0; i < dmv_reply_count(drivers, "drivers"); i++) {
         json_object *d = dmv_reply_at(drivers, "drivers", i), *r;
+        DMV_CLEANUP_JSON json_object *chosen = NULL;
 
         if (!dmv_streq(dmv_reply_string(d, "name"), driver))
             continue;
-        r = find_variant(d, variant, kernel_in_question(host));
-        if (!r)
+        chosen = choose_releases(d, kernel_in_question(host));
+        if (!chosen)
+            return -ENOMEM;
+        if (!json_object_object_get_ex(chosen, variant, &r))
             return dmv_error_set(reterr, DMV_NO_SUCH_RELEASE, NULL, "driver-tool -l lists the variants",
                                  "no variant \"%s\" of %s is installed that can be used", variant, driver);
         *ret = dmv_reply_string_or(r, "name", "");
@@ -221,14 +231,17 @@ static json_object *make_variant(json_object *r)
 
 static json_object *make_variants(json_object *driver, const char *kernel)
 {
+    DMV_CLEANUP_JSON json_object *chosen = choose_releases(driver, kernel);
     DmvJsonBuilder b = {0};
 
     dmv_jb_object(&b);
-    for (size_t i = 0; i < dmv_reply_count(driver, "releases"); i++) {
-        json_object *r = dmv_reply_at(driver, "releases", i);
+    if (!chosen)
+        b.error = -ENOMEM;
+    for (size_t i = 0; chosen && i < dmv_reply_count(driver, "releases"); i++) {
+        json_object *r = dmv_reply_at(driver, "releases", i), *of_variant;
         const char *variant = dmv_reply_string_or(r, "variant", "");
 
-        if (find_variant(driver, variant, kernel) == r)
+        if (json_object_object_get_ex(chosen, variant, &of_variant) && of_variant == r)
             dmv_jb_value(&b, variant, make_variant(r));
     }
     return dmv_jb_end(&b);

@@ -28,7 +28,7 @@ json_object *dmv_listing_make(json_object *drivers, json_object *host);
  * @driver, @variant: as the listing calls them
  * @ret: DRIVER/VARIANT@VERSION, borrowed from @drivers
  *
- * Return: 0; DMV_NO_SUCH_DRIVER or DMV_NO_SUCH_RELEASE with @reterr.
+ * Return: 0; DMV_NO_SUCH_DRIVER or DMV_NO_SUCH_RELEASE with @reterr; -ENOMEM.
  */
 int dmv_listing_release(json_object *drivers, json_object *host, const char *driver, const char *variant,
                         const char **ret, DmvError *reterr);

@@ -95,10 +95,18 @@ static int lift(int fd)
     return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 10);
 }
 
+/* A chroot may have no /dev. A folder does as well: it is neither read nor written. */
+static int open_null(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    return fd < 0 && errno == ENOENT ? open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : fd;
+}
+
 static int arrange_descriptors(const Child *c, int status)
 {
     int out = lift(c->out), passed = lift(c->passed);
-    int null = lift(open("/dev/null", O_RDWR | O_CLOEXEC));
+    int null = lift(open_null());
 
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out >= 0 ? out : null, STDOUT_FILENO) < 0)
         return -errno;

@@ -3,10 +3,10 @@
  * Plan: what has to happen so that every kernel loads what was asked for, and what the index must say then.
  *
  * For each kernel, each driver that somebody asked about is one unit: the modules of the selected release get
- * a link in the tree of its tier and an override line; every other module of the driver gets none of ours and
- * an override line for the kernel's own file. A file of somebody else is never touched: where it occupies the
- * place, the link goes into the next tree, and the override line decides. Drivers that nobody asked about
- * stay as the host has them.
+ * a link in the tree of its tier (and one in updates/ for readers of that) and an override line; every other
+ * module of the driver gets none of ours and an override line for the kernel's own file. A file of somebody
+ * else is never touched: where it occupies the place, the link goes into the next tree, and the override line
+ * decides. Drivers that nobody asked about stay as the host has them.
  *
  * The order of the steps keeps every state in between loadable: new links first, then the configuration, then
  * the removals, then one depmod a kernel.
@@ -197,30 +197,13 @@ static int fill_link(Link *l, const char *root_path, const DmvInstalled *x, cons
     return l->target && l->release ? 0 : -ENOMEM;
 }
 
-static int want_module(Planner *p, KernelPlan *k, const DmvInstalled *x, const char *file)
+static int add_link(KernelPlan *k, const DmvInstalled *x, const char *file, const char *module, DmvTree tree)
 {
+    const char *slash = strrchr(file, '/');
     DMV_CLEANUP_FREE char *root_path = NULL;
-    const char *base = strrchr(file, '/');
-    const Link *taken;
-    char module[65];
-    DmvTree tree;
-    Link *l;
+    Link *l = DMV_ARRAY_ADD(k->links, k->n_links);
 
-    base = base ? base + 1 : file;
-    if (!dmv_module_name_from_file(base, module, sizeof(module)))
-        return 0;
-    taken = link_of_module(k, module);
-    if (taken)
-        return dmv_error_set(p->reterr, DMV_CONFLICT, "cannot plan", "deselect one of the two",
-                             "%s and %s both bring the module %s", taken->release, x->driver, module);
-    tree = free_tree(k->kernel, module, tree_of_tier(x->tier));
-    if (tree == DMV_TREE_INVALID)
-        return dmv_error_set(p->reterr, DMV_CONFLICT, "cannot plan",
-                             "remove one of these files or their packages",
-                             "updates/, override/ and extra/ of kernel %s all hold a %s of somebody else",
-                             k->kernel->release, base);
-    l = DMV_ARRAY_ADD(k->links, k->n_links);
-    if (!l || asprintf(&l->path, "%s/%s", dmv_tree_to_string(tree), base) < 0)
+    if (!l || asprintf(&l->path, "%s/%s", dmv_tree_to_string(tree), slash ? slash + 1 : file) < 0)
         return -ENOMEM;
     l->tree = tree;
     if (dmv_set_string(&l->module, module) < 0 || asprintf(&root_path, "%s/%s", k->folder, l->path) < 0) {
@@ -228,6 +211,33 @@ static int want_module(Planner *p, KernelPlan *k, const DmvInstalled *x, const c
         return -ENOMEM;
     }
     return fill_link(l, root_path, x, file, "");
+}
+
+/* The link that counts comes first. A second one shows the selection to those who only look into updates/, as
+ * the tools of XenServer hosts do. */
+static int want_module(Planner *p, KernelPlan *k, const DmvInstalled *x, const char *file)
+{
+    const Link *taken;
+    char module[65];
+    DmvTree tree;
+    int r;
+
+    if (!dmv_module_name_from_file(file, module, sizeof(module)))
+        return 0;
+    taken = link_of_module(k, module);
+    if (taken)
+        return dmv_error_set(p->reterr, DMV_CONFLICT, "cannot plan", "deselect one of the two",
+                             "%s and %s both bring the module %s", taken->release, x->driver, module);
+    tree = free_tree(k->kernel, module, tree_of_tier(x->tier));
+    if (tree == DMV_TREE_INVALID)
+        return dmv_error_set(
+            p->reterr, DMV_CONFLICT, "cannot plan", "remove one of these files or their packages",
+            "updates/, override/ and extra/ of kernel %s all hold a module %s of somebody else",
+            k->kernel->release, module);
+    r = add_link(k, x, file, module, tree);
+    if (r == 0 && tree != DMV_TREE_UPDATES && !file_in_tree(k->kernel, module, DMV_TREE_UPDATES, false))
+        r = add_link(k, x, file, module, DMV_TREE_UPDATES);
+    return r;
 }
 
 static int want_firmware(Planner *p, KernelPlan *k, const DmvInstalled *x, const char *file)

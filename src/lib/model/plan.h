@@ -3,9 +3,9 @@
  * Plan: the difference between the World and what the View says shall be, as ordered steps with a predicted
  * outcome.
  *
- * For every kernel: one link a selected module, in the tree of the release's tier; nothing of ours elsewhere;
- * one override line a managed module, so that no other file can win; one depmod if any of that changes what
- * depmod sees. No I/O.
+ * For every kernel: one link a selected module, in the tree of the release's tier, and a second one in
+ * updates/ where that is another tree and the place is free; nothing of ours elsewhere; one override line a
+ * managed module, so that no other file can win; one depmod if any of that changes what depmod sees. No I/O.
  */
 #ifndef DMV_MODEL_PLAN_H
 #define DMV_MODEL_PLAN_H
