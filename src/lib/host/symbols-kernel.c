@@ -216,18 +216,18 @@ static void stamp_file(const DmvRoots *r, const char *path, DmvText *t)
                      st.st_mtim.tv_nsec, (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 }
 
-/* A file, or the link and what it leads to below the root. */
+/* A file, or the link and what it leads to below the root. Takes @path over. */
 static int stamp(const DmvRoots *r, char *path, bool is_link, DmvText *t)
 {
     DMV_CLEANUP_FREE char *owned = path, *resolved = NULL;
     bool exists = false;
-    int x = path ? 0 : -ENOMEM;
+    int x = owned ? 0 : -ENOMEM;
 
     if (x == 0 && is_link)
-        x = dmv_fs_resolve(r->fd, path, &resolved, &exists);
+        x = dmv_fs_resolve(r->fd, owned, &resolved, &exists);
     if (x == -ENOMEM)
         return x;
-    stamp_file(r, path, t);
+    stamp_file(r, owned, t);
     if (resolved && exists)
         stamp_file(r, resolved, t);
     return t->error;
