@@ -20,7 +20,8 @@
 
 /* Less than a client waits for a reply. */
 #define TIMEOUT_USEC (UINT64_C(30) * 1000000)
-#define KEEP_FAILURE_SEC 60
+/* A worker that hangs ends when depmod's time is up; until then no other one is put beside it. */
+#define KEEP_FAILURE_SEC 300
 
 typedef struct Waiter {
     VlCall *call;
@@ -126,6 +127,12 @@ static void drop_worker(DmvForecaster *f)
     f->n_outlooks = 0;
 }
 
+static void forget_failure(DmvForecaster *f)
+{
+    free(f->failure);
+    f->failure = NULL;
+}
+
 static void fail(DmvForecaster *f, const char *why)
 {
     drop_worker(f);
@@ -200,6 +207,7 @@ static void start(DmvForecaster *f)
     DMV_CLEANUP_ERROR DmvError e = {0};
     int r = dmv_worker_new(f->m, DMV_WORKER_APPLY, &f->worker, &e);
 
+    forget_failure(f);
     if (r == 0)
         r = sd_event_add_time_relative(f->m->event, &f->timeout, CLOCK_MONOTONIC, TIMEOUT_USEC, 0, on_timeout,
                                        f);
@@ -272,8 +280,7 @@ void dmv_forecast_forget(DmvManager *m)
     drop_worker(f);
     dmv_forecast_deinit(&f->forecast);
     f->known = false;
-    free(f->failure);
-    f->failure = NULL;
+    forget_failure(f);
     if (f->n_waiters > 0 && !f->again && sd_event_add_defer(m->event, &f->again, on_again, f) < 0)
         answer_all(f, "out of memory");
 }
@@ -290,7 +297,7 @@ void dmv_forecast_end(DmvManager *m)
         waiter_deinit(&f->waiters[i]);
     free(f->waiters);
     dmv_forecast_deinit(&f->forecast);
-    free(f->failure);
+    forget_failure(f);
     free(f);
     m->forecaster = NULL;
 }

@@ -36,6 +36,10 @@ make_root() {
     echo "search updates built-in" >"$root/etc/depmod.d/00-dmv.conf"
     touch "$tree"/modules.{order,builtin,builtin.modinfo}
     depmod -b "$root" -C "$root/etc/depmod.d" $kver
+    if [[ -n ${DMV_OLD_DEPMOD:-} ]]; then # a variant that is not in the index, and has to be kept out of it
+        mkdir -p "$tree/dmv/d/alone"
+        dmv_small_module "$tree/dmv/d/alone/alone.ko" alone $kver
+    fi
 }
 
 snapshot() {

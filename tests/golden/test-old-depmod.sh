@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Hosts whose depmod has no `exclude` (kmod 20 and 28): variants that nobody selected are not in the index all the same.
-# Runs itself and the golden tests that matter where depmod is an old one, see tests/support/with-old-depmod.
+# Runs itself and the other tests that matter where depmod is an old one, see tests/support/with-old-depmod.
 set -eu -o pipefail
 support=$DMV_SOURCE/tests/support
 if [[ -z ${DMV_OLD_DEPMOD:-} ]]; then
-    for test in old-depmod driver-tool main-job; do
-        "$support/with-old-depmod" bash "$DMV_SOURCE/tests/golden/test-$test.sh"
+    for test in golden/test-old-depmod golden/test-driver-tool golden/test-main-job fault/test-apply; do
+        "$support/with-old-depmod" bash "$DMV_SOURCE/tests/$test.sh"
     done
     exit 0
 fi

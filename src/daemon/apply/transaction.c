@@ -461,6 +461,7 @@ static int clean(const DmvRoots *r, bool *ret_found, DmvError *reterr)
     if (result < 0 && result != -ENOENT)
         return dmv_failure(reterr, result, "remove", temporary);
     *ret_found = result > 0;
+    dmv_shadow_clean(r, NULL);
     result = dmv_undo_drop_kept(r, &found);
     *ret_found = *ret_found || found;
     return result < 0 ? dmv_failure(reterr, result, "forget the kept index below", r->modules) : 0;

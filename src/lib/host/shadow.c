@@ -348,11 +348,12 @@ const char *dmv_shadow_dangling(const DmvShadow *s)
 /* ---- life ---- */
 
 /* What a process that is gone has left behind: nobody holds its lock. */
-static void remove_leftovers(const DmvRoots *r, const char *place)
+void dmv_shadow_clean(const DmvRoots *r, const char *place)
 {
     DmvFsEntry *entries = NULL;
     size_t n = 0;
 
+    place = place ? place : DMV_RUN_DIR;
     if (dmv_fs_list(r->fd, place, &entries, &n) < 0)
         return;
     for (size_t i = 0; i < n; i++) {
@@ -362,7 +363,6 @@ static void remove_leftovers(const DmvRoots *r, const char *place)
         if (!path || entries[i].kind != DMV_FS_FOLDER || !dmv_starts_with(entries[i].name, PREFIX))
             continue;
         fd = dmv_fs_open_nolinks(r->fd, path, O_RDONLY | O_DIRECTORY, 0);
-        /* one that cannot be removed costs space only, and the next one tries again */
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
             (void)dmv_fs_remove_tree(r->fd, path);
     }
@@ -397,7 +397,7 @@ static int fill(DmvShadow *s, const char *place)
 
     if (r < 0)
         return r;
-    remove_leftovers(s->roots, place);
+    dmv_shadow_clean(s->roots, place);
     fd = dmv_fs_open(s->roots->fd, place, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return fd;

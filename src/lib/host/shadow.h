@@ -34,6 +34,9 @@ enum {
  * Return: 0; -ENOENT if there is no such kernel; another negative errno. Nothing is left behind then.
  */
 int dmv_shadow_new(const DmvRoots *r, const char *place, const char *kver, unsigned flags, DmvShadow **ret);
+/* Removes the scratch folders that dead processes left behind in @place (NULL: DMV_RUN_DIR). One that cannot
+ * be removed costs space only, and the next call tries again. */
+void dmv_shadow_clean(const DmvRoots *r, const char *place);
 /* Removes the scratch folder. @s may be NULL. Return: NULL. */
 DmvShadow *dmv_shadow_free(DmvShadow *s);
 DMV_DEFINE_CLEANUP(DmvShadow *, dmv_cleanup_shadow, dmv_shadow_free);
