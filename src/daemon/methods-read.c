@@ -110,12 +110,16 @@ static int on_describe(VlCall *call, json_object *params, void *userdata)
 
 static int on_list_devices(VlCall *call, json_object *params, void *userdata)
 {
+    DMV_CLEANUP_ERROR DmvError error = {0};
     DmvManager *m = userdata;
     DmvJsonBuilder b = {0};
     bool all = false;
     const DmvJsonField fields[] = {{"all", DMV_JSON_BOOL, 0, &all}};
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    error.code = dmv_observe_names(&m->roots, &m->world);
+    if (error.code < 0)
+        return dmv_reply_error(call, &error);
     dmv_jb_object(&b);
     dmv_jb_value(&b, "devices", dmv_render_devices(&m->view, all));
     dmv_jb_value(&b, "problems", all_problems(m, true));
@@ -174,10 +178,11 @@ static int on_why(VlCall *call, json_object *params, void *userdata)
     DmvManager *m = userdata;
     DMV_CLEANUP_ERROR DmvError error = {0};
     const char *object = object_of(params);
-    json_object *reply;
-    int r = 0;
+    json_object *reply = NULL;
+    int r = dmv_observe_names(&m->roots, &m->world);
 
-    reply = dmv_why_render(m, object, &error, &r);
+    if (r == 0)
+        reply = dmv_why_render(m, object, &error, &r);
     if (r == 0)
         return dmv_reply(call, reply);
     error.code = r;
