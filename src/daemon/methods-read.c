@@ -115,12 +115,16 @@ static int on_describe(VlCall *call, json_object *params, void *userdata)
 
 static int on_list_devices(VlCall *call, json_object *params, void *userdata)
 {
+    DMV_CLEANUP_ERROR DmvError error = {0};
     DmvManager *m = userdata;
     DmvJsonBuilder b = {0};
     bool all = false;
     const DmvJsonField fields[] = {{"all", DMV_JSON_BOOL, 0, &all}};
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    error.code = dmv_observe_names(&m->roots, &m->world);
+    if (error.code < 0)
+        return dmv_reply_error(call, &error);
     dmv_jb_object(&b);
     dmv_jb_value(&b, "devices", dmv_render_devices(&m->view, all));
     dmv_jb_value(&b, "problems", all_problems(m, true));
@@ -183,11 +187,12 @@ static int answer_why(DmvManager *m, VlCall *call, const DmvForecast *f, const c
                       const char *object)
 {
     DMV_CLEANUP_ERROR DmvError error = {0};
-    json_object *reply;
-    int r = 0;
+    json_object *reply = NULL;
+    int r = dmv_observe_names(&m->roots, &m->world);
 
     (void)problem; /* the rest is true without a forecast */
-    reply = dmv_why_render(m, object, f, &error, &r);
+    if (r == 0)
+        reply = dmv_why_render(m, object, f, &error, &r);
     if (r == 0)
         return dmv_reply(call, reply);
     error.code = r;
@@ -255,8 +260,11 @@ static int answer_plan(DmvManager *m, VlCall *call, const DmvForecast *f, const 
 {
     DmvJsonBuilder b = {0};
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+    int r = dmv_observe_names(&m->roots, &m->world);
 
     (void)object;
+    if (r < 0)
+        return r;
     dmv_jb_object(&b);
     dmv_jb_bool(&b, "changed", !dmv_plan_is_empty(&m->plan));
     dmv_jb_int(&b, "generation", staged ? staged->number : m->generations.current);

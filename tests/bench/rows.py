@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The measurements. Each function yields rows: (what, figure, goal, how it came about)."""
+import json
 import os
 import re
 import shutil
@@ -97,6 +98,33 @@ def list_on(build, rounds, n_drivers):
 def list_rows(build, rounds):
     yield from list_on(build, 8 * rounds + 1, 2)
     yield from list_on(build, 8 * rounds + 1, 16)
+
+
+# ---- driver-tool ----
+
+def driver_tool(build, rounds):
+    with scratch.folder() as path:
+        host = scratch.Host(build, path)
+        host.make_small(SMALL_KERNEL)
+        host.record(hardware(16))
+        module = f"{host.root}/usr/lib/modules/{SMALL_KERNEL}/kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko"
+        for i in range(60):
+            host.install(SMALL_KERNEL, f"driver-{i:02}", "1.0", module)
+        environment = {**host.environment, "DMV_ROOT": host.root, "DMV_SYSFS": host.sysfs,
+                       "DMV_PROCFS": f"{host.hardware}/proc"}
+        recorded = ["lspci", "-nm", "-A", "linux-sysfs", "-O", f"sysfs.path={host.sysfs}/bus/pci"]
+        tool = [f"{build}/bin/driver-tool", "-l"]
+        listed = json.loads(subprocess.run(tool, stdout=subprocess.PIPE, env=environment, check=True).stdout)
+        n = sum(len(d["variants"]) for d in listed["drivers"].values())
+        ours, theirs = [], []
+        for _ in range(8 * rounds + 1):
+            theirs.append(measure.run(recorded))
+            ours.append(measure.run(tool, environment))
+    ours, theirs = map(measure.median, (ours, theirs))
+    yield (f"driver-tool -l, 64 devices, {n} installed variants, no daemon, against lspci -nm",
+           f"{ours.wall / theirs.wall:.2f} x", "<= 2 x",
+           f"{measure.ms(ours.wall)} to {measure.ms(theirs.wall)}; processor of its three processes {measure.ms(ours.cpu)} to "
+           f"{measure.ms(theirs.cpu)}")
 
 
 # ---- idle, refresh ----
@@ -273,9 +301,9 @@ def kabi(build, rounds):
                f"{measure.ms(with_file.wall)}; processor {measure.ms(with_file.cpu)}")
 
 
-ROWS = {"catalog": catalog, "match": match, "varlink": varlink, "list": list_rows, "idle": idle, "refresh": refresh,
-        "apply": apply, "depmod": depmod, "kabi": kabi}
-TOOLS = {"list": ["lspci", "createrepo_c"], "idle": ["createrepo_c"], "refresh": ["createrepo_c"],
+ROWS = {"catalog": catalog, "match": match, "varlink": varlink, "list": list_rows, "driver-tool": driver_tool, "idle": idle,
+        "refresh": refresh, "apply": apply, "depmod": depmod, "kabi": kabi}
+TOOLS = {"list": ["lspci", "createrepo_c"], "driver-tool": ["lspci"], "idle": ["createrepo_c"], "refresh": ["createrepo_c"],
          "apply": ["depmod", "dpkg-deb"], "depmod": ["depmod", "strace"], "kabi": ["modprobe", "dpkg-deb"]}
 
 

@@ -79,11 +79,11 @@ static int setup(void **state)
 {
     Fixture *f = calloc(1, sizeof(*f));
     const CatalogRelease releases[] = {
-        {"ice", "a", "1", 1, NULL, NULL, 0x8086, 0x1592, NULL, {K1, K2}},
-        {"ice", "a", "2", 2, "\"recommended\":true,", NULL, 0x8086, 0x1592, NULL, {K1}},
-        {"ice", "a", "3", 3, "\"revoked\":\"it eats disks\",", NULL, 0x8086, 0x1592, NULL, {K1}},
-        {"ice", "dell", "2", 4, "\"dmi\":[{\"vendor\":\"Dell*\"}],", NULL, 0x8086, 0x1592, NULL, {K1}},
-        {"far", "v", "1", 1, NULL, "far", 0x1af4, 1, NULL, {K1}},
+        {"ice", "a", "1", 1, NULL, NULL, 0x8086, 0x1592, NULL, {K1, K2}, NULL, NULL},
+        {"ice", "a", "2", 2, "\"recommended\":true,", NULL, 0x8086, 0x1592, NULL, {K1}, NULL, NULL},
+        {"ice", "a", "3", 3, "\"revoked\":\"it eats disks\",", NULL, 0x8086, 0x1592, NULL, {K1}, NULL, NULL},
+        {"ice", "dell", "2", 4, "\"dmi\":[{\"vendor\":\"Dell*\"}],", NULL, 0x8086, 0x1592, NULL, {K1}, NULL, NULL},
+        {"far", "v", "1", 1, NULL, "far", 0x1af4, 1, NULL, {K1}, NULL, NULL},
     };
 
     if (!f)

@@ -25,8 +25,11 @@ static int add_problem(DmvWorld *w, const char *module, const char *what, int co
         object = NULL;
         return -ENOMEM;
     }
-    (void)dmv_problem_add(&w->problems, object, code, "%s",
-                          code < 0 ? strerror(-code) : "this is not what an ELF note looks like");
+    if (code == -EFBIG)
+        (void)dmv_problem_add(&w->problems, object, DMV_TOO_LARGE, "it has more than %zu bytes", NOTE_MAX);
+    else
+        (void)dmv_problem_add(&w->problems, object, code, "%s",
+                              code < 0 ? strerror(-code) : "this is not what an ELF note looks like");
     return 0;
 }
 

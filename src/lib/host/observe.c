@@ -116,6 +116,7 @@ static void drop_hardware(DmvWorld *w)
     w->devices = NULL;
     w->loaded = NULL;
     w->n_devices = w->n_loaded = 0;
+    w->devices_named = false;
     drop_problems(&w->problems);
 }
 

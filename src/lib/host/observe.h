@@ -11,8 +11,11 @@
 #include "host/roots.h"
 #include "model/world.h"
 
-/* pci.c: devices with ids and class by libpci over <sysfs>/bus/pci, names by its pci.ids. */
+/* pci.c: devices with ids and class by libpci over <sysfs>/bus/pci. */
 int dmv_observe_pci(const DmvRoots *r, DmvWorld *w);
+/* pci.c: names of the devices by libpci's pci.ids, once a World. Not a part of dmv_observe(): reading that
+ * file takes longer than everything else, and only those who show devices to people need it. */
+int dmv_observe_names(const DmvRoots *r, DmvWorld *w);
 /* udev.c: modalias, bound driver and module, interfaces, block devices, SR-IOV, for the devices that pci.c
  * found. On the running system by libudev; from a recorded sysfs folder by the same attributes and links. */
 int dmv_observe_udev(const DmvRoots *r, DmvWorld *w);

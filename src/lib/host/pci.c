@@ -105,6 +105,8 @@ static int set_name(struct pci_access *a, char **ret, int what, int first, int s
     jmp_buf here;
     char *name;
 
+    if (*ret)
+        return 0;
     escape = &here;
     if (setjmp(here) != 0)
         return 0;
@@ -186,8 +188,6 @@ static int observe_device(int sysfs, struct pci_access *a, const char *slot, Dmv
     r = fd < 0 ? fd : dmv_set_string(&d.slot, slot);
     if (r == 0)
         r = read_ids(fd, a, &d, &attribute);
-    if (r == 0)
-        r = set_names(a, &d);
     if (r == -ENOMEM)
         return r;
     if (r < 0)
@@ -234,5 +234,21 @@ int dmv_observe_pci(const DmvRoots *r, DmvWorld *w)
     a = open_access(r->sysfs);
     e = a ? observe_devices(sysfs, entries, n, a, w) : -EIO;
     dmv_fs_entries_free(entries, n);
+    return e;
+}
+
+int dmv_observe_names(const DmvRoots *r, DmvWorld *w)
+{
+    DMV_CLEANUP(cleanup_access) struct pci_access *a = NULL;
+    int e = 0;
+
+    if (w->devices_named || w->n_devices == 0 || !r->sysfs)
+        return 0;
+    a = open_access(r->sysfs);
+    if (!a)
+        return -EIO;
+    for (size_t i = 0; e == 0 && i < w->n_devices; i++)
+        e = set_names(a, &w->devices[i]);
+    w->devices_named = e == 0;
     return e;
 }

@@ -53,7 +53,8 @@ __attribute__((format(printf, 2, 3))) static int set_problem(DmvInstalled *i, co
 
 /* ---- what the folder holds ---- */
 
-static int add_module(int fd, const char *path, DmvInstalled *i)
+/* A FIFO or a device is not even opened. */
+static int add_module(int fd, const char *path, DmvFsKind kind, DmvInstalled *i)
 {
     DMV_CLEANUP_ERROR DmvError error = {0};
     DMV_CLEANUP_CLOSE int file = -1;
@@ -62,6 +63,8 @@ static int add_module(int fd, const char *path, DmvInstalled *i)
 
     if (!m || dmv_set_string(&m->file, path) < 0)
         return -ENOMEM;
+    if (kind == DMV_FS_ELSE)
+        return dmv_set_string(&m->problem, "it is no regular file");
     file = dmv_fs_open(fd, path, O_RDONLY | O_NONBLOCK, 0);
     r = file < 0 ? file : dmv_module_read(file, &m->info, &error);
     if (r == 0 || r == -ENOMEM)
@@ -87,8 +90,8 @@ static int collect_entry(int fd, const char *folder, const DmvFsEntry *entry, un
         return set_problem(i, "it holds more than %d files", MAX_FILES);
     if (in_firmware)
         return dmv_strv_push(&i->firmware, path + sizeof(FIRMWARE));
-    if (entry->kind != DMV_FS_ELSE && dmv_module_name_from_file(entry->name, name, sizeof(name)))
-        return add_module(fd, path, i);
+    if (dmv_module_name_from_file(entry->name, name, sizeof(name)))
+        return add_module(fd, path, entry->kind, i);
     return 0;
 }
 
@@ -208,6 +211,17 @@ static int check_kernel(DmvInstalled *i)
     return r == 0 ? note_other_kernel(i, problem_before) : r;
 }
 
+/* A driver is one unit: without one of its modules the others are no use. */
+static int check_modules(DmvInstalled *i)
+{
+    int r = 0;
+
+    for (size_t k = 0; r == 0 && k < i->n_modules; k++)
+        if (i->modules[k].problem)
+            r = set_problem(i, "%s cannot be used: %s", i->modules[k].file, i->modules[k].problem);
+    return r == 0 && i->n_modules == 0 ? set_problem(i, "it holds no module") : r;
+}
+
 /* ---- from the base down to a release ---- */
 
 static int set_names(const Place *p, DmvInstalled *i)
@@ -238,8 +252,8 @@ static int observe_release(const Place *p, const char *folder)
         r = read_info(fd, &i);
     if (r == 0 && fd >= 0)
         r = collect(fd, "", MAX_DEPTH, &i);
-    if (r == 0 && i.n_modules == 0)
-        r = set_problem(&i, "it holds no module");
+    if (r == 0)
+        r = check_modules(&i);
     if (r == 0)
         r = check_kernel(&i);
     if (r < 0)
