@@ -5,10 +5,6 @@
 
 #include "host/initrd-source.h"
 
-/* The bytes of the image that are at hand from @offset on, at least one unless it ends there. Return: how
- * many, or a negative errno. */
-ssize_t dmv_initrd_source_look(DmvInitrdSource *s, uint64_t offset, const unsigned char **ret);
-
 /**
  * dmv_initrd_end_find() - look at the beginning of a compressed part, and for its end
  * @s: the image

@@ -41,6 +41,10 @@ int dmv_initrd_source_init(DmvInitrdSource *s, const void *memory, int fd, uint6
 void dmv_initrd_source_deinit(DmvInitrdSource *s);
 #define DMV_CLEANUP_INITRD_SOURCE DMV_CLEANUP(dmv_initrd_source_deinit)
 
+/* The bytes of the image that are at hand from @offset on, at least one unless it ends there. Return: how
+ * many, or a negative errno. */
+ssize_t dmv_initrd_source_look(DmvInitrdSource *s, uint64_t offset, const unsigned char **ret);
+
 /**
  * dmv_initrd_source_next_archive() - go to the next archive
  * @s: behind the trailer of the one before, or at the beginning

@@ -210,8 +210,8 @@ static int take_member(Reader *r, const char *name, const DmvCpioHeader *h)
 
 /* ---- archives ---- */
 
-/* A header and its name. The kernel skips a member with an impossible name, and so do we: *@ret_name is NULL.
- */
+/* A header and its name. The kernel skips a member with an impossible name, and so do we: *@ret_named
+ * is false. */
 static int read_header(Reader *r, DmvCpioHeader *h, char name[DMV_INITRD_NAME_MAX], bool *ret_named)
 {
     char bytes[DMV_CPIO_HEADER];

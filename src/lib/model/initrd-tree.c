@@ -155,7 +155,6 @@ int dmv_initrd_blacklist_parse(const char *text, size_t size, char ***ret)
 
     while (r == 0 && (line = strsep(&rest, "\n"))) {
         char *words = line, *word, *name;
-        char module[65];
 
         words += strspn(words, " \t");
         word = strsep(&words, " \t");
@@ -163,7 +162,7 @@ int dmv_initrd_blacklist_parse(const char *text, size_t size, char ***ret)
             continue;
         name = words + strspn(words, " \t");
         name[strcspn(name, " \t\r")] = '\0';
-        if (!dmv_module_name_is_valid(name) || strlen(name) >= sizeof(module))
+        if (!dmv_module_name_is_valid(name))
             continue;
         for (char *s = name; *s; s++)
             if (*s == '-')

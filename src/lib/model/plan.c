@@ -203,8 +203,12 @@ static int add_link(KernelPlan *k, const DmvInstalled *x, const char *file, cons
     DMV_CLEANUP_FREE char *root_path = NULL;
     Link *l = DMV_ARRAY_ADD(k->links, k->n_links);
 
-    if (!l || asprintf(&l->path, "%s/%s", dmv_tree_to_string(tree), slash ? slash + 1 : file) < 0)
+    if (!l)
         return -ENOMEM;
+    if (asprintf(&l->path, "%s/%s", dmv_tree_to_string(tree), slash ? slash + 1 : file) < 0) {
+        l->path = NULL;
+        return -ENOMEM;
+    }
     l->tree = tree;
     if (dmv_set_string(&l->module, module) < 0 || asprintf(&root_path, "%s/%s", k->folder, l->path) < 0) {
         root_path = NULL;
