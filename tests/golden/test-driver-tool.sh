@@ -265,7 +265,7 @@ for tier in alternate additional; do
     selects -s -n e1000e -v "$tier"
     for kver in "$K1" "$K2"; do
         equal "$(effective "$kver" e1000e)" "$tree/e1000e.ko" "what decides for tier $tier"
-        grep -q "^override e1000e $kver $tree$" "$root/etc/depmod.d/00-dmv.conf" || fail "no override line for $tree"
+        grep -Fqx "override e1000e ^$kver\$ $tree" "$root/etc/depmod.d/00-dmv.conf" || fail "no override line for $tree"
         link=$modules/$kver/updates/e1000e.ko
         [[ -L $link ]] || fail "tier $tier: updates/e1000e.ko is no link"
         equal "$(json '["variant"]' <"$(dirname "$(realpath "$link")")/info.json")" "$tier" "what the vendor's reader finds"

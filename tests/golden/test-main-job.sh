@@ -46,7 +46,7 @@ for k in "$K1" "$K2"; do
     equal "$(readlink "$root/usr/lib/modules/$k/updates/e1000e.ko")" \
         "../../../dmv/store/$k/intel-e1000e/generic/3.8.7/e1000e.ko" "the link"
 done
-grep -qx "override e1000e $K1 updates" "$root/etc/depmod.d/00-dmv.conf" || fail "no override line"
+grep -Fqx "override e1000e ^$K1\$ updates" "$root/etc/depmod.d/00-dmv.conf" || fail "no override line"
 no_leftovers
 equal "$(dmvctl --json plan | json '["changed"]')" false "nothing is left to do"
 ok dmvctl activate # again: nothing to do

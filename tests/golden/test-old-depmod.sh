@@ -53,7 +53,7 @@ ok dmvctl rescan --now
 for kver in "$K1" "$K2"; do
     equal "$(effective "$kver" e1000e)" "$inbox" "the kernel's own, kernel $kver"
     equal "$(effective "$kver" newnic 2>/dev/null || true)" '' "not in the index at all, kernel $kver"
-    grep -qx "override e1000e $kver kernel/drivers/net/ethernet/intel/e1000e" "$root/etc/depmod.d/00-dmv.conf" ||
+    grep -Fqx "override e1000e ^$kver\$ kernel/drivers/net/ethernet/intel/e1000e" "$root/etc/depmod.d/00-dmv.conf" ||
         fail "no override line for what has another file"
     ! grep -q dmv/ "$root/usr/lib/modules/$kver/modules.dep" || fail "a variant is in the index of $kver"
 done

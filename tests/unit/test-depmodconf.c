@@ -36,9 +36,9 @@ static void test_format(void **state)
 /* The same overrides give the same text, in whatever order they were added. */
 static void test_order(void **state)
 {
-    static const char want[] = HEAD "override ice " K1 " updates\n"
-                                    "override irdma " K1 " kernel/drivers/infiniband\n"
-                                    "override ice " K2 " extra\n";
+    static const char want[] = HEAD "override ice ^" K1 "$ updates\n"
+                                    "override irdma ^" K1 "$ kernel/drivers/infiniband\n"
+                                    "override ice ^" K2 "$ extra\n";
     static const char *const rows[][3] = {
         {"ice", K1, "updates"}, {"irdma", K1, "kernel/drivers/infiniband"}, {"ice", K2, "extra"}};
     static const int orders[][3] = {{0, 1, 2}, {2, 1, 0}, {1, 2, 0}, {1, 0, 2}};
@@ -67,10 +67,10 @@ static void test_a_kernel_with_a_plus(void **state)
     DMV_CLEANUP_FREE char *text = NULL, *pattern = dmv_depmod_kernel_pattern("4.19.0+1");
 
     (void)state;
-    assert_string_equal(pattern, "4.19.0[+]1");
+    assert_string_equal(pattern, "^4.19.0[+]1$");
     assert_int_equal(dmv_depmod_conf_add(&c, "ice", "4.19.0+1", "updates"), 0);
     assert_int_equal(dmv_depmod_conf_format(&c, &text), 0);
-    assert_string_equal(text, HEAD "override ice 4.19.0[+]1 updates\n");
+    assert_string_equal(text, HEAD "override ice ^4.19.0[+]1$ updates\n");
     assert_int_equal(dmv_depmod_conf_differs(HEAD, text, "4.19.0+1"), 1);
     assert_int_equal(dmv_depmod_conf_differs(HEAD, text, "4.19.0+10"), 0);
     assert_int_equal(dmv_depmod_conf_differs(HEAD, text, "4.19.001"), 0);
@@ -90,16 +90,16 @@ static void test_differs(void **state)
         {HEAD, "search override updates extra built-in weak-updates\n# another\n\n", 0, 0},
         {HEAD, "search override updates extra built-in weak-updates", 0, 0}, /* no newline at the end */
         {HEAD, HEAD "exclude dmv xenserver\n", 1, 1},
-        {HEAD, HEAD "override ice " K1 " updates\n", 1, 0},
-        {HEAD "override ice " K1 " updates\n", HEAD "override ice " K1 " extra\n", 1, 0},
-        {HEAD "override ice " K2 " updates\n", HEAD "override ice " K1 " updates\n", 1, 1},
+        {HEAD, HEAD "override ice ^" K1 "$ updates\n", 1, 0},
+        {HEAD "override ice ^" K1 "$ updates\n", HEAD "override ice ^" K1 "$ extra\n", 1, 0},
+        {HEAD "override ice ^" K2 "$ updates\n", HEAD "override ice ^" K1 "$ updates\n", 1, 1},
         /* one kernel's name is the beginning of the other's */
-        {HEAD, HEAD "override ice " K1 "x updates\n", 0, 0},
-        {HEAD, HEAD "override ice 6.1.0 updates\n", 0, 0},
+        {HEAD, HEAD "override ice ^" K1 "x$ updates\n", 0, 0},
+        {HEAD, HEAD "override ice ^6.1.0$ updates\n", 0, 0},
         /* for every kernel, or not to be understood: it counts */
         {HEAD, HEAD "override ice\n", 1, 1},
         {HEAD, HEAD "override \n", 1, 1},
-        {HEAD, HEAD "overrides ice " K2 " updates\n", 1, 1},
+        {HEAD, HEAD "overrides ice ^" K2 "$ updates\n", 1, 1},
     };
 
     (void)state;

@@ -151,7 +151,7 @@ static void test_select_links_every_kernel(void **state)
     assert_int_equal(n_steps(f, DMV_STEP_DEPMOD), 2);
     assert_int_equal(f->plan.steps[f->plan.n_steps - 1].kind, DMV_STEP_DEPMOD);
     assert_non_null(strstr(f->plan.conf, "exclude dmv xenserver\n"));
-    assert_non_null(strstr(f->plan.conf, "override ice " K1 " updates\n"));
+    assert_non_null(strstr(f->plan.conf, "override ice ^" K1 "$ updates\n"));
     apply_and_check(f);
     assert_string_equal(world_effective(&f->world, K2, "ice"), "updates/ice.ko");
     assert_string_equal(dmv_view_driver(&f->view, "intel-ice")->modules[0].next, "intel-ice/generic@1.0");
@@ -191,8 +191,8 @@ static void test_updates_shows_every_tier(void **state)
 {
     static const struct {
         const char *tier, *path, *line;
-    } cases[] = {{"alternate", "override/ice.ko", "override ice " K1 " override\n"},
-                 {"additional", "extra/ice.ko", "override ice " K1 " extra\n"}};
+    } cases[] = {{"alternate", "override/ice.ko", "override ice ^" K1 "$ override\n"},
+                 {"additional", "extra/ice.ko", "override ice ^" K1 "$ extra\n"}};
     Fixture *f = *state;
 
     for (size_t i = 0; i < DMV_N_ELEMENTS(cases); i++) {
@@ -280,7 +280,7 @@ static void test_deselect_of_a_name_with_dashes(void **state)
     world_depmod(&f->world);
     choose(f, NULL, NULL);
     plan_ok(f);
-    assert_non_null(strstr(f->plan.conf, "override nvme-core " K1 " kernel/drivers/nvme/host\n"));
+    assert_non_null(strstr(f->plan.conf, "override nvme-core ^" K1 "$ kernel/drivers/nvme/host\n"));
     apply_and_check(f);
     assert_string_equal(world_effective(&f->world, K1, "nvme_core"), "kernel/drivers/nvme/host/nvme-core.ko");
 }
@@ -449,15 +449,15 @@ static void test_old_depmod_gets_override_lines(void **state)
     plan_ok(f);
     assert_int_equal(n_steps(f, DMV_STEP_WRITE), 1);
     assert_int_equal(n_steps(f, DMV_STEP_DEPMOD), 2); /* the search line is new to both */
-    assert_non_null(strstr(f->plan.conf, "override ice " K1 " kernel/drivers/net/ethernet/intel/ice\n"));
-    assert_null(strstr(f->plan.conf, "override ice " K2));
+    assert_non_null(strstr(f->plan.conf, "override ice ^" K1 "$ kernel/drivers/net/ethernet/intel/ice\n"));
+    assert_null(strstr(f->plan.conf, "override ice ^" K2));
     assert_null(strstr(f->plan.conf, "exclude"));
     apply_and_check(f);
     /* the host's order decides for what nobody asked about */
     world_add_file(&f->world.kernels[0], "extra/ice.ko", NULL);
     world_depmod(&f->world);
     plan_ok(f);
-    assert_non_null(strstr(f->plan.conf, "override ice " K1 " extra\n"));
+    assert_non_null(strstr(f->plan.conf, "override ice ^" K1 "$ extra\n"));
     apply_and_check(f);
 }
 
@@ -495,7 +495,7 @@ static void test_a_lost_line_is_written_again(void **state)
     choose(f, "generic", "1.0");
     plan_ok(f);
     apply_and_check(f);
-    line = strstr(f->world.depmod_conf, "override ice " K2);
+    line = strstr(f->world.depmod_conf, "override ice ^" K2);
     assert_non_null(line);
     end = strchr(line, '\n') + 1;
     memmove(line, end, strlen(end) + 1);

@@ -32,11 +32,13 @@ char *dmv_depmod_kernel_pattern(const char *kernel)
     DMV_CLEANUP_TEXT DmvText t = {0};
     char *ret = NULL;
 
+    dmv_text_append(&t, "^");
     for (; *kernel; kernel++)
         if (*kernel == '+')
             dmv_text_append(&t, "[+]");
         else
             dmv_text_append_bytes(&t, kernel, 1);
+    dmv_text_append(&t, "$");
     return dmv_text_take(&t, &ret, NULL) == 0 ? ret : NULL;
 }
 

@@ -26,8 +26,8 @@ void dmv_depmod_conf_deinit(DmvDepmodConf *c);
 #define DMV_CLEANUP_DEPMOD_CONF DMV_CLEANUP(dmv_depmod_conf_deinit)
 
 /* How an override line has to name a kernel: depmod takes it for a POSIX extended regular expression, in
- * which the
- * '+' of "4.19.0+1" is an operator. Owned; NULL for lack of memory. */
+ * which the '+' of "4.19.0+1" is an operator, and one without anchors would mean "4.19.0+10" as well. Owned;
+ * NULL for lack of memory. */
 char *dmv_depmod_kernel_pattern(const char *kernel);
 
 /* Return: 0, or -ENOMEM. */
