@@ -60,6 +60,7 @@ enum DmvExit {
     X(NOTHING_TO_ROLL_BACK, "nothing-to-roll-back", "Refused", DMV_EXIT_REFUSED)                   \
     X(WORLD_MOVED, "world-moved", "Refused", DMV_EXIT_REFUSED)                                     \
     X(READ_ONLY, "read-only", "Refused", DMV_EXIT_REFUSED)                                         \
+    X(STUCK, "stuck", "Refused", DMV_EXIT_REFUSED)                                                 \
     X(CANCELLED, "cancelled", "Failed", DMV_EXIT_FAILED)                                           \
     /* bytes */                                                                                    \
     X(MALFORMED, "malformed", "VerificationFailed", DMV_EXIT_VERIFICATION)                         \
