@@ -37,6 +37,8 @@ static const Key settings_keys[] = {
     {"fetch", "timeout", KEY_NUMBER, 1, 86400, offsetof(DmvSettings, fetch_timeout)},
     {"fetch", "max-catalog", KEY_NUMBER, 1, 64u << 20, offsetof(DmvSettings, max_catalog)},
     {"fetch", "max-package", KEY_NUMBER, 1, UINT64_C(4) << 30, offsetof(DmvSettings, max_package)},
+    {"lifelines", "management", KEY_LIST, 0, 0, offsetof(DmvSettings, management)},
+    {"lifelines", "fallback", KEY_BOOL, 0, 0, offsetof(DmvSettings, fallback)},
 };
 
 static const Key stream_keys[] = {
@@ -190,7 +192,13 @@ void dmv_settings_init(DmvSettings *s)
         .fetch_timeout = 900,
         .max_catalog = 64u << 20,
         .max_package = UINT64_C(1) << 30,
+        .fallback = true,
     };
+}
+
+void dmv_settings_deinit(DmvSettings *s)
+{
+    s->management = dmv_strv_free(s->management);
 }
 
 int dmv_settings_parse(const char *name, const char *data, size_t size, DmvSettings *s, DmvError *reterr)
@@ -201,11 +209,20 @@ int dmv_settings_parse(const char *name, const char *data, size_t size, DmvSetti
                .n_keys = DMV_N_ELEMENTS(settings_keys),
                .base = (char *)&fresh,
                .reterr = reterr};
-    int r = parse_file(&p, data, size);
+    int r;
 
-    if (r == 0)
-        *s = fresh;
-    return r;
+    fresh.management = NULL; /* a list of this file replaces the one of the file before */
+    r = parse_file(&p, data, size);
+    if (r != 0) {
+        dmv_settings_deinit(&fresh);
+        return r;
+    }
+    if (fresh.management)
+        dmv_settings_deinit(s);
+    else
+        fresh.management = s->management;
+    *s = fresh;
+    return 0;
 }
 
 void dmv_stream_conf_deinit(DmvStreamConf *s)

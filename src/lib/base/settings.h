@@ -21,10 +21,14 @@ typedef struct DmvSettings {
     uint64_t fetch_timeout;    /* seconds for one transfer. Default 900 */
     uint64_t max_catalog;      /* bytes of a bundle. Default 64 MiB, at most that */
     uint64_t max_package;      /* bytes of an RPM. Default 1 GiB */
+    char **management; /* interfaces by which the host is reached, or "none"; NULL: those of the default
+                          routes */
+    bool fallback;     /* a boot that fails is gone back from. Default true */
 } DmvSettings;
 
 /* The defaults. */
 void dmv_settings_init(DmvSettings *s);
+void dmv_settings_deinit(DmvSettings *s);
 
 /**
  * dmv_settings_parse() - one file of settings over what @s holds
