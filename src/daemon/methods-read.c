@@ -8,8 +8,9 @@
 
 #include "config.h"
 #include "daemon/job.h"
-#include "daemon/manager.h"
+#include "daemon/methods.h"
 #include "dmv/interface.h"
+#include "model/lifeline.h"
 #include "model/render.h"
 
 int dmv_reply(VlCall *call, json_object *reply)
@@ -204,6 +205,7 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
     dmv_jb_value(&b, "streams", dmv_streams_render(m));
     if (m->job)
         dmv_jb_value(&b, "job", dmv_job_render(m->job));
+    dmv_jb_value(&b, "lifelines", dmv_render_lifelines(&m->world));
     dmv_jb_value(&b, "problems", all_problems(m, false));
     return dmv_reply(call, dmv_jb_end(&b));
 }
@@ -231,6 +233,7 @@ static int on_plan(VlCall *call, json_object *params, void *userdata)
     dmv_jb_value(&b, "predictions", dmv_render_predictions(&m->plan));
     dmv_jb_exact(&b, "depmodConf", m->plan.conf ? m->plan.conf : "");
     dmv_jb_value(&b, "problems", dmv_render_problems(&m->plan.problems));
+    dmv_jb_value(&b, "lifelines", dmv_method_lifelines(m));
     return dmv_reply(call, dmv_jb_end(&b));
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/manager.h"
+#include "model/lifeline.h"
 #include "model/render.h"
 
 __attribute__((format(printf, 3, 4))) static void say(DmvJsonBuilder *list, const char *kind,
@@ -53,10 +54,20 @@ static void say_device(DmvJsonBuilder *list, const DmvManager *m, const DmvDevic
             d->module ? d->module : "");
     else
         say(list, "note", "no driver is bound to it now");
+    for (size_t i = 0; i < m->world.n_lifelines; i++)
+        if (dmv_lifeline_has_slot(&m->world.lifelines[i], d->slot))
+            say(list, "note", "it is a lifeline, the host needs it to come back: %s",
+                m->world.lifelines[i].chain);
     for (size_t k = 0; k < m->world.n_kernels; k++)
         for (size_t b = 0; b < m->world.kernels[k].n_bindings; b++)
             if (strcmp(m->world.kernels[k].bindings[b].slot, d->slot) == 0)
                 say_binding(list, &m->world.kernels[k], &m->world.kernels[k].bindings[b]);
+}
+
+static void say_lifelines(DmvJsonBuilder *list, const DmvViewDriver *d)
+{
+    for (char **chain = d->lifelines; chain && *chain; chain++)
+        say(list, "note", "a lifeline stands on %s: %s", d->name, *chain);
 }
 
 static void say_selection(DmvJsonBuilder *list, const DmvViewDriver *d)
@@ -162,6 +173,7 @@ json_object *dmv_why_render(DmvManager *m, const char *object, DmvError *reterr,
         if (dmv_filter_passes(DMV_FILTER_FITTING, &d->releases[i]))
             say_release(&list, &d->releases[i]);
     if (r == 0 && !release) {
+        say_lifelines(&list, d);
         say_selection(&list, d);
         say_plan(&list, m, d);
         say_running(&list, d);

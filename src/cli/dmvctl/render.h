@@ -48,6 +48,10 @@ void dmv_render_unchanged(const DmvScreen *s, int64_t generation);
 /* Members "predictions" and "steps": what a plan changes. Return: how many modules change. */
 size_t dmv_render_plan(const DmvScreen *s, json_object *reply);
 
+/* Member "lifelines" of a change: what it touches that the host needs to come back, as a warning. Return: how
+ * many there are. */
+size_t dmv_render_touched(const DmvScreen *s, json_object *reply);
+
 /* Members "clean" and "findings". @ok: what to say if there is none. */
 void dmv_render_findings(const DmvScreen *s, json_object *reply, const char *ok);
 

@@ -14,6 +14,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     if (!changed)
         dmv_render_unchanged(s, dmv_reply_int(reply, "generation", 0));
     (void)dmv_render_plan(s, reply);
+    (void)dmv_render_touched(s, reply);
     (void)dmv_render_problem_list(s, reply);
     if (changed)
         dmv_screen_next(s, "dmvctl activate applies this now; a reboot does, too");

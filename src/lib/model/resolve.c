@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/lifeline.h"
 #include "model/resolve-internal.h"
 
 static const char *const verdict_table[] = {
@@ -53,6 +54,7 @@ static void driver_deinit(DmvViewDriver *d)
     free(d->targets);
     free(d->active);
     dmv_strv_free(d->slots);
+    dmv_strv_free(d->lifelines);
     dmv_problems_deinit(&d->problems);
     *d = (DmvViewDriver){0};
 }
@@ -155,6 +157,8 @@ int dmv_resolve(const DmvFacts *facts, DmvView *ret)
         r = dmv_decide(&v, &v.drivers[i]);
         if (r == 0)
             r = dmv_look_at_running(&v, &v.drivers[i]);
+        if (r == 0)
+            r = dmv_lifelines_of_driver(facts->world, &v.drivers[i], &v.drivers[i].lifelines);
     }
     if (r < 0)
         return r;
