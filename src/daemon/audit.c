@@ -49,6 +49,22 @@ static void find_problems(Audit *a, const DmvProblems *p, const char *severity, 
              p->items[i].why ? p->items[i].why : "");
 }
 
+/* What the host stands on and cannot be followed: no fault of what was applied. */
+static bool is_about_lifeline(const DmvProblem *p)
+{
+    return p->code == DMV_LIFELINE;
+}
+
+static void verify_world(Audit *a, const DmvManager *m)
+{
+    for (size_t i = 0; i < m->world.problems.n; i++) {
+        const DmvProblem *p = &m->world.problems.items[i];
+
+        if (!is_about_lifeline(p))
+            find(a, "warning", p->object, p->code, NULL, "%s", p->why ? p->why : "");
+    }
+}
+
 static void verify_state(Audit *a, const DmvManager *m)
 {
     if (m->state_problem)
@@ -118,7 +134,7 @@ static void look_over(Audit *a, const DmvManager *m)
     a->clean = true;
     dmv_jb_array(&a->list);
     verify_state(a, m);
-    find_problems(a, &m->world.problems, "warning", NULL);
+    verify_world(a, m);
     verify_plan(a, m);
     verify_installed(a, m);
     verify_drivers(a, m);
@@ -178,6 +194,18 @@ static void examine_trees(Audit *a, const DmvManager *m)
         }
 }
 
+static void examine_lifelines(Audit *a, const DmvManager *m)
+{
+    for (size_t i = 0; i < m->world.problems.n; i++) {
+        const DmvProblem *p = &m->world.problems.items[i];
+
+        if (is_about_lifeline(p))
+            find(a, "warning", p->object, p->code,
+                 "no change of a driver asks about it: know what it stands on before --now", "%s",
+                 p->why ? p->why : "");
+    }
+}
+
 static void examine_pins(Audit *a, const DmvManager *m)
 {
     for (size_t i = 0; i < m->intent.n; i++)
@@ -198,6 +226,7 @@ json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean)
     look_over(&a, m);
     examine_streams(&a, m);
     examine_trees(&a, m);
+    examine_lifelines(&a, m);
     examine_pins(&a, m);
     *ret_clean = a.clean;
     return dmv_jb_end(&a.list);

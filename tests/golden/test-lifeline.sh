@@ -103,6 +103,11 @@ refused 6 lifeline deselect intel-ice --now
 printf '[lifelines]\nmanagement=gone0\n' >"$root/etc/dmv/dmv.conf"
 equal "$(dmvctl --json status | json '["problems"][0]["why"]')" \
     "what carries it is not known: there is no interface gone0" "a name that is not there"
+status=0
+dmvctl doctor >"$scratch/out" || status=$?
+equal "$status" 10 "doctor has a finding"
+has 'lifeline gone0: what carries it is not known'
+ok dmvctl verify # what was applied is as it should be all the same
 printf '[lifelines]\nmanagement=none\n' >"$root/etc/dmv/dmv.conf"
 equal "$(dmvctl --json status | json '["problems"]')" '[]' "none is no problem"
 ok dmvctl deselect intel-ice --now

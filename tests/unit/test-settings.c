@@ -47,10 +47,35 @@ static void test_every_key(void **state)
     assert_int_equal(s.fetch_timeout, 86400);
     assert_int_equal(s.max_catalog, 67108864);
     assert_int_equal(s.max_package, 4294967296);
+    assert_null(s.management);
+    assert_true(s.fallback);
     /* a later file changes what it names, and nothing else */
     assert_int_equal(parse("[daemon]\nidle-timeout=5\n", &s, NULL), 0);
     assert_int_equal(s.idle_timeout, 5);
     assert_int_equal(s.keep_generations, 1000);
+}
+
+/* A list of one file, of several lines, is replaced by the list of a later one, and kept by one that is
+ * refused. */
+static void test_lists(void **state)
+{
+    DmvSettings s;
+
+    (void)state;
+    dmv_settings_init(&s);
+    assert_int_equal(parse("[lifelines]\nmanagement=eth0\nmanagement=eth1\nfallback=no\n", &s, NULL), 0);
+    assert_int_equal(dmv_strv_length(s.management), 2);
+    assert_string_equal(s.management[1], "eth1");
+    assert_false(s.fallback);
+    assert_int_equal(parse("[lifelines]\nmanagement=eth2\nmanagement=\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(dmv_strv_length(s.management), 2);
+    assert_int_equal(parse("[daemon]\nidle-timeout=5\n", &s, NULL), 0);
+    assert_int_equal(dmv_strv_length(s.management), 2);
+    assert_int_equal(parse("[lifelines]\nmanagement=none\n", &s, NULL), 0);
+    assert_int_equal(dmv_strv_length(s.management), 1);
+    assert_string_equal(s.management[0], "none");
+    dmv_settings_deinit(&s);
+    assert_null(s.management);
 }
 
 static void test_refused(void **state)
@@ -259,10 +284,15 @@ static void test_long_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_stream),         cmocka_unit_test(test_stream_enabled),
-        cmocka_unit_test(test_stream_refused), cmocka_unit_test(test_stream_by_a_bad_file_name),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_stream_enabled),
+        cmocka_unit_test(test_stream_refused),
+        cmocka_unit_test(test_stream_by_a_bad_file_name),
         cmocka_unit_test(test_long_lines),
     };
 

@@ -234,9 +234,11 @@ static void test_without_devices(void **state)
 
     (void)state;
     host_init(&h, HARDWARE "mount / tmpfs -\n"
+                           "mount /boot/efi autofs - source=systemd-1 options=rw,fd=54\n"
                            "platform xvda device=vbd-768 driver=vbd module=xen_blkfront\n"
                            "mount /var ext4 xvda\n");
     assert_no_problem(&h);
+    assert_int_equal(h.world.n_lifelines, 2); /* what waits to be mounted is none */
     assert_lifeline(&h, "/", "/ on tmpfs, in memory", "", "");
     assert_lifeline(&h, "/var", "/var on xvda on vbd-768, which is no PCI device", "", "xen_blkfront");
 }

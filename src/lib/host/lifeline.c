@@ -182,8 +182,9 @@ static int observe_mounts(Host *h)
         const DmvMount *m = mount_of_root(h, points[i].point);
         int r;
 
-        /* a part of the root that is mounted once more, as service managers do, is no lifeline of its own */
-        if (!m || (m != root && root && same_filesystem(m, root)))
+        /* a part of the root that is mounted once more, as service managers do, is no lifeline of its own;
+         * nor is a place where something would be mounted if somebody went there */
+        if (!m || (m != root && root && same_filesystem(m, root)) || strcmp(m->type, "autofs") == 0)
             continue;
         dmv_text_append(&t.chain, points[i].point);
         r = dmv_trace_mount(&t, m);
