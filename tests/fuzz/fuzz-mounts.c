@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         must(m.items[i].point[0] == '/' && m.items[i].type && m.items[i].source);
         must(dmv_mounts_at(&m, m.items[i].point) && dmv_mounts_of_path(&m, m.items[i].point));
-        must(dmv_mount_option(&m.items[i], "addr", &value) == 0);
+        must(dmv_mount_option(m.items[i].options, "addr", &value) == 0);
     }
     must(dmv_swaps_parse((const char *)data, size, &partitions, &files) == 0);
     for (char **p = partitions; p && *p; p++)

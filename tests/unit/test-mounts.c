@@ -36,11 +36,11 @@ static void test_fields(void **state)
     assert_string_equal(m.items[0].source, "/dev/vda");
     assert_string_equal(m.items[0].options, "rw,discard");
     assert_string_equal(m.items[1].point, "/mnt/a b\\c");
-    assert_int_equal(dmv_mount_option(&m.items[1], "addr", &value), 0);
+    assert_int_equal(dmv_mount_option(m.items[1].options, "addr", &value), 0);
     assert_string_equal(value, "10.0.0.1");
-    assert_int_equal(dmv_mount_option(&m.items[1], "add", &none), 0);
+    assert_int_equal(dmv_mount_option(m.items[1].options, "add", &none), 0);
     assert_null(none);
-    assert_int_equal(dmv_mount_option(&m.items[1], "rw", &none), 0);
+    assert_int_equal(dmv_mount_option(m.items[1].options, "rw", &none), 0);
     assert_null(none);
 }
 

@@ -15,14 +15,6 @@
 
 /* ---- the way to the other end of a wire ---- */
 
-/* "traddr=10.0.0.1,trsvcid=4420": the value of @key; NULL if it is not there. */
-static int address_part(const char *text, const char *key, char **ret)
-{
-    const DmvMount like_options = {.options = (char *)text};
-
-    return dmv_mount_option(&like_options, key, ret);
-}
-
 /* A controller of NVMe: on a PCI function, or at the other end of a network. */
 static int trace_controller(DmvTrace *t, const char *path)
 {
@@ -40,12 +32,9 @@ static int trace_controller(DmvTrace *t, const char *path)
     if (r == 0)
         r = dmv_trace_text(t, path, "address", &text);
     if (r == 0 && text && (dmv_streq(transport, "tcp") || dmv_streq(transport, "rdma")))
-        r = address_part(text, "traddr", &address);
-    if (r == 0 && address) {
-        char *const names[] = {address, NULL};
-
-        return dmv_trace_each(t, names, dmv_trace_address, false);
-    }
+        r = dmv_mount_option(text, "traddr", &address); /* "traddr=10.0.0.1,trsvcid=4420" */
+    if (r == 0 && address)
+        return dmv_trace_one(t, address, dmv_trace_address);
     return r < 0 ? r
                  : dmv_trace_unknown(t, "sysfs does not say what carries NVMe controller %s (%s)", name,
                                      transport ? transport : "unknown transport");
@@ -75,19 +64,13 @@ static int trace_session(DmvTrace *t, const char *host, const char *connection)
     DMV_CLEANUP_FREE char *folder = NULL, *address = NULL;
     int r = host_folder ? dmv_trace_text(t, host_folder, "netdev", &netdev) : -ENOMEM;
 
-    if (r == 0 && netdev && dmv_interface_name_is_valid(netdev) && netdev[0] != '<') {
-        char *const names[] = {netdev, NULL};
-
-        return dmv_trace_each(t, names, dmv_trace_interface, false);
-    }
+    if (r == 0 && netdev && dmv_interface_name_is_valid(netdev) && netdev[0] != '<')
+        return dmv_trace_one(t, netdev, dmv_trace_interface);
     folder = connection ? dmv_trace_join("class/iscsi_connection", connection) : NULL;
     if (r == 0 && connection)
         r = folder ? dmv_trace_text(t, folder, "address", &address) : -ENOMEM;
-    if (r == 0 && address) {
-        char *const names[] = {address, NULL};
-
-        return dmv_trace_each(t, names, dmv_trace_address, false);
-    }
+    if (r == 0 && address)
+        return dmv_trace_one(t, address, dmv_trace_address);
     return r < 0 ? r : dmv_trace_unknown(t, "sysfs does not say what carries the iSCSI session of %s", host);
 }
 
@@ -156,28 +139,21 @@ static int trace_folder(DmvTrace *t, const char *name, const char *path)
     DMV_CLEANUP_STRV char **slaves = NULL;
     DMV_CLEANUP_FREE char *folder = dmv_trace_join(path, "slaves"), *parent = NULL, *file = NULL;
     const char *above = parent_of(path, &parent);
-    char *names[2] = {NULL, NULL};
     int r = folder ? dmv_trace_list(t, folder, "", false, &slaves) : -ENOMEM;
 
     if (r < 0 || slaves)
         return r < 0 ? r : dmv_trace_each(t, slaves, dmv_trace_block, false);
     if (!above)
         return -ENOMEM;
-    if (dmv_trace_has(t, path, "partition")) {
-        names[0] = (char *)above;
-        return dmv_trace_each(t, names, dmv_trace_block, false);
-    }
+    if (dmv_trace_has(t, path, "partition"))
+        return dmv_trace_one(t, above, dmv_trace_block);
     r = dmv_trace_text(t, path, "loop/backing_file", &file);
-    if (r == 0 && file) {
-        names[0] = file;
-        return dmv_trace_each(t, names, dmv_trace_file, false);
-    }
+    if (r == 0 && file)
+        return dmv_trace_one(t, file, dmv_trace_file);
     if (r == 0 && dmv_starts_with(above, "nvme-subsys"))
         return trace_subsystem(t, parent);
-    if (r == 0 && strstr(path, "/nvme-fabrics/")) {
-        names[0] = parent;
-        return dmv_trace_each(t, names, trace_controller, false);
-    }
+    if (r == 0 && strstr(path, "/nvme-fabrics/"))
+        return dmv_trace_one(t, parent, trace_controller);
     return r < 0 ? r : trace_hardware(t, name, path);
 }
 
@@ -257,7 +233,6 @@ static int trace_btrfs(DmvTrace *t, const DmvMount *m)
     const char *label =
         dmv_starts_with(m->source, "/dev/mapper/") ? m->source + strlen("/dev/mapper/") : NULL;
     const char *base = strrchr(m->source, '/') ? strrchr(m->source, '/') + 1 : m->source;
-    char *const node[] = {m->source, NULL};
     int r = dmv_trace_list(t, "fs/btrfs", "", false, &all);
 
     if (r == 0 && label)
@@ -274,7 +249,7 @@ static int trace_btrfs(DmvTrace *t, const DmvMount *m)
     if (r < 0)
         return r;
     return disks ? dmv_trace_each(t, disks, dmv_trace_block, false)
-                 : dmv_trace_each(t, node, dmv_trace_node, false);
+                 : dmv_trace_one(t, m->source, dmv_trace_node);
 }
 
 /* A filesystem on a server: by the address that the mount is connected to. */
@@ -282,14 +257,11 @@ static int trace_network(DmvTrace *t, const DmvMount *m)
 {
     DMV_CLEANUP_FREE char *address = NULL;
     DMV_CLEANUP_STRV char **interfaces = NULL;
-    int r = dmv_mount_option(m, "addr", &address);
+    int r = dmv_mount_option(m->options, "addr", &address);
 
     dmv_text_appendf(&t->chain, " on %s", m->type);
-    if (r == 0 && address) {
-        char *const names[] = {address, NULL};
-
-        return dmv_trace_each(t, names, dmv_trace_address, false);
-    }
+    if (r == 0 && address)
+        return dmv_trace_one(t, address, dmv_trace_address);
     if (r == 0)
         r = dmv_routes_default(t->routes, &interfaces);
     if (r < 0)
@@ -304,10 +276,10 @@ static int trace_overlay(DmvTrace *t, const DmvMount *m)
     DMV_CLEANUP_FREE char *lower = NULL, *upper = NULL;
     DMV_CLEANUP_STRV char **layers = NULL;
     char *rest, *layer;
-    int r = dmv_mount_option(m, "lowerdir", &lower);
+    int r = dmv_mount_option(m->options, "lowerdir", &lower);
 
     if (r == 0)
-        r = dmv_mount_option(m, "upperdir", &upper);
+        r = dmv_mount_option(m->options, "upperdir", &upper);
     rest = lower;
     while (r == 0 && (layer = strsep(&rest, ":")))
         if (*layer)
@@ -340,11 +312,8 @@ int dmv_trace_mount(DmvTrace *t, const DmvMount *m)
         }
         r = dmv_trace_resolve(t, path, &device);
     }
-    if (r == 0 && device) {
-        char *const names[] = {strrchr(device, '/') ? strrchr(device, '/') + 1 : device, NULL};
-
-        return dmv_trace_each(t, names, dmv_trace_block, false);
-    }
+    if (r == 0 && device)
+        return dmv_trace_one(t, strrchr(device, '/') ? strrchr(device, '/') + 1 : device, dmv_trace_block);
     if (r == 0 && is_one_of(m->type, memory, DMV_N_ELEMENTS(memory))) {
         dmv_text_appendf(&t->chain, " on %s, in memory", m->type);
         t->n_ends++;

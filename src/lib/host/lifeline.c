@@ -204,10 +204,9 @@ static int observe_swaps(Host *h, char *const *paths, DmvTraceStep step)
 
     for (; r == 0 && paths && *paths; paths++) {
         DMV_CLEANUP_TRACE DmvTrace t = new_trace(h);
-        char *const names[] = {*paths, NULL};
 
         dmv_text_append(&t.chain, "swap");
-        r = dmv_trace_each(&t, names, step, false);
+        r = dmv_trace_one(&t, *paths, step);
         if (r == 0)
             r = add_lifeline(h, &t, DMV_LIFELINE_SWAP, *paths);
     }

@@ -28,10 +28,8 @@ static bool may_be_of_ovs(const DmvTrace *t, const char *name, const char *folde
 
 static int trace_virtual(DmvTrace *t, const char *name, const char *folder)
 {
-    char *const ovs[] = {(char *)OVS, NULL};
-
     if (may_be_of_ovs(t, name, folder))
-        return dmv_trace_each(t, ovs, dmv_trace_interface, false);
+        return dmv_trace_one(t, OVS, dmv_trace_interface);
     return dmv_trace_unknown(t, "sysfs does not say what carries interface %s", name);
 }
 
@@ -73,11 +71,10 @@ int dmv_trace_interface(DmvTrace *t, const char *name)
 int dmv_trace_address(DmvTrace *t, const char *address)
 {
     const char *interface = dmv_routes_towards(t->routes, address);
-    char *const names[] = {(char *)interface, NULL};
     int r = dmv_trace_enter(t, "address", address);
 
     if (r <= 0)
         return r;
-    return interface ? dmv_trace_each(t, names, dmv_trace_interface, false)
+    return interface ? dmv_trace_one(t, interface, dmv_trace_interface)
                      : dmv_trace_unknown(t, "no route leads to %s", address);
 }

@@ -153,6 +153,13 @@ int dmv_trace_each(DmvTrace *t, char *const *names, DmvTraceStep step, bool opti
     return r;
 }
 
+int dmv_trace_one(DmvTrace *t, const char *name, DmvTraceStep step)
+{
+    char *const names[] = {(char *)name, NULL};
+
+    return dmv_trace_each(t, names, step, false);
+}
+
 /* ---- from a device upwards ---- */
 
 /* The module of the driver that is bound to a device; NULL: no driver, or one that is built in. @ret_driver:

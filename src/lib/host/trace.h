@@ -57,6 +57,8 @@ int dmv_trace_device(DmvTrace *t, const char *path);
 int dmv_trace_other_bus(DmvTrace *t, const char *path);
 /* " on A and B": goes on with each of them. @optional: those that lead nowhere are not mentioned. */
 int dmv_trace_each(DmvTrace *t, char *const *names, DmvTraceStep step, bool optional);
+/* " on A": goes on with this one. */
+int dmv_trace_one(DmvTrace *t, const char *name, DmvTraceStep step);
 /* Says a station's name. Return: 1; 0 if it was passed before or there are too many; -ENOMEM. */
 int dmv_trace_enter(DmvTrace *t, const char *kind, const char *name);
 /* Says why the trace does not go on from here. */

@@ -189,12 +189,12 @@ const DmvMount *dmv_mounts_of_path(const DmvMounts *m, const char *path)
     return best;
 }
 
-int dmv_mount_option(const DmvMount *m, const char *name, char **ret)
+int dmv_mount_option(const char *options, const char *name, char **ret)
 {
     size_t n = strlen(name);
 
     *ret = NULL;
-    for (const char *s = m->options; *s;) {
+    for (const char *s = options; *s;) {
         size_t length = strcspn(s, ",");
 
         if (length > n && strncmp(s, name, n) == 0 && s[n] == '=') {

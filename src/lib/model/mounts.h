@@ -46,7 +46,7 @@ const DmvMount *dmv_mounts_at(const DmvMounts *m, const char *point);
 const DmvMount *dmv_mounts_of_path(const DmvMounts *m, const char *path);
 /* The value of an option ("addr" of "rw,addr=10.0.0.1"), owned by the caller. Return: 0, also if it is not
  * there (@ret NULL); -ENOMEM. */
-int dmv_mount_option(const DmvMount *m, const char *name, char **ret);
+int dmv_mount_option(const char *options, const char *name, char **ret);
 
 /**
  * dmv_swaps_parse() - read the list of swaps
