@@ -143,7 +143,8 @@ if [[ -n $carrier ]]; then
 else
     echo "the root of this machine is on no PCI device: not compared"
 fi
-for interface in $(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p'); do
+ip -o route show default >"$scratch/routes"
+for interface in $(sed -n 's/.* dev \([^ ]*\).*/\1/p' "$scratch/routes"); do
     grep -q "\"what\":\"$interface\"" "$scratch/out" || fail "$interface has the default route by ip, and is no lifeline"
 done
 echo "lifelines: done"
