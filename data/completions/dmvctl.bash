@@ -14,9 +14,10 @@ __dmvctl_options() {
     plan) echo --all --detailed-exit-code ;;
     refresh) echo --allow-stale ;;
     install) echo --any-hardware --dry-run ;;
-    remove | activate) echo --dry-run ;;
-    select) echo --now --any-hardware --because --dry-run ;;
-    deselect) echo --now --because --dry-run ;;
+    remove) echo --dry-run ;;
+    activate) echo --dry-run --accept-lifeline ;;
+    select) echo --now --any-hardware --because --dry-run --accept-lifeline ;;
+    deselect) echo --now --because --dry-run --accept-lifeline ;;
     pin) echo --because --until ;;
     rollback) echo --staged --because --dry-run ;;
     history) echo --limit --fields --no-headings ;;

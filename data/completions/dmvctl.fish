@@ -41,6 +41,8 @@ complete -c dmvctl -n '__fish_seen_subcommand_from install select' -l any-hardwa
     -d 'although no device here is supported'
 complete -c dmvctl -n '__fish_seen_subcommand_from install remove select deselect activate rollback' -s n -l dry-run \
     -d 'check and show, change nothing'
+complete -c dmvctl -n '__fish_seen_subcommand_from select deselect activate' -l accept-lifeline \
+    -d 'although the host may not come back'
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect rescan' -l now -d 'switch at once'
 complete -c dmvctl -n '__fish_seen_subcommand_from rollback' -l staged -d 'switch at the next reboot'
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect pin rollback' -l because -x -d 'why'

@@ -82,6 +82,7 @@ common=(
 )
 table=('(-f --fields)'{-f+,--fields=}'[columns to show, in that order]:fields:' "--no-headings[no line with the columns' names]")
 dry=('(-n --dry-run)'{-n,--dry-run}'[check and show, change nothing]')
+accept='--accept-lifeline[although the host may not come back]'
 because=('--because=[why; kept in the history]:text:')
 
 _arguments -C $common '1:verb:->verb' '*::argument:->argument' && return
@@ -109,13 +110,13 @@ install)
     ;;
 remove) _arguments $common $dry '*:release:_dmvctl_installed' ;;
 select)
-    _arguments $common $dry $because '--now[switch at once]' '--any-hardware[although no device here is supported]' \
+    _arguments $common $dry $because $accept '--now[switch at once]' '--any-hardware[although no device here is supported]' \
         '1:release:_dmvctl_selectable' '2:selection:(recommended inbox)'
     ;;
-deselect) _arguments $common $dry $because '--now[switch at once]' '1:driver:_dmvctl_drivers' ;;
+deselect) _arguments $common $dry $because $accept '--now[switch at once]' '1:driver:_dmvctl_drivers' ;;
 pin) _arguments $common $because '--until=[last day]:date (YYYY-MM-DD):' '1:driver:_dmvctl_drivers' ;;
 unpin) _arguments $common '1:driver:_dmvctl_drivers' ;;
-activate) _arguments $common $dry ;;
+activate) _arguments $common $dry $accept ;;
 rollback) _arguments $common $dry $because '--staged[at the next reboot]' '1:generation:_dmvctl_generations' ;;
 history) _arguments $common $table '--limit=[entries to show]:number:' '1:driver:_dmvctl_drivers' ;;
 generations) _arguments $common $table ;;

@@ -57,6 +57,7 @@ enum DmvExit {
     X(NO_KERNEL_RELEASE, "no-release-for-kernel", "Refused", DMV_EXIT_REFUSED)                     \
     X(CONFLICT, "conflict", "Refused", DMV_EXIT_REFUSED)                                           \
     X(BROKEN_RELEASE, "broken-release", "Refused", DMV_EXIT_REFUSED)                               \
+    X(LIFELINE, "lifeline", "Refused", DMV_EXIT_REFUSED)                                           \
     X(NOTHING_TO_ROLL_BACK, "nothing-to-roll-back", "Refused", DMV_EXIT_REFUSED)                   \
     X(WORLD_MOVED, "world-moved", "Refused", DMV_EXIT_REFUSED)                                     \
     X(READ_ONLY, "read-only", "Refused", DMV_EXIT_REFUSED)                                         \

@@ -48,6 +48,22 @@ static void find_problems(DmvAudit *a, const DmvProblems *p, const char *severit
                        p->items[i].why ? p->items[i].why : "");
 }
 
+/* What the host stands on and cannot be followed: no fault of what was applied. */
+static bool is_about_lifeline(const DmvProblem *p)
+{
+    return p->code == DMV_LIFELINE;
+}
+
+static void verify_world(DmvAudit *a, const DmvManager *m)
+{
+    for (size_t i = 0; i < m->world.problems.n; i++) {
+        const DmvProblem *p = &m->world.problems.items[i];
+
+        if (!is_about_lifeline(p))
+            dmv_audit_find(a, "warning", p->object, p->code, NULL, "%s", p->why ? p->why : "");
+    }
+}
+
 static void verify_state(DmvAudit *a, const DmvManager *m)
 {
     if (m->state_problem)
@@ -118,7 +134,7 @@ static void look_over(DmvAudit *a, const DmvManager *m)
     a->clean = true;
     dmv_jb_array(&a->list);
     verify_state(a, m);
-    find_problems(a, &m->world.problems, "warning", NULL);
+    verify_world(a, m);
     verify_plan(a, m);
     verify_installed(a, m);
     verify_drivers(a, m);
@@ -220,6 +236,18 @@ static void examine_owners(DmvAudit *a, const DmvManager *m)
     dmv_problems_deinit(&p);
 }
 
+static void examine_lifelines(DmvAudit *a, const DmvManager *m)
+{
+    for (size_t i = 0; i < m->world.problems.n; i++) {
+        const DmvProblem *p = &m->world.problems.items[i];
+
+        if (is_about_lifeline(p))
+            dmv_audit_find(a, "warning", p->object, p->code,
+                           "no change of a driver asks about it: know what it stands on before --now", "%s",
+                           p->why ? p->why : "");
+    }
+}
+
 static void examine_pins(DmvAudit *a, const DmvManager *m)
 {
     for (size_t i = 0; i < m->intent.n; i++)
@@ -257,6 +285,7 @@ json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean)
     examine_trees(&a, m);
     examine_indexes(&a, m);
     examine_owners(&a, m);
+    examine_lifelines(&a, m);
     for (size_t i = 0; i < m->view.n_drivers; i++)
         examine_adopted(&a, m->view.drivers[i].adopted, m->view.drivers[i].n_adopted);
     examine_adopted(&a, m->view.adopted, m->view.n_adopted);

@@ -19,6 +19,7 @@
 #include "dmv/interface.h"
 #include "host/fs.h"
 #include "model/adopted.h"
+#include "model/lifeline.h"
 
 #define GOODBYE_USEC 500000
 /* The largest reply that clients take, and no less: a host with 10,000 installed variants has to be listed.
@@ -158,7 +159,23 @@ static int stage(DmvManager *m)
     return r == 0 ? dmv_state_save_generation(m, staged) : r;
 }
 
+int dmv_manager_check_lifelines(const DmvManager *m, const DmvConsent *consent, DmvError *reterr)
+{
+    DMV_CLEANUP_LIFELINE_CHANGES DmvLifelineChanges changes = {0};
+    int r = dmv_plan_lifelines(&m->plan, &m->view, &changes);
+
+    return r < 0 ? r
+                 : dmv_lifeline_check(&changes, !consent->now && m->settings.fallback,
+                                      consent->accept_lifeline, reterr);
+}
+
 int dmv_manager_set_intent(DmvManager *m, const DmvIntent *intent, DmvError *reterr)
+{
+    return dmv_manager_ask_intent(m, intent, NULL, reterr);
+}
+
+int dmv_manager_ask_intent(DmvManager *m, const DmvIntent *intent, const DmvConsent *consent,
+                           DmvError *reterr)
 {
     DmvIntent before = m->intent;
     DmvIntent fresh = {0};
@@ -172,6 +189,8 @@ int dmv_manager_set_intent(DmvManager *m, const DmvIntent *intent, DmvError *ret
         r = m->plan_error.code;
         dmv_error_move(reterr, &m->plan_error);
     }
+    if (r == 0 && consent)
+        r = dmv_manager_check_lifelines(m, consent, reterr);
     if (r == 0)
         r = stage(m);
     if (r == 0)
@@ -364,6 +383,8 @@ int dmv_manager_new(sd_event *event, DmvRoots *roots, bool transient, const char
     if (r == 0)
         r = dmv_streams_load(m);
     if (r == 0)
+        r = dmv_strv_copy(m->settings.management, &m->roots.management);
+    if (r == 0)
         r = make_server(m);
     if (r == 0 && m->settings.idle_timeout > 0 && !transient)
         r = sd_event_add_time_relative(event, &m->idle_timer, CLOCK_MONOTONIC,
@@ -389,9 +410,9 @@ DmvManager *dmv_manager_free(DmvManager *m)
     free(m->sources);
     dmv_world_deinit(&m->world);
     (void)dmv_abi_cache_free(m->abi_cache);
-    dmv_settings_deinit(&m->settings);
     dmv_problems_deinit(&m->config_problems);
     dmv_streams_free(m);
+    dmv_settings_deinit(&m->settings);
     dmv_intent_deinit(&m->intent);
     dmv_generations_deinit(&m->generations);
     dmv_history_deinit(&m->history);

@@ -103,6 +103,17 @@ int dmv_manager_think(DmvManager *m);
  * errno. */
 int dmv_manager_set_intent(DmvManager *m, const DmvIntent *intent, DmvError *reterr);
 
+/* How a change shall take effect, and what may be lost by it. */
+typedef struct DmvConsent {
+    bool now;             /* at once, without a boot that goes back by itself */
+    bool accept_lifeline; /* although a lifeline is touched */
+} DmvConsent;
+/* The same, unless the plan that follows would touch a lifeline without consent: DMV_LIFELINE. */
+int dmv_manager_ask_intent(DmvManager *m, const DmvIntent *intent, const DmvConsent *consent,
+                           DmvError *reterr);
+/* May the plan be carried out? Return: 0, DMV_LIFELINE, -ENOMEM. */
+int dmv_manager_check_lifelines(const DmvManager *m, const DmvConsent *consent, DmvError *reterr);
+
 /* Seconds since the epoch. */
 int64_t dmv_manager_now(void);
 /* Tells the subscribers. @object and @outcome may be NULL. */

@@ -8,6 +8,7 @@
 
 #include "daemon/job.h"
 #include "daemon/methods.h"
+#include "model/lifeline.h"
 
 int64_t dmv_method_uid(VlCall *call)
 {
@@ -72,6 +73,14 @@ int dmv_method_check_release(const DmvViewRelease *r, bool any_hardware, DmvErro
         return 0;
     return dmv_error_set(e, rules[r->verdict].code, NULL, rules[r->verdict].next, "%s: %s", r->name,
                          r->reasons[r->why]);
+}
+
+json_object *dmv_method_lifelines(const DmvManager *m)
+{
+    DMV_CLEANUP_LIFELINE_CHANGES DmvLifelineChanges changes = {0};
+
+    return dmv_plan_lifelines(&m->plan, &m->view, &changes) < 0 ? NULL
+                                                                : dmv_render_lifeline_changes(&changes);
 }
 
 int dmv_methods_bind(DmvManager *m, const DmvMethod *methods, size_t n)

@@ -22,17 +22,30 @@ static json_object *after_activate(DmvManager *m, bool changed, char *const *ker
     return dmv_jb_end(&b);
 }
 
+static json_object *activate_dry_run(DmvManager *m)
+{
+    DmvJsonBuilder b = {.value = after_activate(m, !dmv_plan_is_empty(&m->plan), m->plan.kernels, NULL)};
+
+    dmv_jb_value(&b, "lifelines", dmv_method_lifelines(m));
+    return dmv_jb_end(&b);
+}
+
 static int on_activate(VlCall *call, json_object *params, void *userdata)
 {
     DmvManager *m = userdata;
     DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvConsent consent = {.now = false}; /* the next boot is the trial of what is activated */
     bool dry = false;
-    const DmvJsonField fields[] = {{"dryRun", DMV_JSON_BOOL, 0, &dry}};
+    const DmvJsonField fields[] = {{"dryRun", DMV_JSON_BOOL, 0, &dry},
+                                   {"acceptLifeline", DMV_JSON_BOOL, 0, &consent.accept_lifeline}};
     int r;
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    r = dmv_manager_check_lifelines(m, &consent, &e);
+    if (r != 0)
+        return dmv_method_fail(call, &e, r, "activate", "the plan");
     if (dry)
-        return dmv_reply(call, after_activate(m, !dmv_plan_is_empty(&m->plan), m->plan.kernels, NULL));
+        return dmv_reply(call, activate_dry_run(m));
     r = dmv_job_apply(m, call, "activate", NULL, NULL, after_activate, NULL, &e);
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "activate", "the plan");
 }

@@ -10,9 +10,10 @@
 #include "config.h"
 #include "daemon/forecast.h"
 #include "daemon/job.h"
-#include "daemon/manager.h"
+#include "daemon/methods.h"
 #include "daemon/owners.h"
 #include "dmv/interface.h"
+#include "model/lifeline.h"
 #include "model/render-forecast.h"
 #include "model/render.h"
 
@@ -233,6 +234,7 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
     dmv_jb_value(&b, "streams", dmv_streams_render(m));
     if (m->job)
         dmv_jb_value(&b, "job", dmv_job_render(m->job));
+    dmv_jb_value(&b, "lifelines", dmv_render_lifelines(&m->world));
     dmv_jb_value(&b, "problems", all_problems(m, false));
     return dmv_reply(call, dmv_jb_end(&b));
 }
@@ -272,6 +274,7 @@ static int answer_plan(DmvManager *m, VlCall *call, const DmvForecast *f, const 
     dmv_jb_value(&b, "predictions", dmv_render_predictions(&m->plan));
     dmv_jb_exact(&b, "depmodConf", m->plan.conf ? m->plan.conf : "");
     dmv_jb_value(&b, "problems", plan_problems(m, f, problem));
+    dmv_jb_value(&b, "lifelines", dmv_method_lifelines(m));
     if (f) {
         dmv_jb_value(&b, "devices", dmv_render_device_forecasts(f));
         dmv_jb_value(&b, "initrds", dmv_render_image_forecasts(f));

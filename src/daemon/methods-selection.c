@@ -11,7 +11,7 @@
 
 typedef struct Select {
     const char *object, *selection, *because;
-    bool now, any_hardware, dry_run;
+    bool now, any_hardware, dry_run, accept_lifeline;
 } Select;
 
 /* What the request means: a driver and what it shall be. */
@@ -69,6 +69,7 @@ static json_object *selection_reply(DmvManager *m, const char *driver, const Dmv
     if (plan) {
         dmv_jb_value(&b, "steps", dmv_render_steps(plan));
         dmv_jb_value(&b, "predictions", dmv_render_predictions(plan));
+        dmv_jb_value(&b, "lifelines", dmv_method_lifelines(m));
     }
     return dmv_jb_end(&b);
 }
@@ -81,7 +82,8 @@ static json_object *after_select_now(DmvManager *m, bool changed, char *const *k
 }
 
 /* What would come of an intent, without storing anything. */
-static int dry_run(DmvManager *m, VlCall *call, const char *driver, DmvIntent *intent, DmvError *e)
+static int dry_run(DmvManager *m, VlCall *call, const char *driver, DmvIntent *intent,
+                   const DmvConsent *consent, DmvError *e)
 {
     DmvIntent before = m->intent;
     json_object *reply = NULL;
@@ -93,6 +95,8 @@ static int dry_run(DmvManager *m, VlCall *call, const char *driver, DmvIntent *i
         r = m->plan_error.code;
         dmv_error_move(e, &m->plan_error);
     }
+    if (r == 0)
+        r = dmv_manager_check_lifelines(m, consent, e);
     if (r == 0)
         reply = selection_reply(m, driver, &m->plan);
     dmv_view_deinit(&m->view); /* it borrows from the intent that goes */
@@ -112,6 +116,7 @@ static int change_selection(DmvManager *m, VlCall *call, const Select *s, const 
     DMV_CLEANUP_ERROR DmvError e = {0};
     DMV_CLEANUP_INTENT DmvIntent intent = {0};
     DMV_CLEANUP_FREE char *driver = NULL;
+    const DmvConsent consent = {.now = s->now, .accept_lifeline = s->accept_lifeline};
     DmvViewDriver *d = NULL;
     int r = dmv_method_check_free(m, &e);
 
@@ -120,11 +125,11 @@ static int change_selection(DmvManager *m, VlCall *call, const Select *s, const 
     if (r == 0)
         r = dmv_set_string(&driver, d->name);
     if (r == 0 && s->dry_run) {
-        r = dry_run(m, call, driver, &intent, &e);
+        r = dry_run(m, call, driver, &intent, &consent, &e);
         return r == 0 ? 0 : dmv_method_fail(call, &e, r, verb, s->object);
     }
     if (r == 0)
-        r = dmv_manager_set_intent(m, &intent, &e);
+        r = dmv_manager_ask_intent(m, &intent, &consent, &e);
     if (r != 0)
         return dmv_method_fail(call, &e, r, verb, s->object);
     {
@@ -153,6 +158,7 @@ static int on_select(VlCall *call, json_object *params, void *userdata)
         {"anyHardware", DMV_JSON_BOOL, 0, &s.any_hardware},
         {"because", DMV_JSON_STRING, 0, &s.because},
         {"dryRun", DMV_JSON_BOOL, 0, &s.dry_run},
+        {"acceptLifeline", DMV_JSON_BOOL, 0, &s.accept_lifeline},
     };
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
@@ -167,6 +173,7 @@ static int on_deselect(VlCall *call, json_object *params, void *userdata)
         {"now", DMV_JSON_BOOL, 0, &s.now},
         {"because", DMV_JSON_STRING, 0, &s.because},
         {"dryRun", DMV_JSON_BOOL, 0, &s.dry_run},
+        {"acceptLifeline", DMV_JSON_BOOL, 0, &s.accept_lifeline},
     };
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);

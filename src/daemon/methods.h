@@ -19,6 +19,9 @@ int dmv_method_check_pin(const DmvViewDriver *d, DmvError *e);
  * its verdict. */
 int dmv_method_check_release(const DmvViewRelease *r, bool any_hardware, DmvError *e);
 
+/* The lifelines that the plan touches, for an answer. A new value, or NULL for lack of memory. */
+json_object *dmv_method_lifelines(const DmvManager *m);
+
 int dmv_methods_bind_selection(DmvManager *m);
 int dmv_methods_bind_release(DmvManager *m);
 int dmv_methods_bind_generation(DmvManager *m);

@@ -10,6 +10,7 @@
 #include "daemon/manager.h"
 #include "model/adopted.h"
 #include "model/forecast.h"
+#include "model/lifeline.h"
 #include "model/render.h"
 #include "model/trace.h"
 
@@ -56,6 +57,10 @@ static void say_device(DmvJsonBuilder *list, const DmvManager *m, const DmvDevic
             d->module ? d->module : "");
     else
         say(list, "note", "no driver is bound to it now");
+    for (size_t i = 0; i < m->world.n_lifelines; i++)
+        if (dmv_lifeline_has_slot(&m->world.lifelines[i], d->slot))
+            say(list, "note", "it is a lifeline, the host needs it to come back: %s",
+                m->world.lifelines[i].chain);
     for (size_t k = 0; k < m->world.n_kernels; k++)
         for (size_t b = 0; b < m->world.kernels[k].n_bindings; b++)
             if (strcmp(m->world.kernels[k].bindings[b].slot, d->slot) == 0)
@@ -100,6 +105,12 @@ static void say_forecast(DmvJsonBuilder *list, const DmvForecast *f, const DmvDe
                     f->images[i].copies[c].release ? f->images[i].copies[c].release : "unknown",
                     f->images[i].copies[c].next_release ? f->images[i].copies[c].next_release : "nothing",
                     f->images[i].next);
+}
+
+static void say_lifelines(DmvJsonBuilder *list, const DmvViewDriver *d)
+{
+    for (char **chain = d->lifelines; chain && *chain; chain++)
+        say(list, "note", "a lifeline stands on %s: %s", d->name, *chain);
 }
 
 static void say_selection(DmvJsonBuilder *list, const DmvViewDriver *d)
@@ -267,6 +278,7 @@ json_object *dmv_why_render(DmvManager *m, const char *object, const DmvForecast
         if (dmv_filter_passes(DMV_FILTER_FITTING, &d->releases[i]))
             say_release(&list, &d->releases[i]);
     if (r == 0 && !release) {
+        say_lifelines(&list, d);
         say_selection(&list, d);
         (void)say_adopted(&list, d->adopted, d->n_adopted, NULL);
         say_plan(&list, m, d);

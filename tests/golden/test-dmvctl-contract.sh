@@ -156,6 +156,9 @@ check_requests() {
     run rollback 7 --staged --because x -n
     expect_call 'Rollback {"generation":7,"now":false,"because":"x","dryRun":true}'
     run activate -n && expect_call 'Activate {"dryRun":true}'
+    run activate --accept-lifeline && expect_call 'Activate {"acceptLifeline":true}'
+    run select a/b@1 --now --accept-lifeline && expect_call 'Select {"object":"a/b@1","now":true,"acceptLifeline":true}'
+    run deselect a --accept-lifeline && expect_call 'Deselect {"driver":"a","acceptLifeline":true}'
     run rescan --now && expect_call 'Rescan {"now":true}'
     run history a --limit 3 && expect_call 'History {"driver":"a","limit":3}'
     run check-kernel 6.1 && expect_call 'CheckKernel {"kernel":"6.1"}'

@@ -46,4 +46,9 @@ refused 'is not key=value' 'device 0000:00:01.0 id=8086:1234 class=020000 e1000e
 refused 'is not described' 'device 0000:00:01.0 id=8086:1234 class=020000 driver=e1000e\n'
 refused 'is not described before it' 'device 0000:01:00.0 id=8086:1234 class=020000 under=0000:00:01.0\n'
 refused 'is not described before its functions' 'functions 0000:01:00.0 count=1 first=0000:01:00.1 id=8086:1 class=020000\n'
+nic='module e1000e\ndevice 0000:00:01.0 id=8086:10d3 class=020000 driver=e1000e net=eth0 disk=sda\n'
+refused 'is not described before what stands on it' "${nic}stack dm-0 on=sdb\n"
+refused 'is not described before what stands on it' "${nic}interface br0 on=eth1\n"
+refused 'is not described before what stands on it' "${nic}mount / ext4 sdb\n"
+refused 'an interface is no tunnel' "${nic}interface wg0 is=tunnel\n"
 echo "hosts: ok"

@@ -8,5 +8,7 @@
 /* Writes the sysfs of tests/hosts/<name>.host to <scratch>/<folder>/sys, and its procfs to
  * <scratch>/<folder>/proc. */
 void recorded_host(const Scratch *s, const char *name, const char *folder);
+/* The same from the text of a .host file. */
+void recorded_text(const Scratch *s, const char *text, const char *folder);
 
 #endif

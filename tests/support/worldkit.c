@@ -105,6 +105,18 @@ DmvInstalled *world_add_installed(DmvWorld *w, const char *driver, const char *v
     return x;
 }
 
+void world_add_lifeline(DmvWorld *w, DmvLifelineKind kind, const char *what, const char *slot,
+                        const char *module)
+{
+    DmvLifeline *l = need(DMV_ARRAY_ADD(w->lifelines, w->n_lifelines));
+
+    l->kind = kind;
+    l->what = copy(what);
+    if (asprintf(&l->chain, "%s on %s", what, slot ? slot : "nothing") < 0 ||
+        (slot && dmv_strv_push(&l->slots, slot) < 0) || (module && dmv_strv_push(&l->modules, module) < 0))
+        abort();
+}
+
 void world_add_id(DmvInstalled *x, const char *file, unsigned vendor, unsigned device)
 {
     DmvModuleIds *ids = need(DMV_ARRAY_ADD(x->ids, x->n_ids));

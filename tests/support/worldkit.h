@@ -17,6 +17,9 @@ DmvDevice *world_add_device(DmvWorld *w, const char *slot, unsigned vendor, unsi
 DmvInstalled *world_add_installed(DmvWorld *w, const char *driver, const char *variant, const char *version,
                                   const char *kernel, const char *tier, DmvOrigin origin,
                                   const char *const modules[]);
+/* Stands on one device and one module; NULL leaves either out. */
+void world_add_lifeline(DmvWorld *w, DmvLifelineKind kind, const char *what, const char *slot,
+                        const char *module);
 void world_add_id(DmvInstalled *x, const char *file, unsigned vendor, unsigned device);
 
 /* What a module needs and exports, each "NAME=CRC" in decimal digits; built for @kernel, with modversions. */

@@ -65,6 +65,8 @@ static void test_everything(void **state)
     assert_string_equal(w.running_kernel, K);
     assert_int_equal(w.n_loaded, 6);
     assert_int_equal(w.n_installed, 1);
+    assert_int_equal(w.n_lifelines, 5);
+    assert_string_equal(w.lifelines[4].what, "xenbr0");
     assert_string_equal(w.depmod_conf, "search updates extra built-in\n");
     k = dmv_world_kernel(&w, K);
     assert_true(k->running && k->has_index);
@@ -158,12 +160,17 @@ static void test_hardware_anew(void **state)
     assert_int_equal(unlink(scratch_path(&s, "host/sys/bus/pci/devices/0000:98:00.0")), 0);
     scratch_write(&s, "host/sys/bus/pci/devices/0000:00:00.0/class", "0x088000\n");
     scratch_run("rm", "-r", scratch_path(&s, "host/sys/module/ice"), NULL);
+    /* and the bond loses a card */
+    assert_int_equal(w.n_lifelines, 5);
+    assert_int_equal(unlink(scratch_path(&s, "host/sys/devices/virtual/net/bond0/lower_eno12409np1")), 0);
     assert_int_equal(dmv_observe_hardware(&r, &w), 0);
     assert_int_equal(w.n_devices, 11);
     assert_null(dmv_world_device(&w, "0000:98:00.0"));
     assert_non_null(dmv_world_device(&w, "0000:00:00.0"));
     assert_null(dmv_world_loaded(&w, "ice"));
     assert_non_null(dmv_world_loaded(&w, "ahci"));
+    assert_int_equal(w.n_lifelines, 5);
+    assert_int_equal(dmv_strv_length(w.lifelines[4].slots), 1);
     assert_int_equal(w.problems.n, 1); /* what is not about hardware stays */
     assert_int_equal(w.problems.items[0].code, DMV_INVALID_NAME);
     k = dmv_world_kernel(&w, K);

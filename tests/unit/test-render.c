@@ -138,13 +138,13 @@ static void test_devices(void **state)
         "\"subdeviceId\":\"0001\",\"classId\":\"020000\",\"vendor\":\"Intel\","
         "\"modalias\":\"pci:v00008086d00001592sv00001028sd00000001bc02sc00i00\",\"boundDriver\":\"ice\","
         "\"module\":\"ice\",\"interfaces\":[\"eth0\"],\"blocks\":[],\"virtualFunctions\":1,"
-        "\"drivers\":[\"intel-ice\"]}";
+        "\"drivers\":[\"intel-ice\"],\"lifelines\":[\"eth0\"]}";
     static const char function[] =
         "{\"slot\":\"0000:03:01.0\",\"vendorId\":\"8086\",\"deviceId\":\"1889\",\"subvendorId\":\"1028\","
         "\"subdeviceId\":\"0001\",\"classId\":\"020000\","
         "\"modalias\":\"pci:v00008086d00001889sv00001028sd00000001bc02sc00i00\",\"interfaces\":[],\"blocks\":"
         "[],"
-        "\"physicalFunction\":\"0000:03:00.0\",\"virtualFunctions\":0,\"drivers\":[]}";
+        "\"physicalFunction\":\"0000:03:00.0\",\"virtualFunctions\":0,\"drivers\":[],\"lifelines\":[]}";
     Fixture *f = *state;
     DMV_CLEANUP_FREE char *one = NULL;
     DMV_CLEANUP_FREE char *both = NULL;
@@ -152,6 +152,7 @@ static void test_devices(void **state)
     assert_int_equal(dmv_set_string(&f->world.devices[0].vendor_name, "Intel"), 0);
     assert_int_equal(dmv_strv_push(&f->world.devices[0].interfaces, "eth0"), 0);
     f->world.devices[0].n_vfs = 1;
+    world_add_lifeline(&f->world, DMV_LIFELINE_MANAGEMENT, "eth0", "0000:03:00.0", "ice");
     assert_int_equal(
         dmv_set_string(&world_add_device(&f->world, "0000:03:01.0", 0x8086, 0x1889, NULL)->physfn,
                        "0000:03:00.0"),
@@ -173,7 +174,7 @@ static void test_driver(void **state)
         "\"rebootNeeded\":false,\"staged\":false,\"pinned\":false,\"recommended\":\"intel-ice/"
         "a@2\",\"outdated\":false,"
         "\"modules\":[{\"name\":\"ice\",\"loaded\":false,\"next\":\"inbox\"}],\"devices\":[\"0000:03:00.0\"],"
-        "\"releases\":["
+        "\"lifeline\":false,\"lifelines\":[],\"releases\":["
         "{\"name\":\"intel-ice/"
         "a@2\",\"driver\":\"intel-ice\",\"variant\":\"a\",\"version\":\"2\",\"verdict\":\"fits\","
         "\"reasons\":[\"it supports device 0000:03:00.0\"],\"tier\":\"alternate\",\"status\":\"beta\","

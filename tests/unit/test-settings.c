@@ -47,32 +47,52 @@ static void test_every_key(void **state)
     assert_int_equal(s.fetch_timeout, 86400);
     assert_int_equal(s.max_catalog, 67108864);
     assert_int_equal(s.max_package, 4294967296);
+    assert_null(s.management);
+    assert_true(s.fallback);
     /* a later file changes what it names, and nothing else */
     assert_int_equal(parse("[daemon]\nidle-timeout=5\n", &s, NULL), 0);
     assert_int_equal(s.idle_timeout, 5);
     assert_int_equal(s.keep_generations, 1000);
 }
 
-/* A list is taken as a whole: a later file replaces it, one that is refused leaves it. */
-static void test_alternate_kernels(void **state)
+/* A list is taken as a whole: a later file replaces it, one that is refused leaves it, and so does one that
+ * holds the other list. */
+static void test_lists(void **state)
 {
     DMV_CLEANUP_SETTINGS DmvSettings s;
 
     (void)state;
     dmv_settings_init(&s);
     assert_null(s.alternate_kernels);
+    assert_null(s.management);
     assert_int_equal(parse("[kernels]\nalternate=4.19.*\nalternate = *-alt*\n", &s, NULL), 0);
     assert_int_equal(dmv_strv_length(s.alternate_kernels), 2);
     assert_string_equal(s.alternate_kernels[0], "4.19.*");
     assert_string_equal(s.alternate_kernels[1], "*-alt*");
+    assert_int_equal(parse("[lifelines]\nmanagement=eth0\nmanagement=eth1\nfallback=no\n", &s, NULL), 0);
+    assert_int_equal(dmv_strv_length(s.management), 2);
+    assert_string_equal(s.management[1], "eth1");
+    assert_false(s.fallback);
+
     assert_int_equal(parse("[kernels]\nalternate=5.*\nnonsense=1\n", &s, NULL), DMV_BAD_SETTING);
     assert_int_equal(parse("[kernels]\nalternate=\n", &s, NULL), DMV_BAD_SETTING);
-    assert_int_equal(dmv_strv_length(s.alternate_kernels), 2);
+    assert_int_equal(parse("[lifelines]\nmanagement=eth2\nmanagement=\n", &s, NULL), DMV_BAD_SETTING);
     assert_int_equal(parse("[daemon]\nidle-timeout=7\n", &s, NULL), 0);
     assert_int_equal(dmv_strv_length(s.alternate_kernels), 2);
+    assert_int_equal(dmv_strv_length(s.management), 2);
+
     assert_int_equal(parse("[kernels]\nalternate=5.*\n", &s, NULL), 0);
     assert_int_equal(dmv_strv_length(s.alternate_kernels), 1);
     assert_string_equal(s.alternate_kernels[0], "5.*");
+    assert_int_equal(dmv_strv_length(s.management), 2);
+    assert_int_equal(parse("[lifelines]\nmanagement=none\n", &s, NULL), 0);
+    assert_int_equal(dmv_strv_length(s.management), 1);
+    assert_string_equal(s.management[0], "none");
+    assert_string_equal(s.alternate_kernels[0], "5.*");
+
+    dmv_settings_deinit(&s);
+    assert_null(s.alternate_kernels);
+    assert_null(s.management);
 }
 
 static void test_refused(void **state)
@@ -283,7 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_alternate_kernels),
+        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_stream),

@@ -131,6 +131,31 @@ static void add_index(DmvKernel *k, const char *module, const char *path)
     e->path = path ? copy_of(path) : NULL;
 }
 
+static void test_lifelines_sorted(void **state)
+{
+    static const struct {
+        DmvLifelineKind kind;
+        const char *what;
+    } items[] = {{DMV_LIFELINE_MANAGEMENT, "eth0"},
+                 {DMV_LIFELINE_BOOT, "/boot/efi"},
+                 {DMV_LIFELINE_ROOT, "/"},
+                 {DMV_LIFELINE_BOOT, "/boot"}};
+    static const char *const want[] = {"/", "/boot", "/boot/efi", "eth0"};
+    DMV_CLEANUP_WORLD DmvWorld w = {0};
+
+    (void)state;
+    for (size_t i = 0; i < DMV_N_ELEMENTS(items); i++) {
+        DmvLifeline *l = DMV_ARRAY_ADD(w.lifelines, w.n_lifelines);
+
+        assert_non_null(l);
+        l->kind = items[i].kind;
+        l->what = copy_of(items[i].what);
+    }
+    dmv_world_sort(&w);
+    for (size_t i = 0; i < DMV_N_ELEMENTS(want); i++)
+        assert_string_equal(w.lifelines[i].what, want[i]);
+}
+
 static void test_sorted_and_found(void **state)
 {
     DMV_CLEANUP_WORLD DmvWorld w = {0};
@@ -194,9 +219,9 @@ static void test_empty_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tree_of_path), cmocka_unit_test(test_origins),
-        cmocka_unit_test(test_problems),     cmocka_unit_test(test_sorted_and_found),
-        cmocka_unit_test(test_empty_world),
+        cmocka_unit_test(test_tree_of_path),     cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_problems),         cmocka_unit_test(test_sorted_and_found),
+        cmocka_unit_test(test_lifelines_sorted), cmocka_unit_test(test_empty_world),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

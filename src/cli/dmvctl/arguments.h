@@ -38,6 +38,7 @@ typedef enum DmvOption {
     DMV_OPTION_STAGED,
     DMV_OPTION_ANY_HARDWARE,
     DMV_OPTION_ALLOW_STALE,
+    DMV_OPTION_ACCEPT_LIFELINE,
     DMV_OPTION_BECAUSE,
     DMV_OPTION_UNTIL,
     DMV_OPTION_DRY_RUN,
@@ -65,7 +66,7 @@ typedef struct DmvArguments {
     bool all, installed, available, unclaimed;
     const char *fields;
     bool no_headings;
-    bool now, staged, any_hardware, allow_stale, dry_run, check, detailed_exit_code;
+    bool now, staged, any_hardware, allow_stale, accept_lifeline, dry_run, check, detailed_exit_code;
     const char *because;
     char until[21]; /* YYYY-MM-DDTHH:MM:SSZ, or empty */
     uint64_t limit; /* 0: not given */

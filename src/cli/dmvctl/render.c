@@ -280,6 +280,26 @@ bool dmv_render_reasons(const DmvScreen *s, json_object *reply)
     return problem;
 }
 
+size_t dmv_render_touched(const DmvScreen *s, json_object *reply)
+{
+    size_t n = dmv_reply_count(reply, "lifelines");
+
+    if (n > 0)
+        (void)fprintf(s->out, "%slifelines%s (the host needs them to come back)\n",
+                      dmv_screen_paint(s, DMV_PAINT_WARN), dmv_screen_paint(s, DMV_PAINT_NONE));
+    for (size_t i = 0; i < n; i++) {
+        json_object *change = dmv_reply_at(reply, "lifelines", i);
+        DMV_CLEANUP_TEXT DmvText modules = {0}, kernels = {0};
+
+        (void)dmv_reply_join(&modules, change, "modules", ", ");
+        (void)dmv_reply_join(&kernels, change, "kernels", ", ");
+        (void)fprintf(s->out, "  %s\n    stands on %s, which changes for kernel %s\n",
+                      dmv_reply_string_or(change, "chain", dmv_reply_string_or(change, "what", "?")),
+                      modules.data ? modules.data : "a module", kernels.data ? kernels.data : "?");
+    }
+    return n;
+}
+
 static DmvPaint severity_paint(const char *severity)
 {
     if (strcmp(severity, "ok") == 0)

@@ -51,6 +51,10 @@ size_t dmv_render_plan(const DmvScreen *s, json_object *reply);
 /* Members "object" and "reasons", a line each. Return: is one of them a problem? */
 bool dmv_render_reasons(const DmvScreen *s, json_object *reply);
 
+/* Member "lifelines" of a change: what it touches that the host needs to come back, as a warning. Return: how
+ * many there are. */
+size_t dmv_render_touched(const DmvScreen *s, json_object *reply);
+
 /* Members "clean" and "findings". @ok: what to say if there is none. */
 void dmv_render_findings(const DmvScreen *s, json_object *reply, const char *ok);
 

@@ -20,6 +20,8 @@ int dmv_selection_request(const DmvArguments *a, json_object *params)
         r = dmv_json_add_string(params, "because", a->because);
     if (r == 0 && a->dry_run)
         r = dmv_json_add_bool(params, "dryRun", true);
+    if (r == 0 && a->accept_lifeline)
+        r = dmv_json_add_bool(params, "acceptLifeline", true);
     return r;
 }
 
@@ -33,6 +35,7 @@ int dmv_selection_render(const DmvScreen *s, const DmvArguments *a, json_object 
                   dmv_render_short(selection, driver),
                   strcmp(selection, "inbox") == 0 ? ", the kernel's own driver" : "");
     (void)dmv_render_plan(s, reply);
+    (void)dmv_render_touched(s, reply);
     if (a->dry_run)
         return 0;
     if (staged)

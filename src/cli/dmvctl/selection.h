@@ -8,7 +8,7 @@
 #include "arguments.h"
 #include "cli/screen.h"
 
-/* Adds now, because and dryRun, as far as they were given. Return: 0 or -ENOMEM. */
+/* Adds now, because, dryRun and acceptLifeline, as far as they were given. Return: 0 or -ENOMEM. */
 int dmv_selection_request(const DmvArguments *a, json_object *params);
 
 /* Shows the reply of Select() or Deselect(). Return: 0. */

@@ -9,9 +9,11 @@
 
 static int request(const DmvArguments *a, const char *object, json_object *params, DmvError *reterr)
 {
+    int r = a->dry_run ? dmv_json_add_bool(params, "dryRun", true) : 0;
+
     (void)object;
     (void)reterr;
-    return a->dry_run ? dmv_json_add_bool(params, "dryRun", true) : 0;
+    return r == 0 && a->accept_lifeline ? dmv_json_add_bool(params, "acceptLifeline", true) : r;
 }
 
 static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
@@ -29,6 +31,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
                           dmv_reply_string_at(reply, "kernels", i));
         (void)fputc('\n', s->out);
     }
+    (void)dmv_render_touched(s, reply);
     if (a->dry_run)
         dmv_screen_next(s, "dmvctl plan shows the steps");
     else if (dmv_reply_bool(reply, "rebootNeeded"))
@@ -45,7 +48,7 @@ const DmvVerb dmv_verb_activate = {
     .help = "Switches the module trees to what is selected, rebuilds the indexes, and checks\n"
             "the result with the real index. If anything fails, all is as before. Modules\n"
             "that are loaded stay loaded.\n",
-    .options = {DMV_OPTION_DRY_RUN},
+    .options = {DMV_OPTION_DRY_RUN, DMV_OPTION_ACCEPT_LIFELINE},
     .method = "Activate",
     .flags = DMV_VERB_JOB,
     .request = request,

@@ -14,6 +14,7 @@ enum {
     DRIVER,
     INTERFACE,
     VFS,
+    LIFELINES,
     DRIVERS,
     IDS,
     SUBSYSTEM,
@@ -31,6 +32,7 @@ static const DmvColumn columns[] = {
     [DRIVER] = {"DRIVER", 0},
     [INTERFACE] = {"INTERFACE", 0},
     [VFS] = {"VFS", DMV_COLUMN_RIGHT},
+    [LIFELINES] = {"LIFELINES", DMV_COLUMN_WRAP},
     [DRIVERS] = {"DRIVERS", DMV_COLUMN_WRAP},
     [IDS] = {"IDS", DMV_COLUMN_HIDDEN},
     [SUBSYSTEM] = {"SUBSYSTEM", DMV_COLUMN_HIDDEN},
@@ -77,7 +79,8 @@ static void append_name(DmvText *t, json_object *device)
 
 static int add_device(DmvTable *t, json_object *device)
 {
-    DMV_CLEANUP_TEXT DmvText name = {0}, names = {0}, vfs = {0}, drivers = {0}, ids = {0}, subsystem = {0};
+    DMV_CLEANUP_TEXT DmvText name = {0}, names = {0}, vfs = {0}, drivers = {0}, ids = {0}, subsystem = {0},
+                             lifelines = {0};
     int64_t n_vfs = dmv_reply_int(device, "virtualFunctions", 0);
     int r;
 
@@ -88,6 +91,7 @@ static int add_device(DmvTable *t, json_object *device)
         dmv_text_append(&names, ",");
     (void)dmv_reply_join(&names, device, "blocks", ",");
     (void)dmv_reply_join(&drivers, device, "drivers", ", ");
+    (void)dmv_reply_join(&lifelines, device, "lifelines", ", ");
     if (n_vfs > 0)
         dmv_text_appendf(&vfs, "%lld", (long long)n_vfs);
     r = dmv_table_add(
@@ -98,6 +102,7 @@ static int add_device(DmvTable *t, json_object *device)
                [DRIVER] = dmv_reply_string(device, "boundDriver"),
                [INTERFACE] = names.data,
                [VFS] = vfs.data,
+               [LIFELINES] = lifelines.data,
                [DRIVERS] = drivers.data,
                [IDS] = ids.data,
                [SUBSYSTEM] = subsystem.data,
@@ -137,6 +142,7 @@ const DmvVerb dmv_verb_devices = {
     .summary = "PCI devices and the drivers that support them",
     .help = "Lists the PCI devices of this host. DRIVER is what is bound to a device now,\n"
             "DRIVERS are those of the catalogs and of the installed releases that support it.\n"
+            "LIFELINES are what the host needs to come back and that stands on a device.\n"
             "Virtual functions are folded under their physical function (VFS) unless --all.\n",
     .options = {DMV_OPTION_ALL, DMV_OPTION_UNCLAIMED, DMV_OPTION_FIELDS, DMV_OPTION_NO_HEADINGS},
     .columns = columns,

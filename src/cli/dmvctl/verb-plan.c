@@ -18,6 +18,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     r = dmv_render_forecast(s, reply, a->all);
     if (r < 0)
         return r;
+    (void)dmv_render_touched(s, reply);
     (void)dmv_render_problem_list(s, reply);
     if (changed)
         dmv_screen_next(s, "dmvctl activate applies this now; a reboot does, too");
@@ -34,8 +35,9 @@ const DmvVerb dmv_verb_plan = {
     .synopsis = "",
     .summary = "what would change: files, and what every kernel loads",
     .help = "Shows for every kernel and module the file that is loaded now and the one that\n"
-            "would be loaded next, the steps that lead there, and for every device what it\n"
-            "would be driven by at the next boot, now and next. Changes nothing.\n",
+            "would be loaded next, the steps that lead there, for every device what it would\n"
+            "be driven by at the next boot, now and next, and the lifelines that are touched.\n"
+            "Changes nothing.\n",
     .options = {DMV_OPTION_ALL, DMV_OPTION_DETAILED_EXIT_CODE},
     .method = "Plan",
     .render = render,

@@ -55,6 +55,8 @@ static void print_head(const DmvScreen *s, json_object *driver)
     print_line(s, "recommended", dmv_reply_string(driver, "recommended"));
     print_pin(s, driver);
     print_line(s, "devices", devices.data ? devices.data : "none here");
+    for (size_t i = 0; i < dmv_reply_count(driver, "lifelines"); i++)
+        print_line(s, i == 0 ? "lifelines" : "", dmv_reply_string_at(driver, "lifelines", i));
 }
 
 /* "build_id" as a person says it. */

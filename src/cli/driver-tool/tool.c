@@ -111,6 +111,8 @@ static int call_change(Tool *t, const char *method, const char *key, const char 
     dmv_jb_object(&b);
     dmv_jb_exact(&b, key, object);
     dmv_jb_bool(&b, "now", true);
+    /* an installer loads the module in the next moment, and a toolstack has no one to ask */
+    dmv_jb_bool(&b, "acceptLifeline", true);
     dmv_jb_string(&b, "because", "driver-tool");
     params = dmv_jb_end(&b);
     return params ? dmv_call(&t->connection, method, params, NULL, NULL, &reply, reterr) : -ENOMEM;

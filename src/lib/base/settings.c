@@ -38,6 +38,8 @@ static const Key settings_keys[] = {
     {"fetch", "timeout", KEY_NUMBER, 1, 86400, offsetof(DmvSettings, fetch_timeout)},
     {"fetch", "max-catalog", KEY_NUMBER, 1, 64u << 20, offsetof(DmvSettings, max_catalog)},
     {"fetch", "max-package", KEY_NUMBER, 1, UINT64_C(4) << 30, offsetof(DmvSettings, max_package)},
+    {"lifelines", "management", KEY_LIST, 0, 0, offsetof(DmvSettings, management)},
+    {"lifelines", "fallback", KEY_BOOL, 0, 0, offsetof(DmvSettings, fallback)},
 };
 
 static const Key stream_keys[] = {
@@ -191,13 +193,22 @@ void dmv_settings_init(DmvSettings *s)
         .fetch_timeout = 900,
         .max_catalog = 64u << 20,
         .max_package = UINT64_C(1) << 30,
+        .fallback = true,
     };
 }
 
 void dmv_settings_deinit(DmvSettings *s)
 {
     dmv_strv_free(s->alternate_kernels);
+    dmv_strv_free(s->management);
     *s = (DmvSettings){0};
+}
+
+/* A list that a file does not hold stays as the files before have it. */
+static void keep_list(char ***fresh, char ***before)
+{
+    if (!*fresh)
+        *fresh = DMV_TAKE_PTR(*before);
 }
 
 int dmv_settings_parse(const char *name, const char *data, size_t size, DmvSettings *s, DmvError *reterr)
@@ -210,14 +221,14 @@ int dmv_settings_parse(const char *name, const char *data, size_t size, DmvSetti
                .reterr = reterr};
     int r;
 
-    fresh.alternate_kernels = NULL;
+    fresh.alternate_kernels = fresh.management = NULL;
     r = parse_file(&p, data, size);
     if (r != 0) {
         dmv_settings_deinit(&fresh);
         return r;
     }
-    if (!fresh.alternate_kernels)
-        fresh.alternate_kernels = DMV_TAKE_PTR(s->alternate_kernels);
+    keep_list(&fresh.alternate_kernels, &s->alternate_kernels);
+    keep_list(&fresh.management, &s->management);
     dmv_settings_deinit(s);
     *s = fresh;
     return 0;

@@ -22,6 +22,9 @@ typedef struct DmvSettings {
     uint64_t max_catalog;      /* bytes of a bundle. Default 64 MiB, at most that */
     uint64_t max_package;      /* bytes of an RPM. Default 1 GiB */
     char **alternate_kernels;  /* fnmatch(3) patterns of kernel releases. Default: none */
+    char **management; /* interfaces by which the host is reached, or "none"; NULL: those of the default
+                          routes */
+    bool fallback;     /* a boot that fails is gone back from. Default true */
 } DmvSettings;
 
 /* The defaults. */

@@ -12,8 +12,9 @@
 
 typedef int (*Edge)(const DmvRoots *r, DmvWorld *w);
 
-/* What the problems of the hardware are about: paths below sysfs, which no path below a root begins like. */
-static const char *const hardware_objects[] = {"bus/pci/", "class/", "module/"};
+/* What the problems of the hardware are about: paths below sysfs and lifelines, which no path below a root
+ * begins like. */
+static const char *const hardware_objects[] = {"bus/pci/", "class/", "module/", "lifeline "};
 
 static int run(const Edge *edges, size_t n, const DmvRoots *r, DmvWorld *w)
 {
@@ -51,9 +52,9 @@ static int collect_names(const DmvWorld *w, char *const *more, char ***ret)
 
 static int observe(const DmvRoots *r, char *const *more, DmvWorld *w)
 {
-    static const Edge edges[] = {dmv_observe_pci,     dmv_observe_udev,      dmv_observe_dmi,
-                                 dmv_observe_kernels, dmv_observe_installed, dmv_observe_loaded,
-                                 dmv_observe_depmod,  dmv_observe_firmware};
+    static const Edge edges[] = {dmv_observe_pci,       dmv_observe_udev,    dmv_observe_dmi,
+                                 dmv_observe_lifelines, dmv_observe_kernels, dmv_observe_installed,
+                                 dmv_observe_loaded,    dmv_observe_depmod,  dmv_observe_firmware};
     DMV_CLEANUP_STRV char **names = NULL;
     int e = run(edges, DMV_N_ELEMENTS(edges), r, w);
 
@@ -111,11 +112,15 @@ static void drop_hardware(DmvWorld *w)
         dmv_device_deinit(&w->devices[i]);
     for (size_t i = 0; i < w->n_loaded; i++)
         dmv_loaded_deinit(&w->loaded[i]);
+    for (size_t i = 0; i < w->n_lifelines; i++)
+        dmv_lifeline_deinit(&w->lifelines[i]);
     free(w->devices);
     free(w->loaded);
+    free(w->lifelines);
     w->devices = NULL;
     w->loaded = NULL;
-    w->n_devices = w->n_loaded = 0;
+    w->lifelines = NULL;
+    w->n_devices = w->n_loaded = w->n_lifelines = 0;
     w->devices_named = false;
     drop_problems(&w->problems);
 }
@@ -126,12 +131,15 @@ static void move_hardware(DmvWorld *from, DmvWorld *to)
     to->n_devices = from->n_devices;
     to->loaded = DMV_TAKE_PTR(from->loaded);
     to->n_loaded = from->n_loaded;
-    from->n_devices = from->n_loaded = 0;
+    to->lifelines = DMV_TAKE_PTR(from->lifelines);
+    to->n_lifelines = from->n_lifelines;
+    from->n_devices = from->n_loaded = from->n_lifelines = 0;
 }
 
 int dmv_observe_hardware(const DmvRoots *r, DmvWorld *w)
 {
-    static const Edge edges[] = {dmv_observe_pci, dmv_observe_udev, dmv_observe_loaded};
+    static const Edge edges[] = {dmv_observe_pci, dmv_observe_udev, dmv_observe_lifelines,
+                                 dmv_observe_loaded};
     DMV_CLEANUP_WORLD DmvWorld fresh = {0};
     DMV_CLEANUP_STRV char **names = NULL;
     int e = run(edges, DMV_N_ELEMENTS(edges), r, &fresh);

@@ -34,6 +34,9 @@ int dmv_observe_indexes(const DmvRoots *r, DmvWorld *w, char *const *names);
 int dmv_observe_placed(const DmvRoots *r, DmvWorld *w, char ***names);
 /* loaded.c: <sysfs>/module: version, srcversion, build-id and vendor notes of what is loaded. */
 int dmv_observe_loaded(const DmvRoots *r, DmvWorld *w);
+/* lifeline.c: what root disk, swap and management interface stand on, by <procfs> and <sysfs>. What cannot be
+ * followed to a device is a problem whose object begins with "lifeline ". */
+int dmv_observe_lifelines(const DmvRoots *r, DmvWorld *w);
 /* store.c: installed releases in the store, <kver>/dmv and <kver>/xenserver. */
 int dmv_observe_installed(const DmvRoots *r, DmvWorld *w);
 /* store.c: one release of the store; what is wrong with it, also that it is not there, is its problem. */
@@ -51,7 +54,8 @@ int dmv_observe_firmware(const DmvRoots *r, DmvWorld *w);
 /* observe.c: all of it, in order; names of modules in question are those of installed releases, of links in
  * the trees and of @more (may be NULL). */
 int dmv_observe(const DmvRoots *r, char *const *more, DmvWorld *ret);
-/* observe.c: devices and what is loaded, anew, into a World that has the rest (after a hotplug event). */
+/* observe.c: devices, lifelines and what is loaded, anew, into a World that has the rest (after a hotplug
+ * event). */
 int dmv_observe_hardware(const DmvRoots *r, DmvWorld *w);
 
 /**

@@ -89,6 +89,7 @@ void dmv_roots_deinit(DmvRoots *r)
     free(r->sysfs);
     free(r->procfs);
     free(r->modules);
+    dmv_strv_free(r->management);
     *r = (DmvRoots){.fd = -1};
 }
 

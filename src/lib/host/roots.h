@@ -33,7 +33,9 @@ typedef struct DmvRoots {
     char *modules; /* relative to the root: "usr/lib/modules", or "lib/modules" on a system that is not merged
                     */
     bool running;  /* the root is the running system */
-    bool live_sysfs; /* sysfs is the running system's, so that libudev knows it too */
+    bool live_sysfs;   /* sysfs is the running system's, so that libudev knows it too */
+    char **management; /* interfaces by which the host is reached, as it was told; NULL: those of the default
+                          routes */
 } DmvRoots;
 
 /**

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "model/adopted.h"
+#include "model/lifeline.h"
 
 json_object *dmv_render_problems(const DmvProblems *p)
 {
@@ -61,6 +62,7 @@ static json_object *render_device(const DmvView *v, const DmvDevice *d)
     dmv_jb_string(&b, "physicalFunction", d->physfn);
     dmv_jb_int(&b, "virtualFunctions", (int64_t)d->n_vfs);
     dmv_jb_value(&b, "drivers", drivers_for_slot(v, d->slot));
+    dmv_jb_value(&b, "lifelines", dmv_render_lifelines_of_slot(v->facts.world, d->slot));
     return dmv_jb_end(&b);
 }
 
@@ -237,6 +239,8 @@ json_object *dmv_render_driver(const DmvViewDriver *d, const DmvPlan *plan, DmvF
         dmv_jb_add(&modules, render_module(&d->modules[i]));
     dmv_jb_value(&b, "modules", dmv_jb_end(&modules));
     dmv_jb_strv(&b, "devices", d->slots);
+    dmv_jb_bool(&b, "lifeline", d->lifelines != NULL);
+    dmv_jb_strv(&b, "lifelines", d->lifelines);
     dmv_jb_array(&releases);
     for (size_t i = 0; i < d->n_releases; i++)
         if (dmv_filter_passes(filter, &d->releases[i]))

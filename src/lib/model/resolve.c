@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "model/adopted.h"
+#include "model/lifeline.h"
 #include "model/resolve-internal.h"
 
 static const char *const verdict_table[] = {
@@ -58,6 +59,7 @@ static void driver_deinit(DmvViewDriver *d)
     free(d->active);
     dmv_adopted_free(d->adopted, d->n_adopted);
     dmv_strv_free(d->slots);
+    dmv_strv_free(d->lifelines);
     dmv_problems_deinit(&d->problems);
     *d = (DmvViewDriver){0};
 }
@@ -161,6 +163,8 @@ int dmv_resolve(const DmvFacts *facts, DmvView *ret)
         r = dmv_decide(&v, &v.drivers[i]);
         if (r == 0)
             r = dmv_look_at_running(&v, &v.drivers[i]);
+        if (r == 0)
+            r = dmv_lifelines_of_driver(facts->world, &v.drivers[i], &v.drivers[i].lifelines);
     }
     if (r < 0)
         return r;

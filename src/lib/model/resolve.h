@@ -91,6 +91,7 @@ typedef struct DmvViewDriver {
     DmvViewModule *modules;
     size_t n_modules;
     char **slots;
+    char **lifelines;   /* chains of the lifelines that stand on it, in words; NULL: none does */
     DmvTarget *targets; /* one a kernel; empty when nothing was asked for */
     size_t n_targets;
     bool reboot_needed;  /* a module that is loaded is not the one that would be loaded next */

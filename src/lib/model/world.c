@@ -100,6 +100,15 @@ void dmv_device_deinit(DmvDevice *d)
     *d = (DmvDevice){0};
 }
 
+void dmv_lifeline_deinit(DmvLifeline *l)
+{
+    free(l->what);
+    free(l->chain);
+    dmv_strv_free(l->slots);
+    dmv_strv_free(l->modules);
+    *l = (DmvLifeline){0};
+}
+
 void dmv_module_info_deinit(DmvModuleInfo *i)
 {
     free(i->name);
@@ -207,11 +216,14 @@ void dmv_world_deinit(DmvWorld *w)
         dmv_kernel_deinit(&w->kernels[i]);
     for (size_t i = 0; i < w->n_loaded; i++)
         dmv_loaded_deinit(&w->loaded[i]);
+    for (size_t i = 0; i < w->n_lifelines; i++)
+        dmv_lifeline_deinit(&w->lifelines[i]);
     for (size_t i = 0; i < w->n_installed; i++)
         dmv_installed_deinit(&w->installed[i]);
     free(w->devices);
     free(w->kernels);
     free(w->loaded);
+    free(w->lifelines);
     free(w->installed);
     free(w->dmi_vendor);
     free(w->dmi_product);
@@ -250,6 +262,13 @@ static int compare_kernels(const void *a, const void *b)
 static int compare_loaded(const void *a, const void *b)
 {
     return compare_module_names(((const DmvLoaded *)a)->name, ((const DmvLoaded *)b)->name);
+}
+
+static int compare_lifelines(const void *a, const void *b)
+{
+    const DmvLifeline *x = a, *y = b;
+
+    return x->kind != y->kind ? (x->kind > y->kind) - (x->kind < y->kind) : dmv_strcmp0(x->what, y->what);
 }
 
 static int compare_index(const void *a, const void *b)
@@ -304,6 +323,7 @@ void dmv_world_sort(DmvWorld *w)
     SORT(w->devices, w->n_devices, compare_devices);
     SORT(w->kernels, w->n_kernels, compare_kernels);
     SORT(w->loaded, w->n_loaded, compare_loaded);
+    SORT(w->lifelines, w->n_lifelines, compare_lifelines);
     SORT(w->installed, w->n_installed, compare_installed);
     for (size_t i = 0; i < w->n_kernels; i++) {
         DmvKernel *k = &w->kernels[i];

@@ -51,6 +51,29 @@ typedef struct DmvDevice {
     size_t n_vfs;            /* virtual functions that are present and belong to this one */
 } DmvDevice;
 
+/* ---- lifelines ---- */
+
+/* What the host needs to come back. */
+typedef enum DmvLifelineKind {
+    DMV_LIFELINE_ROOT,
+    DMV_LIFELINE_BOOT, /* /boot, /boot/efi */
+    DMV_LIFELINE_USR,
+    DMV_LIFELINE_VAR,
+    DMV_LIFELINE_SWAP,
+    DMV_LIFELINE_MANAGEMENT, /* the interface by which the host is reached */
+    DMV_LIFELINE_MAX,
+    DMV_LIFELINE_INVALID = -1,
+} DmvLifelineKind;
+
+/* One thing that the host needs to come back, and the devices under it. */
+typedef struct DmvLifeline {
+    DmvLifelineKind kind;
+    char *what;     /* mount point, swap or interface: "/", "/dev/dm-1", "eth0" */
+    char *chain;    /* in words: "/ on dm-0 (vg-root) on sda2 on sda on 0000:03:00.0" */
+    char **slots;   /* PCI functions that carry it, sorted; NULL: none does, or it is not known */
+    char **modules; /* kernel's names of the modules that drive what it stands on, sorted */
+} DmvLifeline;
+
 /* ---- modules ---- */
 
 /* Where in a kernel's folder a module lies; decides who wins. */
@@ -214,6 +237,8 @@ typedef struct DmvWorld {
     size_t n_kernels;
     DmvLoaded *loaded; /* sorted by name */
     size_t n_loaded;
+    DmvLifeline *lifelines; /* sorted by kind, then what */
+    size_t n_lifelines;
     DmvInstalled *installed; /* sorted by driver, variant, version, kernel */
     size_t n_installed;
     char *depmod_conf;    /* text of our 00-dmv.conf, NULL if it is not there */
@@ -222,6 +247,7 @@ typedef struct DmvWorld {
 } DmvWorld;
 
 void dmv_device_deinit(DmvDevice *d);
+void dmv_lifeline_deinit(DmvLifeline *l);
 void dmv_kernel_deinit(DmvKernel *k);
 void dmv_loaded_deinit(DmvLoaded *l);
 void dmv_module_ids_deinit(DmvModuleIds *m);
