@@ -123,7 +123,7 @@ static int on_list_devices(VlCall *call, json_object *params, void *userdata)
     const DmvJsonField fields[] = {{"all", DMV_JSON_BOOL, 0, &all}};
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
-    error.code = dmv_observe_names(&m->roots, &m->world);
+    error.code = dmv_observe_pci_names(&m->roots, &m->world);
     if (error.code < 0)
         return dmv_reply_error(call, &error);
     dmv_jb_object(&b);
@@ -189,7 +189,7 @@ static int answer_why(DmvManager *m, VlCall *call, const DmvForecast *f, const c
 {
     DMV_CLEANUP_ERROR DmvError error = {0};
     json_object *reply = NULL;
-    int r = dmv_observe_names(&m->roots, &m->world);
+    int r = dmv_observe_pci_names(&m->roots, &m->world);
 
     (void)problem; /* the rest is true without a forecast */
     if (r == 0)
@@ -262,7 +262,7 @@ static int answer_plan(DmvManager *m, VlCall *call, const DmvForecast *f, const 
 {
     DmvJsonBuilder b = {0};
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
-    int r = dmv_observe_names(&m->roots, &m->world);
+    int r = dmv_observe_pci_names(&m->roots, &m->world);
 
     (void)object;
     if (r < 0)

@@ -27,7 +27,7 @@ static void observe(const Scratch *s, DmvWorld *w)
 
     assert_int_equal(dmv_roots_init(&r, s->path, scratch_path(s, "sys"), NULL), 0);
     assert_int_equal(dmv_observe_pci(&r, w), 0);
-    assert_int_equal(dmv_observe_names(&r, w), 0);
+    assert_int_equal(dmv_observe_pci_names(&r, w), 0);
     assert_int_equal(dmv_observe_udev(&r, w), 0);
     assert_int_equal(dmv_observe_dmi(&r, w), 0);
     dmv_world_sort(w);

@@ -15,7 +15,7 @@
 int dmv_observe_pci(const DmvRoots *r, DmvWorld *w);
 /* pci.c: names of the devices by libpci's pci.ids, once a World. Not a part of dmv_observe(): reading that
  * file takes longer than everything else, and only those who show devices to people need it. */
-int dmv_observe_names(const DmvRoots *r, DmvWorld *w);
+int dmv_observe_pci_names(const DmvRoots *r, DmvWorld *w);
 /* udev.c: modalias, bound driver and module, interfaces, block devices, SR-IOV, for the devices that pci.c
  * found. On the running system by libudev; from a recorded sysfs folder by the same attributes and links. */
 int dmv_observe_udev(const DmvRoots *r, DmvWorld *w);

@@ -237,7 +237,7 @@ int dmv_observe_pci(const DmvRoots *r, DmvWorld *w)
     return e;
 }
 
-int dmv_observe_names(const DmvRoots *r, DmvWorld *w)
+int dmv_observe_pci_names(const DmvRoots *r, DmvWorld *w)
 {
     DMV_CLEANUP(cleanup_access) struct pci_access *a = NULL;
     int e = 0;
