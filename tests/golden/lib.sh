@@ -7,6 +7,7 @@
 
 . "$DMV_SOURCE/tests/support/small-modules.sh"
 . "$DMV_SOURCE/tests/support/pristine-host.sh"
+. "$DMV_SOURCE/tests/support/listening.sh"
 
 publish=$DMV_BUILD/bin/dmv-publish
 K1=${DMV_PRISTINE_KERNELS[0]} K2=${DMV_PRISTINE_KERNELS[1]}

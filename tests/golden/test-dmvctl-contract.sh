@@ -5,6 +5,7 @@
 #
 # DMV_REGENERATE=1 writes the expected screens anew, to be reviewed with git diff.
 set -u
+. "$DMV_SOURCE/tests/support/listening.sh"
 unset DMV_ROOT DMV_SYSFS DMV_PROCFS DMV_ADDRESS NO_COLOR
 
 scratch=$(mktemp -d)
@@ -369,7 +370,7 @@ check_socket() {
     export FAKE_REPLIES=$golden/replies/host
     "$DMV_BUILD/tests/bin/fake-manager" --socket "$scratch/socket" &
     local pid=$!
-    for _ in $(seq 100); do [ -S "$scratch/socket" ] && break; sleep 0.05; done
+    until_listening "$scratch/socket" $pid || fail "fake-manager does not listen"
     "$dmvctl" --address "$scratch/socket" status >"$scratch/out" 2>"$scratch/err" || fail "by --address"
     DMV_ADDRESS=$scratch/socket "$dmvctl" status >"$scratch/out2" 2>&1 || fail "by DMV_ADDRESS"
     grep -q intel-e1000e "$scratch/out" || fail "by --address: no screen"

@@ -105,10 +105,7 @@ runs() { wc -l <"$scratch/runs"; }
 DMV_LIBEXECDIR=$scratch/libexec "$DMV_BUILD/bin/dmvd" --root "$root" --sysfs "$DMV_SYSFS" --procfs "$DMV_PROCFS" \
     --listen "$scratch/socket" 2>"$scratch/log" &
 daemon_pid=$!
-for ((i = 0; i < 100; i++)); do
-    [[ ! -S $scratch/socket ]] || break
-    sleep 0.1
-done
+until_listening "$scratch/socket" "$daemon_pid" || fail "$(cat "$scratch/log")"
 unset DMV_ROOT DMV_SYSFS DMV_PROCFS
 export DMV_ADDRESS=$scratch/socket
 clients=()

@@ -158,7 +158,7 @@ if id nobody >/dev/null 2>&1; then
     mkdir -p "$scratch/run" && chmod 755 "$scratch" "$scratch/run"
     "$DMV_BUILD/bin/dmvd" --root "$root" --sysfs "$DMV_SYSFS" --procfs "$DMV_PROCFS" --listen "$scratch/run/socket" &
     daemon=$!
-    for ((i = 0; i < 50; i++)); do [[ ! -S $scratch/run/socket ]] || break; sleep 0.1; done
+    until_listening "$scratch/run/socket" "$daemon" || fail "dmvd does not listen"
     call='import json,socket,sys
 s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
 s.sendall(json.dumps({"method":"io.dmv.Manager."+sys.argv[2],"parameters":json.loads(sys.argv[3])}).encode()+b"\0")

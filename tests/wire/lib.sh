@@ -2,6 +2,7 @@
 # What the tests of the wire share: a scratch folder and a server that is up when it is asked.
 set -eu -o pipefail
 : "${DMV_BUILD:?}" "${DMV_SOURCE:?}"
+. "$DMV_SOURCE/tests/support/listening.sh"
 
 scratch=$(mktemp -d)
 chmod 0755 "$scratch"
@@ -17,19 +18,13 @@ finish() {
 }
 trap finish EXIT
 
-# start_server SOCKET COMMAND...: sets $server, returns when the socket is there.
+# start_server SOCKET COMMAND...: sets $server, returns when it listens.
 start_server() {
     local socket=$1
     shift
     "$@" &
     server=$!
-    for _ in $(seq 200); do
-        [ -S "$socket" ] && return 0
-        kill -0 "$server" 2>/dev/null || { echo "the server ended early: $*"; return 1; }
-        sleep 0.1
-    done
-    echo "the server does not listen: $*"
-    return 1
+    until_listening "$socket" "$server" || { echo "it was: $*"; return 1; }
 }
 
 # The server has to end by SIGTERM as it should: no crash, no leak, nothing that a sanitizer found.
