@@ -8,44 +8,28 @@
  * there, it is asked again.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "daemon/audit.h"
 #include "host/symbols.h"
 
-__attribute__((format(printf, 6, 7))) static void find(DmvAudit *a, const char *severity, const char *object,
-                                                       int code, const char *next, const char *format, ...)
-{
-    DMV_CLEANUP_FREE char *why = NULL;
-    va_list ap;
-    int n;
-
-    va_start(ap, format);
-    n = vasprintf(&why, format, ap);
-    va_end(ap);
-    if (n < 0)
-        why = NULL;
-    dmv_audit_add(a, severity, object, code, next, why);
-}
-
 static void find_missing_selection(DmvAudit *a, const DmvViewDriver *d)
 {
-    find(a, "error", d->name, DMV_NOT_INSTALLED, "dmvctl why DRIVER",
-         "what is selected is neither installed nor listed");
+    dmv_audit_find(a, "error", d->name, DMV_NOT_INSTALLED, "dmvctl why DRIVER",
+                   "what is selected is neither installed nor listed");
 }
 
 static void find_stranded(DmvAudit *a, const DmvViewDriver *d, int code, const char *kernel, const char *why)
 {
-    find(a, "error", d->selected->name, code, "dmvctl refresh, or keep to the kernel that works",
-         "%s: %s would fall back to the driver of kernel %s", why, d->slots ? d->slots[0] : "its hardware",
-         kernel);
+    dmv_audit_find(a, "error", d->selected->name, code, "dmvctl refresh, or keep to the kernel that works",
+                   "%s: %s would fall back to the driver of kernel %s", why,
+                   d->slots ? d->slots[0] : "its hardware", kernel);
 }
 
 static void find_package(DmvAudit *a, const DmvViewRelease *r, const char *kernel)
 {
-    find(a, "ok", r->name, DMV_OK, "dmvctl install it again once the kernel is there",
-         "stream %s has a package for kernel %s", r->source->catalog->stream, kernel);
+    dmv_audit_find(a, "ok", r->name, DMV_OK, "dmvctl install it again once the kernel is there",
+                   "stream %s has a package for kernel %s", r->source->catalog->stream, kernel);
 }
 
 /* ---- a kernel that is installed ---- */
@@ -58,11 +42,13 @@ static void examine_target(DmvAudit *a, const DmvViewDriver *d, const DmvTarget 
     if (!d->selected)
         find_missing_selection(a, d);
     else if (t->installed && strcmp(dmv_installed_built_for(t->installed), kernel) == 0)
-        find(a, "ok", d->selected->name, DMV_OK, NULL, "exact: it is installed for kernel %s", kernel);
+        dmv_audit_find(a, "ok", d->selected->name, DMV_OK, NULL, "exact: it is installed for kernel %s",
+                       kernel);
     else if (t->installed)
-        find(a, "ok", d->selected->name, DMV_OK, NULL,
-             "compatible: it was built for kernel %s, and all that it needs is the same in kernel %s",
-             dmv_installed_built_for(t->installed), kernel);
+        dmv_audit_find(
+            a, "ok", d->selected->name, DMV_OK, NULL,
+            "compatible: it was built for kernel %s, and all that it needs is the same in kernel %s",
+            dmv_installed_built_for(t->installed), kernel);
     else if (fit && fit->kind == DMV_FIT_AVAILABLE)
         find_package(a, d->selected, kernel);
     else
@@ -152,7 +138,7 @@ static int examine_to_come(DmvAudit *a, DmvManager *m, const DmvViewDriver *d, D
         return 0;
     }
     if (!barred && installed_for(r, k->release)) {
-        find(a, "ok", r->name, DMV_OK, NULL, "exact: it is installed for kernel %s", k->release);
+        dmv_audit_find(a, "ok", r->name, DMV_OK, NULL, "exact: it is installed for kernel %s", k->release);
         return 0;
     }
     if (!barred && r->catalog && dmv_release_package(r->catalog, k->release)) {
@@ -161,10 +147,10 @@ static int examine_to_come(DmvAudit *a, DmvManager *m, const DmvViewDriver *d, D
     }
     x = fit_to_come(m, r, k, &to_come->problems, &fit);
     if (x == 0 && fit.kind == DMV_FIT_COMPATIBLE)
-        find(a, "ok", r->name, DMV_OK, "dmvctl rescan once the kernel is there",
-             "compatible: it was built for kernel %s, and all that it needs is the same in what is "
-             "known of kernel %s",
-             fit.installed->kernel, k->release);
+        dmv_audit_find(a, "ok", r->name, DMV_OK, "dmvctl rescan once the kernel is there",
+                       "compatible: it was built for kernel %s, and all that it needs is the same in what is "
+                       "known of kernel %s",
+                       fit.installed->kernel, k->release);
     else if (x == 0 && dmv_kabi_size(k->abi) > 0)
         find_stranded(a, d, DMV_NO_KERNEL_RELEASE, k->release, fit.why);
     else if (x == 0)

@@ -17,13 +17,19 @@
 #include "model/adopted.h"
 #include "model/render.h"
 
-typedef DmvAudit Audit;
-
-void dmv_audit_add(DmvAudit *a, const char *severity, const char *object, int code, const char *next,
-                   const char *why)
+void dmv_audit_find(DmvAudit *a, const char *severity, const char *object, int code, const char *next,
+                    const char *format, ...)
 {
+    DMV_CLEANUP_FREE char *why = NULL;
     DmvJsonBuilder b = {0};
+    va_list ap;
+    int n;
 
+    va_start(ap, format);
+    n = vasprintf(&why, format, ap);
+    va_end(ap);
+    if (n < 0)
+        why = NULL;
     if (strcmp(severity, "ok") != 0)
         a->clean = false;
     dmv_jb_object(&b);
@@ -35,93 +41,79 @@ void dmv_audit_add(DmvAudit *a, const char *severity, const char *object, int co
     dmv_jb_add(&a->list, dmv_jb_end(&b));
 }
 
-__attribute__((format(printf, 6, 7))) static void find(Audit *a, const char *severity, const char *object,
-                                                       int code, const char *next, const char *format, ...)
-{
-    DMV_CLEANUP_FREE char *why = NULL;
-    va_list ap;
-    int n;
-
-    va_start(ap, format);
-    n = vasprintf(&why, format, ap);
-    va_end(ap);
-    if (n < 0)
-        why = NULL;
-    dmv_audit_add(a, severity, object, code, next, why);
-}
-
-static void find_problems(Audit *a, const DmvProblems *p, const char *severity, const char *next)
+static void find_problems(DmvAudit *a, const DmvProblems *p, const char *severity, const char *next)
 {
     for (size_t i = 0; i < p->n; i++)
-        find(a, severity, p->items[i].object, p->items[i].code, next, "%s",
-             p->items[i].why ? p->items[i].why : "");
+        dmv_audit_find(a, severity, p->items[i].object, p->items[i].code, next, "%s",
+                       p->items[i].why ? p->items[i].why : "");
 }
 
-static void verify_state(Audit *a, const DmvManager *m)
+static void verify_state(DmvAudit *a, const DmvManager *m)
 {
     if (m->state_problem)
-        find(a, "error", DMV_STATE_DIR, DMV_STATE_BROKEN,
-             "look at the file, move it away, and select again: without it dmv changes nothing", "%s",
-             m->state_problem);
+        dmv_audit_find(a, "error", DMV_STATE_DIR, DMV_STATE_BROKEN,
+                       "look at the file, move it away, and select again: without it dmv changes nothing",
+                       "%s", m->state_problem);
     if (m->history.broken)
-        find(a, "error", DMV_STATE_DIR "/history.jsonl", DMV_STATE_BROKEN,
-             "entries before it are good; the next entry sets the rest aside", "%s", m->history.broken);
+        dmv_audit_find(a, "error", DMV_STATE_DIR "/history.jsonl", DMV_STATE_BROKEN,
+                       "entries before it are good; the next entry sets the rest aside", "%s",
+                       m->history.broken);
 }
 
-static void verify_plan(Audit *a, const DmvManager *m)
+static void verify_plan(DmvAudit *a, const DmvManager *m)
 {
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
 
     if (m->plan_error.code != 0) {
-        find(a, "error", "plan", m->plan_error.code, m->plan_error.next, "%s",
-             m->plan_error.why ? m->plan_error.why : "");
+        dmv_audit_find(a, "error", "plan", m->plan_error.code, m->plan_error.next, "%s",
+                       m->plan_error.why ? m->plan_error.why : "");
         return;
     }
     for (size_t i = 0; i < m->plan.n_predictions; i++) {
         const DmvPrediction *p = &m->plan.predictions[i];
 
         if (p->changed && !staged)
-            find(a, "error", p->module, DMV_PREDICTION_FAILED, "dmvctl activate puts it right",
-                 "kernel %s would load %s (%s) instead of %s (%s)", p->kernel, p->now ? p->now : "nothing",
-                 p->now_release ? p->now_release : "nothing", p->next ? p->next : "nothing",
-                 p->next_release ? p->next_release : "nothing");
+            dmv_audit_find(a, "error", p->module, DMV_PREDICTION_FAILED, "dmvctl activate puts it right",
+                           "kernel %s would load %s (%s) instead of %s (%s)", p->kernel,
+                           p->now ? p->now : "nothing", p->now_release ? p->now_release : "nothing",
+                           p->next ? p->next : "nothing", p->next_release ? p->next_release : "nothing");
     }
     if (!staged && !dmv_plan_is_empty(&m->plan))
-        find(a, "error", "plan", DMV_PREDICTION_FAILED,
-             "dmvctl plan shows the steps, dmvctl activate does them",
-             "the module trees are not as they were left");
+        dmv_audit_find(a, "error", "plan", DMV_PREDICTION_FAILED,
+                       "dmvctl plan shows the steps, dmvctl activate does them",
+                       "the module trees are not as they were left");
     if (staged)
-        find(a, "ok", "plan", 0, "dmvctl activate, or a reboot", "generation %lld waits to be activated",
-             (long long)staged->number);
+        dmv_audit_find(a, "ok", "plan", 0, "dmvctl activate, or a reboot",
+                       "generation %lld waits to be activated", (long long)staged->number);
 }
 
-static void verify_installed(Audit *a, const DmvManager *m)
+static void verify_installed(DmvAudit *a, const DmvManager *m)
 {
     for (size_t i = 0; i < m->world.n_installed; i++) {
         const DmvInstalled *x = &m->world.installed[i];
 
         if (x->problem)
-            find(a, "error", x->folder, DMV_BROKEN_RELEASE,
-                 x->origin == DMV_ORIGIN_STORE ? "dmvctl remove it, then install it again"
-                                               : "reinstall its package",
-                 "%s", x->problem);
+            dmv_audit_find(a, "error", x->folder, DMV_BROKEN_RELEASE,
+                           x->origin == DMV_ORIGIN_STORE ? "dmvctl remove it, then install it again"
+                                                         : "reinstall its package",
+                           "%s", x->problem);
     }
 }
 
-static void verify_drivers(Audit *a, const DmvManager *m)
+static void verify_drivers(DmvAudit *a, const DmvManager *m)
 {
     for (size_t i = 0; i < m->view.n_drivers; i++) {
         const DmvViewDriver *d = &m->view.drivers[i];
 
         find_problems(a, &d->problems, "error", "dmvctl why DRIVER");
         if (d->selection && d->reboot_needed)
-            find(a, "ok", d->name, 0, "reboot the host",
-                 "%s is loaded, and another release would be loaded next",
-                 d->active ? d->active : "an unknown release");
+            dmv_audit_find(a, "ok", d->name, 0, "reboot the host",
+                           "%s is loaded, and another release would be loaded next",
+                           d->active ? d->active : "an unknown release");
     }
 }
 
-static void look_over(Audit *a, const DmvManager *m)
+static void look_over(DmvAudit *a, const DmvManager *m)
 {
     a->clean = true;
     dmv_jb_array(&a->list);
@@ -134,7 +126,7 @@ static void look_over(Audit *a, const DmvManager *m)
 
 json_object *dmv_audit_verify(DmvManager *m, bool *ret_clean)
 {
-    Audit a = {0};
+    DmvAudit a = {0};
 
     look_over(&a, m);
     *ret_clean = a.clean;
@@ -143,26 +135,26 @@ json_object *dmv_audit_verify(DmvManager *m, bool *ret_clean)
 
 /* ---- doctor ---- */
 
-static void examine_streams(Audit *a, const DmvManager *m)
+static void examine_streams(DmvAudit *a, const DmvManager *m)
 {
     find_problems(a, &m->config_problems, "error", "see dmv.conf(5)");
     if (m->n_streams == 0)
-        find(a, "warning", "streams", DMV_NO_SUCH_STREAM,
-             "put a stream into /etc/dmv/streams.d, see dmv.conf(5)",
-             "no stream is configured: there is nothing to install");
+        dmv_audit_find(a, "warning", "streams", DMV_NO_SUCH_STREAM,
+                       "put a stream into /etc/dmv/streams.d, see dmv.conf(5)",
+                       "no stream is configured: there is nothing to install");
     for (size_t i = 0; i < m->n_streams; i++) {
         const DmvStream *s = &m->streams[i];
 
         if (s->problem)
-            find(a, "warning", s->conf.name, s->problem_code, "dmvctl refresh", "%s", s->problem);
+            dmv_audit_find(a, "warning", s->conf.name, s->problem_code, "dmvctl refresh", "%s", s->problem);
         else if (s->catalog && s->catalog->expires <= dmv_manager_now())
-            find(a, "warning", s->conf.name, DMV_STALE, "dmvctl refresh",
-                 "the catalog has expired: nothing new can be installed from it");
+            dmv_audit_find(a, "warning", s->conf.name, DMV_STALE, "dmvctl refresh",
+                           "the catalog has expired: nothing new can be installed from it");
     }
 }
 
 /* Links that lead nowhere. */
-static void examine_trees(Audit *a, const DmvManager *m)
+static void examine_trees(DmvAudit *a, const DmvManager *m)
 {
     for (size_t k = 0; k < m->world.n_kernels; k++)
         for (size_t i = 0; i < m->world.kernels[k].n_files; i++) {
@@ -174,14 +166,14 @@ static void examine_trees(Audit *a, const DmvManager *m)
                 continue;
             }
             if (f->dangling)
-                find(a, "error", object, DMV_BROKEN_RELEASE,
-                     f->ours ? "dmvctl activate removes it"
-                             : "remove it: depmod takes another file without failing",
-                     "the link leads nowhere (%s)", f->target ? f->target : "");
+                dmv_audit_find(a, "error", object, DMV_BROKEN_RELEASE,
+                               f->ours ? "dmvctl activate removes it"
+                                       : "remove it: depmod takes another file without failing",
+                               "the link leads nowhere (%s)", f->target ? f->target : "");
         }
 }
 
-static void examine_adopted(Audit *a, const DmvAdopted *items, size_t n)
+static void examine_adopted(DmvAudit *a, const DmvAdopted *items, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const DmvAdopted *x = &items[i];
@@ -193,31 +185,33 @@ static void examine_adopted(Audit *a, const DmvAdopted *items, size_t n)
             continue;
         }
         if (!x->file->dangling)
-            find(a, "ok", object, DMV_ADOPTED, "dmvctl select decides for the driver, whatever lies there",
-                 "a file of %s competes for module %s; %s", owner ? owner : "somebody else", x->file->name,
-                 effect ? effect : "");
+            dmv_audit_find(a, "ok", object, DMV_ADOPTED,
+                           "dmvctl select decides for the driver, whatever lies there",
+                           "a file of %s competes for module %s; %s", owner ? owner : "somebody else",
+                           x->file->name, effect ? effect : "");
         for (char **s = x->inconsistencies; s && *s; s++)
-            find(a, "warning", object, DMV_ADOPTED,
-                 "dmvctl select the driver, or ask whoever made the package", "%s", *s);
+            dmv_audit_find(a, "warning", object, DMV_ADOPTED,
+                           "dmvctl select the driver, or ask whoever made the package", "%s", *s);
     }
 }
 
 /* Whatever index entry leads to nothing: modprobe fails, where another file would do. */
-static void examine_indexes(Audit *a, const DmvManager *m)
+static void examine_indexes(DmvAudit *a, const DmvManager *m)
 {
     for (size_t k = 0; k < m->world.n_kernels; k++)
         for (size_t i = 0; i < m->world.kernels[k].n_index; i++) {
             const DmvIndexEntry *e = &m->world.kernels[k].index[i];
 
             if (e->gone)
-                find(a, "error", e->module, DMV_PREDICTION_FAILED,
-                     "dmvctl rescan --now runs depmod for that kernel",
-                     "the index of kernel %s gives %s for it, and there is no such file: it cannot be loaded",
-                     m->world.kernels[k].release, e->path);
+                dmv_audit_find(
+                    a, "error", e->module, DMV_PREDICTION_FAILED,
+                    "dmvctl rescan --now runs depmod for that kernel",
+                    "the index of kernel %s gives %s for it, and there is no such file: it cannot be loaded",
+                    m->world.kernels[k].release, e->path);
         }
 }
 
-static void examine_owners(Audit *a, const DmvManager *m)
+static void examine_owners(DmvAudit *a, const DmvManager *m)
 {
     DmvProblems p = {0};
 
@@ -226,36 +220,37 @@ static void examine_owners(Audit *a, const DmvManager *m)
     dmv_problems_deinit(&p);
 }
 
-static void examine_pins(Audit *a, const DmvManager *m)
+static void examine_pins(DmvAudit *a, const DmvManager *m)
 {
     for (size_t i = 0; i < m->intent.n; i++)
         if (m->intent.items[i].pinned && !dmv_selection_is_pinned(&m->intent.items[i], dmv_manager_now()))
-            find(a, "warning", m->intent.items[i].driver, DMV_PINNED, "dmvctl unpin it, or pin it again",
-                 "its pin has ended");
+            dmv_audit_find(a, "warning", m->intent.items[i].driver, DMV_PINNED,
+                           "dmvctl unpin it, or pin it again", "its pin has ended");
     for (size_t i = 0; i < m->view.n_drivers; i++)
         if (m->view.drivers[i].outdated)
-            find(a, "warning", m->view.drivers[i].name, 0, "dmvctl list shows both",
-                 "%s is selected, and %s is recommended", m->view.drivers[i].selected->name,
-                 m->view.drivers[i].recommended->name);
+            dmv_audit_find(a, "warning", m->view.drivers[i].name, 0, "dmvctl list shows both",
+                           "%s is selected, and %s is recommended", m->view.drivers[i].selected->name,
+                           m->view.drivers[i].recommended->name);
 }
 
-static void examine_tool(Audit *a, const DmvManager *m)
+static void examine_tool(DmvAudit *a, const DmvManager *m)
 {
     const DmvToolOwner owner = dmv_tool_owner(&m->roots);
 
     if (owner == DMV_TOOL_OWNER_OTHER)
-        find(a, "error", DMV_TOOL_PATH, DMV_CONFLICT,
-             "remove it and install the package of dmv again: the toolstack believes what it says",
-             "it is not the driver-tool of dmv; xapi writes one with invented drivers where it finds none");
+        dmv_audit_find(
+            a, "error", DMV_TOOL_PATH, DMV_CONFLICT,
+            "remove it and install the package of dmv again: the toolstack believes what it says",
+            "it is not the driver-tool of dmv; xapi writes one with invented drivers where it finds none");
     else if (owner == DMV_TOOL_OWNER_NOBODY && dmv_tool_is_called_for(&m->roots))
-        find(a, "error", DMV_TOOL_PATH, DMV_NOT_INSTALLED,
-             "install the package of dmv, and start the toolstack again afterwards",
-             "it is missing: at its next start xapi writes one with invented drivers");
+        dmv_audit_find(a, "error", DMV_TOOL_PATH, DMV_NOT_INSTALLED,
+                       "install the package of dmv, and start the toolstack again afterwards",
+                       "it is missing: at its next start xapi writes one with invented drivers");
 }
 
 json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean)
 {
-    Audit a = {0};
+    DmvAudit a = {0};
 
     look_over(&a, m);
     examine_streams(&a, m);

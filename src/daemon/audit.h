@@ -10,9 +10,8 @@ typedef struct DmvAudit {
     bool clean; /* every finding so far is ok */
 } DmvAudit;
 
-/* Adds a finding. @severity: ok, warning or error; @next: what to do about it, or NULL; @why NULL: lack of
- * memory lost the words. */
-void dmv_audit_add(DmvAudit *a, const char *severity, const char *object, int code, const char *next,
-                   const char *why);
+/* Adds a finding. @severity: ok, warning or error; @next: what to do about it, or NULL. */
+void dmv_audit_find(DmvAudit *a, const char *severity, const char *object, int code, const char *next,
+                    const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 #endif

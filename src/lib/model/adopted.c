@@ -7,7 +7,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 static const char *const effect_table[] = {
@@ -46,20 +45,6 @@ static char *name_of_nevra(const char *nevra)
     return strdup(nevra);
 }
 
-__attribute__((format(printf, 2, 3))) static int disagree(DmvAdopted *a, const char *format, ...)
-{
-    DMV_CLEANUP_FREE char *text = NULL;
-    va_list ap;
-    int n;
-
-    va_start(ap, format);
-    n = vasprintf(&text, format, ap);
-    va_end(ap);
-    if (n < 0)
-        return text = NULL, -ENOMEM;
-    return dmv_strv_push(&a->inconsistencies, text);
-}
-
 /* Is it a name that only the policy makes? Of any other one nothing can be said. */
 static bool claims_policy(const char *package)
 {
@@ -83,12 +68,14 @@ static int compare_trees(DmvAdopted *a)
     bool in_override = a->file->tree == DMV_TREE_OVERRIDE;
 
     if (a->name.alternate && !in_override)
-        return disagree(
-            a, "package %s is called an alternate one, but its file lies in %s/ and not in override/",
+        return dmv_strv_pushf_unique(
+            &a->inconsistencies,
+            "package %s is called an alternate one, but its file lies in %s/ and not in override/",
             a->package, dmv_tree_to_string(a->file->tree));
     if (!a->name.alternate && in_override)
-        return disagree(
-            a, "it lies in override/, where alternates belong, but its package %s is not called -alt",
+        return dmv_strv_pushf_unique(
+            &a->inconsistencies,
+            "it lies in override/, where alternates belong, but its package %s is not called -alt",
             a->package);
     return 0;
 }
@@ -102,12 +89,14 @@ static int compare_kernels(DmvAdopted *a)
     if (a->file->tree == DMV_TREE_WEAK)
         return 0;
     if (a->name.kernel && !kernel_is_of(kernel, a->name.kernel))
-        r = disagree(a, "package %s is for kernel %s, but its file lies in the tree of kernel %s", a->package,
-                     a->name.kernel, kernel);
-    if (r == 0 && a->name.alternate_kernel && !kernel_is_of(kernel, a->name.alternate_kernel))
-        r = disagree(a,
-                     "package %s is for the alternate kernel %s, but its file lies in the tree of kernel %s",
-                     a->package, a->name.alternate_kernel, kernel);
+        r = dmv_strv_pushf_unique(&a->inconsistencies,
+                                  "package %s is for kernel %s, but its file lies in the tree of kernel %s",
+                                  a->package, a->name.kernel, kernel);
+    if (r == 0 && !dmv_package_name_is_for_kernel(&a->name, kernel))
+        r = dmv_strv_pushf_unique(
+            &a->inconsistencies,
+            "package %s is for the alternate kernel %s, but its file lies in the tree of kernel %s",
+            a->package, a->name.alternate_kernel, kernel);
     return r;
 }
 
@@ -138,7 +127,9 @@ static int read_package(DmvAdopted *a)
         return -ENOMEM;
     r = dmv_package_name_parse(a->package, NULL, &a->name, &e);
     if (r == DMV_INVALID_NAME)
-        return claims_policy(a->package) ? disagree(a, "package %s", e.why ? e.why : a->package) : 0;
+        return claims_policy(a->package)
+                   ? dmv_strv_pushf_unique(&a->inconsistencies, "package %s", e.why ? e.why : a->package)
+                   : 0;
     if (r < 0)
         return r;
     a->has_name = true;
@@ -146,7 +137,8 @@ static int read_package(DmvAdopted *a)
     if (r == 0)
         r = compare_kernels(a);
     if (r == 0 && !name_fits(a))
-        r = disagree(a, "package %s is named after another module than %s", a->package, a->file->name);
+        r = dmv_strv_pushf_unique(&a->inconsistencies, "package %s is named after another module than %s",
+                                  a->package, a->file->name);
     return r;
 }
 

@@ -5,27 +5,10 @@
  */
 #include <errno.h>
 #include <fnmatch.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "model/package-name.h"
 #include "model/resolve-internal.h"
-
-__attribute__((format(printf, 2, 3))) static int add_text(char ***list, const char *format, ...)
-{
-    DMV_CLEANUP_FREE char *text = NULL;
-    va_list ap;
-    int n;
-
-    va_start(ap, format);
-    n = vasprintf(&text, format, ap);
-    va_end(ap);
-    if (n < 0) {
-        text = NULL;
-        return -ENOMEM;
-    }
-    return dmv_strv_push(list, text);
-}
 
 bool dmv_release_fits_machine(const DmvRelease *r, const DmvWorld *w)
 {
@@ -179,16 +162,17 @@ static int judge_reasons(DmvViewRelease *r, const DmvWorld *w)
 
     r->verdict = DMV_VERDICT_FITS;
     if (r->slots) {
-        x = add_text(&r->reasons, "it supports device %s%s", r->slots[0], r->slots[1] ? " and others" : "");
+        x = dmv_strv_pushf_unique(&r->reasons, "it supports device %s%s", r->slots[0],
+                                  r->slots[1] ? " and others" : "");
     } else {
-        x = add_text(&r->reasons, "no device of this host is supported by it");
+        x = dmv_strv_pushf_unique(&r->reasons, "no device of this host is supported by it");
         if (x == 0)
             decide_against(r, DMV_VERDICT_NO_HARDWARE);
     }
     if (x == 0 && r->catalog && !dmv_release_fits_machine(r->catalog, w)) {
-        x = add_text(&r->reasons, "it is for other machines than %s %s",
-                     w->dmi_vendor ? w->dmi_vendor : "(unknown vendor)",
-                     w->dmi_product ? w->dmi_product : "(unknown model)");
+        x = dmv_strv_pushf_unique(&r->reasons, "it is for other machines than %s %s",
+                                  w->dmi_vendor ? w->dmi_vendor : "(unknown vendor)",
+                                  w->dmi_product ? w->dmi_product : "(unknown model)");
         if (x == 0)
             decide_against(r, DMV_VERDICT_OTHER_MACHINE);
     }
@@ -196,26 +180,28 @@ static int judge_reasons(DmvViewRelease *r, const DmvWorld *w)
         const DmvFit *f = r->n_fits > 0 ? &r->fits[r->n_fits - 1] : NULL;
         bool says_more = f && (r->n_installed > 0 || dmv_fit_is_barred(f->kernel, dmv_view_release_tier(r)));
 
-        x = says_more ? add_text(&r->reasons, "it is for none of the installed kernels; on %s: %s",
-                                 f->kernel->release, f->why)
-                      : add_text(&r->reasons, "it is for none of the installed kernels");
+        x = says_more
+                ? dmv_strv_pushf_unique(&r->reasons, "it is for none of the installed kernels; on %s: %s",
+                                        f->kernel->release, f->why)
+                : dmv_strv_pushf_unique(&r->reasons, "it is for none of the installed kernels");
         if (x == 0)
             decide_against(r, DMV_VERDICT_NO_KERNEL);
     }
     if (x == 0 && broken) {
-        x = add_text(&r->reasons, "%s: %s", broken->folder, broken->problem);
+        x = dmv_strv_pushf_unique(&r->reasons, "%s: %s", broken->folder, broken->problem);
         if (x == 0)
             decide_against(r, DMV_VERDICT_BROKEN);
     }
     if (x == 0 && r->catalog && r->catalog->revoked) {
-        x = add_text(&r->reasons, "it was revoked: %s", r->catalog->revoked);
+        x = dmv_strv_pushf_unique(&r->reasons, "it was revoked: %s", r->catalog->revoked);
         if (x == 0)
             decide_against(r, DMV_VERDICT_REVOKED);
     }
     if (x == 0 && r->source && r->source->stale)
-        x = add_text(&r->reasons, "the catalog of stream %s has expired", r->source->catalog->stream);
+        x = dmv_strv_pushf_unique(&r->reasons, "the catalog of stream %s has expired",
+                                  r->source->catalog->stream);
     if (x == 0 && !r->catalog)
-        x = add_text(&r->reasons, "no catalog lists it");
+        x = dmv_strv_pushf_unique(&r->reasons, "no catalog lists it");
     return x;
 }
 
