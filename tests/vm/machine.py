@@ -54,7 +54,8 @@ class Machine:
         path = f"{self.folder}/agent"
         if os.path.exists(path):
             os.unlink(path)
-        forward = f",guestfwd=tcp:10.0.2.100:80-tcp:127.0.0.1:{self.port}" if self.port else ""
+        relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay")
+        forward = f",guestfwd=tcp:10.0.2.100:80-cmd:{relay} {self.port}" if self.port else ""
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", str(MEMORY),
              "-display", "none", "-monitor", "none", "-no-user-config", "-nodefaults",
