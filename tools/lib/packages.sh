@@ -10,7 +10,8 @@ _dmv_deb_build='gcc libc6-dev cmake ninja-build pkg-config scdoc libjson-c-dev l
     libcmocka-dev'
 _dmv_deb_test='clang libclang-rt-dev clang-format cppcheck kmod rpm createrepo-c gnupg openssl python3 varlink-go
     systemd xz-utils zstd gzip binutils linux-headers-amd64 linux-kbuild-6.1 procps strace pciutils
-    rpm2cpio util-linux bsdutils iproute2 git cpio lz4 bzip2 dracut-core initramfs-tools-core shellcheck'
+    rpm2cpio util-linux bsdutils iproute2 git cpio lz4 bzip2 dracut-core initramfs-tools-core shellcheck
+    qemu-system-x86 mmdebstrap e2fsprogs linux-source-6.1 make'
 _dmv_deb_demo='kmod rpm createrepo-c gnupg openssl python3 xz-utils make binutils linux-headers-amd64 linux-source-6.1'
 
 _dmv_rpm_build='gcc cmake ninja-build pkgconf-pkg-config scdoc json-c-devel openssl-devel inih-devel systemd-devel

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the scenarios share: a machine with its stream, and questions that a test asks again and again."""
+import contextlib
+import functools
+import http.server
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+import machine
+
+CARD = "intel-e1000e"
+_start = time.monotonic()
+
+
+def say(text):
+    print(f"[{time.monotonic() - _start:6.1f}] {text}", flush=True)
+
+
+def check(what, got, want):
+    if got != want:
+        sys.exit(f"FAIL: {what}: got {got!r}, want {want!r}")
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def stream(image):
+    """The repository beside the image, served on loopback. Gives the port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=f"{image}/repo"))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+
+
+class Host(machine.Machine):
+    """A machine with dmv on it."""
+
+    def dmvctl(self, *argv):
+        """Runs dmvctl, which has to work. Return: its JSON."""
+        return json.loads(self.run("dmvctl", "--json", *argv))
+
+    def refused(self, status, *argv):
+        """Runs dmvctl, which has to end with that status. Return: its error."""
+        result = self.try_run("dmvctl", "--json", *argv)
+        check(f"status of dmvctl {' '.join(argv)} ({result.err})", result.status, status)
+        return json.loads(result.out)["error"]
+
+    def driver(self, name=CARD):
+        return self.dmvctl("show", name)["driver"]
+
+    def loaded_build_id(self, module):
+        return self.shell(f"od -An -tx1 -v -j16 /sys/module/{module}/notes/.note.gnu.build-id | tr -d ' \\n'")
+
+    def note(self, module):
+        """The vendor's note of a loaded module, as text with its separators taken out; '' if it has none."""
+        return self.shell(f"cat /sys/module/{module}/notes/.note.XenServer 2>/dev/null | tr -cd '[:print:]' || true")
+
+    def reload(self, module="e1000e"):
+        self.shell(f"modprobe -r {module}; modprobe {module}")
+
+    def log(self):
+        """What dmv said in this boot and the one before."""
+        return self.try_run("journalctl", "--no-pager", "-u", "dmvd", "-u", "dmv-*").out
+
+
+@contextlib.contextmanager
+def host(image):
+    """A new machine, booted, with the catalog of its stream. What went wrong is said with the end of its console."""
+    folder = tempfile.mkdtemp(prefix="dmv-vm-", dir=os.environ.get("DMV_VM_FOLDER"))
+    try:
+        with stream(image) as port, Host(f"{image}/disk.img", folder, port) as m:
+            m.start()
+            m.wait_boot()
+            m.dmvctl("refresh")
+            say("booted")
+            try:
+                yield m
+            except (machine.MachineError, SystemExit):
+                if m.process:
+                    print(m.tail(60), file=sys.stderr)
+                raise
+    finally:
+        shutil.rmtree(folder)
