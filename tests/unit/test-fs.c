@@ -226,7 +226,7 @@ static void test_read_without_size(void **state)
 
 static void test_read_link(void **state)
 {
-    DMV_CLEANUP_FREE char *target = NULL, *long_one = NULL;
+    DMV_CLEANUP_FREE char *target = NULL, *long_one = NULL, *near = NULL;
     char far[1200], *untouched = NULL;
     SCRATCH s;
 
@@ -236,15 +236,19 @@ static void test_read_link(void **state)
     far[sizeof(far) - 1] = '\0';
     scratch_link(&s, "a/link", "somewhere else");
     scratch_link(&s, "a/long", far);
+    scratch_link(&s, "link", "close by");
     scratch_write(&s, "a/file", "");
     assert_int_equal(dmv_fs_read_link(s.fd, "a/link", &target), 0);
     assert_string_equal(target, "somewhere else");
+    assert_int_equal(dmv_fs_read_link(s.fd, "link", &near), 0);
+    assert_string_equal(near, "close by");
     assert_int_equal(dmv_fs_read_link(s.fd, "a/long", &long_one), 0);
     assert_string_equal(long_one, far);
     assert_int_equal(dmv_fs_read_link(s.fd, "a/file", &untouched), -EINVAL);
     assert_int_equal(dmv_fs_read_link(s.fd, "a/none", &untouched), -ENOENT);
     assert_int_equal(dmv_fs_read_link(s.fd, "none/none", &untouched), -ENOENT);
     assert_int_equal(dmv_fs_read_link(s.fd, "..", &untouched), -EINVAL);
+    assert_int_equal(dmv_fs_read_link(s.fd, "none", &untouched), -ENOENT);
     assert_null(untouched);
 }
 
