@@ -104,10 +104,9 @@ static int list_fd(int fd, Listing *l)
     return n < 0 && errno != ENOENT ? -errno : 0; /* ENOENT: it was removed meanwhile */
 }
 
-int dmv_fs_list_unsorted(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n)
+static int take_entries(int fd, DmvFsEntry **ret, size_t *ret_n)
 {
     DMV_CLEANUP(listing_deinit) Listing l = {0};
-    DMV_CLEANUP_CLOSE int fd = dmv_fs_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
     int r = fd < 0 ? fd : list_fd(fd, &l);
 
     if (r < 0)
@@ -118,13 +117,27 @@ int dmv_fs_list_unsorted(int dirfd, const char *path, DmvFsEntry **ret, size_t *
     return 0;
 }
 
-int dmv_fs_list(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n)
+int dmv_fs_list_unsorted(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n)
 {
-    int r = dmv_fs_list_unsorted(dirfd, path, ret, ret_n);
+    DMV_CLEANUP_CLOSE int fd = dmv_fs_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
+
+    return take_entries(fd, ret, ret_n);
+}
+
+int dmv_fs_list_open(int fd, DmvFsEntry **ret, size_t *ret_n)
+{
+    int r = take_entries(fd, ret, ret_n);
 
     if (r == 0 && *ret_n > 1)
         qsort(*ret, *ret_n, sizeof(**ret), compare_entries);
     return r;
+}
+
+int dmv_fs_list(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n)
+{
+    DMV_CLEANUP_CLOSE int fd = dmv_fs_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
+
+    return dmv_fs_list_open(fd, ret, ret_n);
 }
 
 /* ---- making and removing folders ---- */

@@ -130,7 +130,7 @@ static int search_entry(int fd, const DmvFsEntry *entry, const char *parent, Dmv
     child = openat(fd, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (child < 0)
         return -errno;
-    r = dmv_fs_list(child, ".", &entries, &n);
+    r = dmv_fs_list_open(child, &entries, &n);
     if (r == 0)
         r = search(child, entries, n, entry->name, d, depth - 1);
     dmv_fs_entries_free(entries, n);
@@ -218,7 +218,7 @@ static int observe_below(int fd, bool recorded, DmvDevice *d, DmvWorld *w)
 {
     DmvFsEntry *entries = NULL;
     size_t n = 0;
-    int r = dmv_fs_list(fd, ".", &entries, &n);
+    int r = dmv_fs_list_open(fd, &entries, &n);
 
     if (r == 0)
         r = read_children(fd, entries, n, d);
