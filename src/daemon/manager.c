@@ -107,10 +107,12 @@ int dmv_manager_think(DmvManager *m)
     return r;
 }
 
-/* What looking and answering needed for a moment must not stay with a daemon that only waits. */
-static void give_back_memory(void)
+/* What looking and answering needed for a moment must not stay with a daemon that only waits. One that ends
+ * with its conversation never waits. */
+static void give_back_memory(const DmvManager *m)
 {
-    (void)malloc_trim(0);
+    if (!m->transient)
+        (void)malloc_trim(0);
 }
 
 int dmv_manager_look(DmvManager *m)
@@ -137,7 +139,7 @@ int dmv_manager_look(DmvManager *m)
     r = dmv_manager_think(m);
     if (r == 0)
         r = dmv_owners_keep(m);
-    give_back_memory();
+    give_back_memory(m);
     return r;
 }
 
@@ -281,8 +283,8 @@ void dmv_manager_check_idle(DmvManager *m)
         return;
     if (m->transient && !busy)
         (void)sd_event_exit(m->event, 0);
-    if (!busy && !m->transient)
-        give_back_memory();
+    if (!busy)
+        give_back_memory(m);
     if (!m->idle_timer)
         return;
     if (busy) {

@@ -226,7 +226,7 @@ static void test_read_without_size(void **state)
 
 static void test_read_link(void **state)
 {
-    DMV_CLEANUP_FREE char *target = NULL, *long_one = NULL;
+    DMV_CLEANUP_FREE char *target = NULL, *long_one = NULL, *near = NULL;
     char far[1200], *untouched = NULL;
     SCRATCH s;
 
@@ -236,15 +236,19 @@ static void test_read_link(void **state)
     far[sizeof(far) - 1] = '\0';
     scratch_link(&s, "a/link", "somewhere else");
     scratch_link(&s, "a/long", far);
+    scratch_link(&s, "link", "close by");
     scratch_write(&s, "a/file", "");
     assert_int_equal(dmv_fs_read_link(s.fd, "a/link", &target), 0);
     assert_string_equal(target, "somewhere else");
+    assert_int_equal(dmv_fs_read_link(s.fd, "link", &near), 0);
+    assert_string_equal(near, "close by");
     assert_int_equal(dmv_fs_read_link(s.fd, "a/long", &long_one), 0);
     assert_string_equal(long_one, far);
     assert_int_equal(dmv_fs_read_link(s.fd, "a/file", &untouched), -EINVAL);
     assert_int_equal(dmv_fs_read_link(s.fd, "a/none", &untouched), -ENOENT);
     assert_int_equal(dmv_fs_read_link(s.fd, "none/none", &untouched), -ENOENT);
     assert_int_equal(dmv_fs_read_link(s.fd, "..", &untouched), -EINVAL);
+    assert_int_equal(dmv_fs_read_link(s.fd, "none", &untouched), -ENOENT);
     assert_null(untouched);
 }
 
@@ -593,6 +597,48 @@ static void test_list(void **state)
     assert_int_equal(dmv_fs_list(s.fd, "none", &entries, &n), -ENOENT);
 }
 
+/* More than the kernel gives in one call. */
+static void test_list_of_many(void **state)
+{
+    enum { MANY = 600 };
+    DmvFsEntry *entries = NULL;
+    char path[80];
+    size_t n = 0;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(path, sizeof(path), "d/%064d", i);
+        scratch_write(&s, path, "");
+    }
+    assert_int_equal(dmv_fs_list(s.fd, "d", &entries, &n), 0);
+    assert_int_equal(n, MANY);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(path, sizeof(path), "%064d", i);
+        assert_string_equal(entries[i].name, path);
+    }
+    dmv_fs_entries_free(entries, n);
+}
+
+/* A folder that was removed while it was open holds nothing. */
+static void test_list_of_removed(void **state)
+{
+    DMV_CLEANUP_CLOSE int fd = -1;
+    DmvFsEntry *entries = NULL;
+    size_t n = 1;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_mkdir(&s, "d");
+    fd = dmv_fs_open(s.fd, "d", O_RDONLY | O_DIRECTORY, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(rmdir(scratch_path(&s, "d")), 0);
+    assert_int_equal(dmv_fs_list(fd, ".", &entries, &n), 0);
+    assert_int_equal(n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,6 +662,8 @@ int main(void)
         cmocka_unit_test(test_copy_hashed),
         cmocka_unit_test(test_free_bytes),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_list_of_many),
+        cmocka_unit_test(test_list_of_removed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,7 @@ static void test_everything(void **state)
     DMV_CLEANUP_WORLD DmvWorld w = {0};
     char *more[] = {(char *)"bystander", NULL};
     const DmvKernel *k;
+    bool excludes = false;
     SCRATCH s;
 
     (void)state;
@@ -68,6 +69,8 @@ static void test_everything(void **state)
     assert_int_equal(w.n_lifelines, 5);
     assert_string_equal(w.lifelines[4].what, "xenbr0");
     assert_string_equal(w.depmod_conf, "search updates extra built-in\n");
+    assert_int_equal(dmv_depmod_has_exclude(&excludes), 0);
+    assert_int_equal(w.depmod_excludes, excludes);
     k = dmv_world_kernel(&w, K);
     assert_true(k->running && k->has_index);
     assert_int_equal(k->n_files, 5);

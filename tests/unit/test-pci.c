@@ -165,6 +165,27 @@ static void test_virtio(void **state)
     assert_null(get(&w, "0000:00:01.0")->vendor_name); /* 1234 is nobody's */
 }
 
+/* power/ is the kernel's own in every folder, and a name like any other for an interface. */
+static void test_power(void **state)
+{
+    DMV_CLEANUP_WORLD DmvWorld w = {0};
+    const DmvDevice *d;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    recorded_host(&s, "qemu-q35", ".");
+    scratch_mkdir(&s, DEVICES "0000:00:02.0/net/power");
+    scratch_mkdir(&s, DEVICES "0000:00:02.0/power/net/none");
+    scratch_write(&s, DEVICES "0000:00:02.0/power/modalias", "virtio:d00000001v00001AF4");
+    observe(&s, &w);
+    assert_int_equal(w.problems.n, 0);
+    d = get(&w, "0000:00:02.0");
+    assert_int_equal(dmv_strv_length(d->interfaces), 2);
+    assert_string_equal(d->interfaces[1], "power");
+    assert_int_equal(dmv_strv_length(d->child_modaliases), 0);
+}
+
 /* One odd device after the other: each is a problem of its own, the others stay as they are. */
 static void test_odd_devices(void **state)
 {
@@ -318,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_built_in_driver),
         cmocka_unit_test(test_nvme_multipath),
         cmocka_unit_test(test_virtio),
+        cmocka_unit_test(test_power),
         cmocka_unit_test(test_odd_devices),
         cmocka_unit_test(test_text_is_cleaned),
         cmocka_unit_test(test_no_pci),

@@ -132,6 +132,40 @@ static void test_daemonised_grandchild(void **state)
     assert_true(time(NULL) - begun < 30);
 }
 
+/* What came before the time was up counts, also when somebody looks after it. */
+static void test_asked_late(void **state)
+{
+    static const char *const argv[] = {"echo", "in time", NULL};
+    DMV_CLEANUP(dmv_spawn_deinit) DmvSpawn s = DMV_SPAWN_NULL;
+    CLEANUP_RESULT DmvSpawnResult r = {0};
+    siginfo_t info;
+
+    (void)state;
+    assert_int_equal(dmv_spawn_start(argv, 1, &s), 0);
+    assert_int_equal(waitid(P_PID, (id_t)s.pid, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(dmv_spawn_finish(&s, &r), 0);
+    assert_int_equal(r.timed_out, 0);
+    assert_int_equal(r.status, 0);
+    assert_string_equal(r.output, "in time\n");
+    assert_int_equal(s.pid, 0);
+}
+
+/* Nobody asks any more: it must not stay, neither running nor dead. */
+static void test_given_up(void **state)
+{
+    static const char *const argv[] = {"sleep", "60", NULL};
+    DmvSpawn s = DMV_SPAWN_NULL;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(dmv_spawn_start(argv, 60 * SECOND, &s), 0);
+    pid = s.pid;
+    dmv_spawn_deinit(&s);
+    assert_int_equal(kill(pid, 0), -1);
+    assert_int_equal(errno, ESRCH);
+    dmv_spawn_deinit(&s); /* once more does nothing */
+}
+
 static void test_large_output_is_cut(void **state)
 {
     static const char *const argv[] = {"sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x; exit 3", NULL};
@@ -181,12 +215,19 @@ static void test_worker_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_output_and_status),        cmocka_unit_test(test_no_such_program),
-        cmocka_unit_test(test_clean_environment),        cmocka_unit_test(test_clean_child),
-        cmocka_unit_test(test_signal_is_a_status),       cmocka_unit_test(test_timeout),
-        cmocka_unit_test(test_endless_output_times_out), cmocka_unit_test(test_daemonised_grandchild),
-        cmocka_unit_test(test_large_output_is_cut),      cmocka_unit_test(test_worker),
+        cmocka_unit_test(test_output_and_status),
+        cmocka_unit_test(test_no_such_program),
+        cmocka_unit_test(test_clean_environment),
+        cmocka_unit_test(test_clean_child),
+        cmocka_unit_test(test_signal_is_a_status),
+        cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_endless_output_times_out),
+        cmocka_unit_test(test_daemonised_grandchild),
+        cmocka_unit_test(test_large_output_is_cut),
+        cmocka_unit_test(test_worker),
         cmocka_unit_test(test_worker_missing),
+        cmocka_unit_test(test_asked_late),
+        cmocka_unit_test(test_given_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ static int has_to_hide(const DmvRoots *r, const char *kver)
 
     if (e <= 0)
         return e;
-    e = dmv_depmod_has_exclude(r, &excludes);
+    e = dmv_depmod_has_exclude(&excludes);
     return e < 0 ? e : !excludes;
 }
 

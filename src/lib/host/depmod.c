@@ -133,20 +133,33 @@ int dmv_depmod_run_elsewhere(const DmvRoots *r, const char *base, const char *co
     return run(r, base, conf, kver, reterr);
 }
 
-int dmv_depmod_has_exclude(const DmvRoots *r, bool *ret)
+int dmv_depmod_ask(DmvSpawn *ret)
 {
     static const char *const argv[] = {"depmod", "--version", NULL};
+
+    return dmv_spawn_start(argv, VERSION_TIMEOUT_USEC, ret);
+}
+
+int dmv_depmod_answer(DmvSpawn *asked, bool *ret)
+{
     DMV_CLEANUP(dmv_spawn_result_deinit) DmvSpawnResult result = {0};
     unsigned version = 0;
-    int e = dmv_spawn_wait(argv, VERSION_TIMEOUT_USEC, &result);
+    int e = dmv_spawn_finish(asked, &result);
 
-    (void)r;
     if (e < 0)
         return e;
     /* another program than kmod's, such as busybox's, knows no `exclude` */
     *ret = result.status == 0 && sscanf(result.output, "kmod version %u", &version) == 1 &&
            version >= EXCLUDE_SINCE;
     return 0;
+}
+
+int dmv_depmod_has_exclude(bool *ret)
+{
+    DMV_CLEANUP(dmv_spawn_deinit) DmvSpawn asked = DMV_SPAWN_NULL;
+    int e = dmv_depmod_ask(&asked);
+
+    return e < 0 ? e : dmv_depmod_answer(&asked, ret);
 }
 
 int dmv_observe_depmod(const DmvRoots *r, DmvWorld *w)
@@ -157,10 +170,5 @@ int dmv_observe_depmod(const DmvRoots *r, DmvWorld *w)
         return e;
     if (e < 0 && e != -ENOENT)
         (void)dmv_problem_add(&w->problems, DMV_DEPMOD_CONF, e, "it cannot be read: %s", strerror(-e));
-    e = dmv_depmod_has_exclude(r, &w->depmod_excludes);
-    if (e == -ENOMEM)
-        return e;
-    if (e < 0)
-        (void)dmv_problem_add(&w->problems, "depmod", e, "it cannot be run: %s", strerror(-e));
     return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "dmv/outcome.h"
 #include "host/roots.h"
+#include "host/spawn.h"
 
 /**
  * dmv_depmod_run() - rebuild the index of one kernel
@@ -33,6 +34,9 @@ int dmv_depmod_run(const DmvRoots *r, const char *kver, DmvError *reterr);
 int dmv_depmod_run_elsewhere(const DmvRoots *r, const char *base, const char *conf, const char *kver,
                              DmvError *reterr);
 /* Does `depmod --version` name kmod 30 or newer, which knows `exclude`? Return: 0 or a negative errno. */
-int dmv_depmod_has_exclude(const DmvRoots *r, bool *ret);
+int dmv_depmod_has_exclude(bool *ret);
+/* The same in two: the question, and later what came of it. Free @ret with dmv_spawn_deinit(). */
+int dmv_depmod_ask(DmvSpawn *ret);
+int dmv_depmod_answer(DmvSpawn *asked, bool *ret);
 
 #endif

@@ -91,16 +91,12 @@ int dmv_fs_open_parent(int dirfd, const char *path, char **ret_name)
 
 /* ---- reading ---- */
 
-int dmv_fs_read_fd(int fd, size_t max, char **ret, size_t *ret_size)
+/* @expected: how many bytes there should be; 0 if the file does not say. */
+static int read_all(int fd, off_t expected, size_t max, char **ret, size_t *ret_size)
 {
     DMV_CLEANUP_FREE char *data = NULL;
     size_t size = 0, allocated = 0;
-    struct stat st;
 
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (S_ISDIR(st.st_mode))
-        return -EISDIR;
     for (;;) {
         ssize_t n;
 
@@ -108,8 +104,8 @@ int dmv_fs_read_fd(int fd, size_t max, char **ret, size_t *ret_size)
             size_t want = allocated ? allocated * 2 : 4096;
             char *p;
 
-            if (!allocated && st.st_size > 0 && (uint64_t)st.st_size <= max)
-                want = (size_t)st.st_size + 2;
+            if (!allocated && expected > 0 && (uint64_t)expected <= max)
+                want = (size_t)expected + 2;
             p = realloc(data, want);
             if (!p)
                 return -ENOMEM;
@@ -134,6 +130,15 @@ int dmv_fs_read_fd(int fd, size_t max, char **ret, size_t *ret_size)
     return 0;
 }
 
+int dmv_fs_read_fd(int fd, size_t max, char **ret, size_t *ret_size)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    return S_ISDIR(st.st_mode) ? -EISDIR : read_all(fd, st.st_size, max, ret, ret_size);
+}
+
 int dmv_fs_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size)
 {
     /* O_NONBLOCK: a FIFO must not make us wait for its other end */
@@ -146,18 +151,19 @@ int dmv_fs_read_file(int dirfd, const char *path, size_t max, char **ret, size_t
         return -errno;
     if (S_ISDIR(st.st_mode))
         return -EISDIR;
-    if (!S_ISREG(st.st_mode))
-        return -EINVAL;
-    return dmv_fs_read_fd(fd, max, ret, ret_size);
+    return S_ISREG(st.st_mode) ? read_all(fd, st.st_size, max, ret, ret_size) : -EINVAL;
 }
 
 int dmv_fs_read_link(int dirfd, const char *path, char **ret)
 {
     DMV_CLEANUP_FREE char *name = NULL, *target = NULL;
-    DMV_CLEANUP_CLOSE int parent = dmv_fs_open_parent(dirfd, path, &name);
+    DMV_CLEANUP_CLOSE int parent = -1;
+    int folder = dirfd;
 
-    if (parent < 0)
-        return parent;
+    if (strchr(path, '/'))
+        folder = parent = dmv_fs_open_parent(dirfd, path, &name);
+    if (folder < 0)
+        return folder;
     for (size_t allocated = 256;; allocated *= 2) {
         char *p = realloc(target, allocated);
         ssize_t n;
@@ -165,7 +171,7 @@ int dmv_fs_read_link(int dirfd, const char *path, char **ret)
         if (!p)
             return -ENOMEM;
         target = p;
-        n = readlinkat(parent, name, target, allocated);
+        n = readlinkat(folder, name ? name : path, target, allocated);
         if (n < 0)
             return -errno;
         if ((size_t)n < allocated) {

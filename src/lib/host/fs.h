@@ -108,6 +108,8 @@ typedef struct DmvFsEntry {
 } DmvFsEntry;
 /* Names in a folder, sorted, without "." and "..". Return: 0 or a negative errno. */
 int dmv_fs_list(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n);
+/* The same in a folder that is open for reading; it can be listed once. */
+int dmv_fs_list_open(int fd, DmvFsEntry **ret, size_t *ret_n);
 /* The same in the order in which the filesystem gives them, which is the one that other programs meet. */
 int dmv_fs_list_unsorted(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n);
 void dmv_fs_entries_free(DmvFsEntry *entries, size_t n);

@@ -138,7 +138,7 @@ static int walk_folder(const Walk *walk, int fd, const char *path, unsigned dept
 {
     DmvFsEntry *entries = NULL;
     size_t n = 0;
-    int r = depth == 0 ? -ELOOP : dmv_fs_list(fd, ".", &entries, &n);
+    int r = depth == 0 ? -ELOOP : dmv_fs_list_open(fd, &entries, &n);
 
     if (r < 0)
         return add_problem(walk, path, r, "this folder cannot be listed");

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * All the edges in order: devices first, since the indexes are asked for them; kernels before releases, since
- * adopted ones lie in their folders.
+ * adopted ones lie in their folders. What depmod can do is a question to another process, which answers while
+ * all of that is read.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "host/depmod.h"
 #include "host/observe.h"
 
 typedef int (*Edge)(const DmvRoots *r, DmvWorld *w);
@@ -50,7 +52,7 @@ static int collect_names(const DmvWorld *w, char *const *more, char ***ret)
     return r;
 }
 
-static int observe(const DmvRoots *r, char *const *more, DmvWorld *w)
+static int read_host(const DmvRoots *r, char *const *more, DmvWorld *w)
 {
     static const Edge edges[] = {dmv_observe_pci,       dmv_observe_udev,    dmv_observe_dmi,
                                  dmv_observe_lifelines, dmv_observe_kernels, dmv_observe_installed,
@@ -67,6 +69,21 @@ static int observe(const DmvRoots *r, char *const *more, DmvWorld *w)
     if (e == 0)
         dmv_world_sort(w);
     return e == 0 ? dmv_observe_build_ids(r, w) : e;
+}
+
+static int observe(const DmvRoots *r, char *const *more, DmvWorld *w)
+{
+    DMV_CLEANUP(dmv_spawn_deinit) DmvSpawn asked = DMV_SPAWN_NULL;
+    int answer = dmv_depmod_ask(&asked);
+    int e = answer == -ENOMEM ? answer : read_host(r, more, w);
+
+    if (e < 0)
+        return e;
+    if (answer == 0)
+        answer = dmv_depmod_answer(&asked, &w->depmod_excludes);
+    if (answer < 0 && answer != -ENOMEM)
+        (void)dmv_problem_add(&w->problems, "depmod", answer, "it cannot be run: %s", strerror(-answer));
+    return answer == -ENOMEM ? answer : 0;
 }
 
 int dmv_observe(const DmvRoots *r, char *const *more, DmvWorld *ret)

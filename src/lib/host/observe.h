@@ -11,7 +11,7 @@
 #include "host/roots.h"
 #include "model/world.h"
 
-/* pci.c: devices with ids and class by libpci over <sysfs>/bus/pci. */
+/* pci.c: devices with ids and class from <sysfs>/bus/pci. */
 int dmv_observe_pci(const DmvRoots *r, DmvWorld *w);
 /* pci.c: names of the devices by libpci's pci.ids, once a World. Not a part of dmv_observe(): reading that
  * file takes longer than everything else, and only those who show devices to people need it. */
@@ -42,7 +42,7 @@ int dmv_observe_installed(const DmvRoots *r, DmvWorld *w);
 /* store.c: one release of the store; what is wrong with it, also that it is not there, is its problem. */
 int dmv_observe_release(const DmvRoots *r, const char *kernel, const char *driver, const char *variant,
                         const char *version, DmvWorld *w);
-/* depmod.c: our 00-dmv.conf, and whether depmod knows `exclude`. */
+/* depmod.c: our 00-dmv.conf. */
 int dmv_observe_depmod(const DmvRoots *r, DmvWorld *w);
 
 /* detail.c, after the indexes: build-ids of the running kernel's own files for managed modules that are
@@ -51,8 +51,8 @@ int dmv_observe_build_ids(const DmvRoots *r, DmvWorld *w);
 /* detail.c: links below usr/lib/firmware/updates/<kver>. */
 int dmv_observe_firmware(const DmvRoots *r, DmvWorld *w);
 
-/* observe.c: all of it, in order; names of modules in question are those of installed releases, of links in
- * the trees and of @more (may be NULL). */
+/* observe.c: all of it, in order, and meanwhile what depmod can do; names of modules in question are those of
+ * installed releases, of links in the trees and of @more (may be NULL). */
 int dmv_observe(const DmvRoots *r, char *const *more, DmvWorld *ret);
 /* observe.c: devices, lifelines and what is loaded, anew, into a World that has the rest (after a hotplug
  * event). */

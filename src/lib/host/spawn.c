@@ -220,45 +220,41 @@ static int reap(pid_t pid, int options, DmvSpawnResult *result)
 }
 
 /* Collects output until the child has ended or its time is up. */
-static int supervise(pid_t pid, int fd, uint64_t deadline, DmvText *output, DmvSpawnResult *result)
+static int supervise(const DmvSpawn *s, DmvText *output, DmvSpawnResult *result)
 {
     bool is_open = true;
     int r = 0;
 
-    while (r == 0) {
+    for (;;) {
+        struct pollfd p = {.events = POLLIN};
         uint64_t now = now_usec();
-        struct pollfd p = {.fd = is_open ? fd : -1, .events = POLLIN};
 
-        if (now >= deadline) {
+        is_open = is_open && drain(s->output, output) > 0;
+        r = reap(s->pid, WNOHANG, result);
+        if (r != 0)
+            break;
+        if (now >= s->deadline) {
             result->timed_out = 1;
-            (void)kill(-pid, SIGKILL);
+            (void)kill(-s->pid, SIGKILL);
             break;
         }
-        (void)poll(&p, 1, deadline - now < LOOK_AGAIN_MSEC * 1000 || !is_open ? 1 : LOOK_AGAIN_MSEC);
-        if (is_open) {
-            int more = drain(fd, output);
-
-            is_open = more > 0;
-        }
-        r = reap(pid, WNOHANG, result);
+        p.fd = is_open ? s->output : -1;
+        (void)poll(&p, 1, s->deadline - now < LOOK_AGAIN_MSEC * 1000 || !is_open ? 1 : LOOK_AGAIN_MSEC);
     }
     while (r == 0)
-        r = reap(pid, 0, result);
+        r = reap(s->pid, 0, result);
     if (r > 0 && is_open)
-        (void)drain(fd, output); /* what it wrote between the last look and its end */
+        (void)drain(s->output, output); /* what it wrote between the last look and its end */
     return r < 0 ? r : 0;
 }
 
-int dmv_spawn_wait(const char *const argv[], uint64_t timeout_usec, DmvSpawnResult *ret)
+int dmv_spawn_start(const char *const argv[], uint64_t timeout_usec, DmvSpawn *ret)
 {
     DMV_CLEANUP_FREE char *program = NULL;
-    DMV_CLEANUP_TEXT DmvText output = {0};
     DMV_CLEANUP_CLOSE int reader = -1;
     DMV_CLEANUP_CLOSE int writer = -1;
-    DmvSpawnResult result = {0};
+    DmvSpawn s = DMV_SPAWN_NULL;
     int pipe_fds[2], r;
-    uint64_t deadline;
-    pid_t pid;
 
     r = find_program(argv[0], &program);
     if (r < 0)
@@ -270,18 +266,51 @@ int dmv_spawn_wait(const char *const argv[], uint64_t timeout_usec, DmvSpawnResu
     if (fcntl(reader, F_SETFL, O_NONBLOCK) < 0)
         return -errno;
     r = start(&(Child){.program = program, .argv = argv, .out = writer, .passed = -1, .own_group = true},
-              &pid);
+              &s.pid);
     if (r < 0)
         return r;
-    writer = dmv_close(writer);
-    if (__builtin_add_overflow(now_usec(), timeout_usec, &deadline))
-        deadline = UINT64_MAX;
-    r = supervise(pid, reader, deadline, &output, &result);
+    if (__builtin_add_overflow(now_usec(), timeout_usec, &s.deadline))
+        s.deadline = UINT64_MAX;
+    s.output = DMV_TAKE_FD(reader);
+    *ret = s;
+    return 0;
+}
+
+int dmv_spawn_finish(DmvSpawn *s, DmvSpawnResult *ret)
+{
+    DMV_CLEANUP_TEXT DmvText output = {0};
+    DmvSpawnResult result = {0};
+    int r = supervise(s, &output, &result);
+
+    s->pid = 0;
+    s->output = dmv_close(s->output);
     if (r == 0)
         r = dmv_text_take(&output, &result.output, NULL);
     if (r == 0)
         *ret = result;
     return r;
+}
+
+void dmv_spawn_deinit(DmvSpawn *s)
+{
+    DmvSpawnResult ignored;
+    int r = 0;
+
+    if (s->pid > 0) {
+        (void)kill(-s->pid, SIGKILL);
+        while (r == 0)
+            r = reap(s->pid, 0, &ignored);
+    }
+    s->pid = 0;
+    s->output = dmv_close(s->output);
+}
+
+int dmv_spawn_wait(const char *const argv[], uint64_t timeout_usec, DmvSpawnResult *ret)
+{
+    DMV_CLEANUP(dmv_spawn_deinit) DmvSpawn s = DMV_SPAWN_NULL;
+    int r = dmv_spawn_start(argv, timeout_usec, &s);
+
+    return r < 0 ? r : dmv_spawn_finish(&s, ret);
 }
 
 void dmv_spawn_result_deinit(DmvSpawnResult *r)

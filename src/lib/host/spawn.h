@@ -13,19 +13,46 @@ typedef struct DmvSpawnResult {
     int timed_out;
 } DmvSpawnResult;
 
+/* A child that runs while its parent does something else. */
+typedef struct DmvSpawn {
+    pid_t pid;  /* 0: none, or no longer */
+    int output; /* what it writes */
+    uint64_t deadline;
+} DmvSpawn;
+
+#define DMV_SPAWN_NULL \
+    {                  \
+        .output = -1   \
+    }
+
 /**
- * dmv_spawn_wait() - run a program to its end
+ * dmv_spawn_start() - start a program and do not wait for it
  * @argv: the program (absolute, or looked up in the fixed PATH /usr/sbin:/usr/bin:/sbin:/bin) and its
  * arguments
- * @timeout_usec: after that the child's process group is killed
- * @ret: what came of it; free with dmv_spawn_result_deinit()
+ * @timeout_usec: the time from now after which dmv_spawn_finish() kills the child's process group
+ * @ret: free with dmv_spawn_deinit()
  *
  * The child gets LC_ALL=C, that PATH and nothing else of the environment, /dev/null as standard input, no
- * other descriptor, and its own process group.
+ * other descriptor, and its own process group. Nobody reads what it writes before dmv_spawn_finish(): beyond
+ * what a pipe holds, 64 KiB, it has to wait.
  *
- * Return: 0 when the child was started and has ended (see @ret), or a negative errno (-ENOENT: no such
- * program).
+ * Return: 0 when it runs, or a negative errno (-ENOENT: no such program).
  */
+int dmv_spawn_start(const char *const argv[], uint64_t timeout_usec, DmvSpawn *ret);
+/**
+ * dmv_spawn_finish() - wait for its end
+ * @s: a child that was started; it is none any more, whatever is returned
+ * @ret: what came of it; free with dmv_spawn_result_deinit()
+ *
+ * One that has ended before its time was up counts as ended, however late it is asked for.
+ *
+ * Return: 0 when the child has ended (see @ret), or a negative errno.
+ */
+int dmv_spawn_finish(DmvSpawn *s, DmvSpawnResult *ret);
+/* Kills the process group of a child that nobody has waited for. */
+void dmv_spawn_deinit(DmvSpawn *s);
+
+/* Both in one: runs a program to its end. Return: as dmv_spawn_start() and dmv_spawn_finish(). */
 int dmv_spawn_wait(const char *const argv[], uint64_t timeout_usec, DmvSpawnResult *ret);
 void dmv_spawn_result_deinit(DmvSpawnResult *r);
 

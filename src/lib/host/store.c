@@ -99,7 +99,9 @@ static int collect(int fd, const char *folder, unsigned depth, DmvInstalled *i)
 {
     DmvFsEntry *entries = NULL;
     size_t n = 0;
-    int r = depth == 0 ? -ELOOP : dmv_fs_list(fd, folder[0] ? folder : ".", &entries, &n);
+    int r = depth == 0  ? -ELOOP
+            : folder[0] ? dmv_fs_list(fd, folder, &entries, &n)
+                        : dmv_fs_list_open(fd, &entries, &n);
 
     if (r < 0 && r != -ENOMEM)
         return set_problem(i, "%s cannot be listed: %s", folder[0] ? folder : "its folder", strerror(-r));

@@ -96,79 +96,82 @@ static int push_interface(DmvDevice *d, const char *name)
     return clean ? dmv_strv_push_unique(&d->interfaces, clean) : -ENOMEM;
 }
 
+/* Can this entry of a device's folder be what hangs below it? power/ is in every one of them. */
+static bool can_be_child(const DmvFsEntry *entry)
+{
+    return entry->kind == DMV_FS_FOLDER && !dmv_sysfs_is_slot(entry->name) &&
+           strcmp(entry->name, "power") != 0;
+}
+
 /* ---- a recorded folder ---- */
 
-static int search(int fd, DmvDevice *d, unsigned depth);
+static int search(int fd, const DmvFsEntry *entries, size_t n, const char *parent, DmvDevice *d,
+                  unsigned depth);
 
 static int search_entry(int fd, const DmvFsEntry *entry, const char *parent, DmvDevice *d, unsigned depth)
 {
     DMV_CLEANUP_FREE char *disk = NULL;
     DMV_CLEANUP_CLOSE int child = -1;
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
     int r;
 
-    if (entry->kind != DMV_FS_FOLDER || dmv_sysfs_is_slot(entry->name))
-        return 0;
-    if (dmv_streq(parent, "net"))
+    if (entry->kind == DMV_FS_FOLDER && dmv_streq(parent, "net"))
         return push_interface(d, entry->name);
-    if (dmv_streq(parent, "block"))
+    if (entry->kind == DMV_FS_FOLDER && dmv_streq(parent, "block"))
         return push_disk(d, entry->name);
+    if (!can_be_child(entry))
+        return 0;
     r = namespace_name(entry->name, &disk);
     if (r < 0 || disk)
         return r < 0 ? r : push_disk(d, entry->name);
+    if (depth == 0)
+        return -ELOOP;
     child = openat(fd, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (child < 0)
         return -errno;
-    if (strcmp(entry->name, "net") == 0 || strcmp(entry->name, "block") == 0) {
-        DmvFsEntry *entries = NULL;
-        size_t n = 0;
-
-        r = dmv_fs_list(child, ".", &entries, &n);
-        for (size_t i = 0; r == 0 && i < n; i++)
-            r = search_entry(child, &entries[i], entry->name, d, depth);
-        dmv_fs_entries_free(entries, n);
-        return r;
-    }
-    return search(child, d, depth - 1);
+    r = dmv_fs_list_open(child, &entries, &n);
+    if (r == 0)
+        r = search(child, entries, n, entry->name, d, depth - 1);
+    dmv_fs_entries_free(entries, n);
+    return r;
 }
 
-static int search(int fd, DmvDevice *d, unsigned depth)
+/* @parent: name of the folder that holds the entries, NULL for the device's own. */
+static int search(int fd, const DmvFsEntry *entries, size_t n, const char *parent, DmvDevice *d,
+                  unsigned depth)
 {
-    DmvFsEntry *entries = NULL;
-    size_t n = 0;
-    int r = depth == 0 ? -ELOOP : dmv_fs_list(fd, ".", &entries, &n);
+    int r = 0;
 
     for (size_t i = 0; r == 0 && i < n; i++)
-        r = search_entry(fd, &entries[i], NULL, d, depth);
-    dmv_fs_entries_free(entries, n);
+        r = search_entry(fd, &entries[i], parent, d, depth);
     return r;
 }
 
 /* ---- one device ---- */
 
-/* Links are read from the top: the one to the module leads through the driver's folder, outside the device's.
- */
-static int read_links(int sysfs, DmvDevice *d, DmvWorld *w)
+static int read_link(int dirfd, const char *path, const char *name, DmvDevice *d, char **ret, DmvWorld *w)
 {
-    const struct {
-        const char *name;
-        char **ret;
-    } links[] = {{"driver", &d->driver}, {"driver/module", &d->module}, {"physfn", &d->physfn}};
+    int r = dmv_sysfs_link_name(dirfd, path, ret);
 
-    for (size_t i = 0; i < DMV_N_ELEMENTS(links); i++) {
-        DMV_CLEANUP_FREE char *path = NULL;
-        int r;
+    return r < 0 ? add_problem(w, d->slot, name, r) : 0;
+}
 
-        if (asprintf(&path, DEVICES "/%s/%s", d->slot, links[i].name) < 0) {
-            path = NULL;
-            return -ENOMEM;
-        }
-        r = dmv_sysfs_link_name(sysfs, path, links[i].ret);
-        if (r < 0)
-            r = add_problem(w, d->slot, links[i].name, r);
-        if (r < 0)
-            return r;
+/* The link to the module is read from the top: it leads through the driver's folder, outside the device's. */
+static int read_links(int sysfs, int fd, DmvDevice *d, DmvWorld *w)
+{
+    DMV_CLEANUP_FREE char *module = NULL;
+    int r = read_link(fd, "driver", "driver", d, &d->driver, w);
+
+    if (r == 0)
+        r = read_link(fd, "physfn", "physfn", d, &d->physfn, w);
+    if (r < 0 || !d->driver)
+        return r;
+    if (asprintf(&module, DEVICES "/%s/driver/module", d->slot) < 0) {
+        module = NULL;
+        return -ENOMEM;
     }
-    return 0;
+    return read_link(sysfs, module, "driver/module", d, &d->module, w);
 }
 
 /* A driver that is built in names its code as a module too; that is none that anybody could replace. */
@@ -189,16 +192,14 @@ static int drop_built_in(int sysfs, DmvDevice *d)
 
 /* A PCI device can be the way to another bus, and what sits on that is what a driver is for: a virtio card's
  * own driver is virtio_pci, and virtio_net is the one that can be chosen. */
-static int read_children(int fd, DmvDevice *d)
+static int read_children(int fd, const DmvFsEntry *entries, size_t n, DmvDevice *d)
 {
-    DmvFsEntry *entries = NULL;
-    size_t n = 0;
-    int r = dmv_fs_list(fd, ".", &entries, &n);
+    int r = 0;
 
     for (size_t i = 0; r == 0 && i < n; i++) {
         DMV_CLEANUP_FREE char *path = NULL, *modalias = NULL;
 
-        if (entries[i].kind != DMV_FS_FOLDER || dmv_sysfs_is_slot(entries[i].name))
+        if (!can_be_child(&entries[i]))
             continue;
         if (asprintf(&path, "%s/modalias", entries[i].name) < 0) {
             path = NULL;
@@ -208,6 +209,25 @@ static int read_children(int fd, DmvDevice *d)
         }
         if (r == 0 && modalias)
             r = dmv_strv_push_unique(&d->child_modaliases, modalias);
+    }
+    return r;
+}
+
+/* What hangs below the device. One that cannot be read keeps what was found before. */
+static int observe_below(int fd, bool recorded, DmvDevice *d, DmvWorld *w)
+{
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    int r = dmv_fs_list_open(fd, &entries, &n);
+
+    if (r == 0)
+        r = read_children(fd, entries, n, d);
+    if (r < 0)
+        r = add_problem(w, d->slot, "", r);
+    if (r == 0 && recorded) {
+        r = search(fd, entries, n, NULL, d, MAX_DEPTH);
+        if (r < 0)
+            r = add_problem(w, d->slot, "", r);
     }
     dmv_fs_entries_free(entries, n);
     return r;
@@ -229,21 +249,11 @@ static int observe_device(int sysfs, bool recorded, DmvDevice *d, DmvWorld *w)
     r = dmv_sysfs_text(fd, "modalias", &d->modalias);
     if (r < 0)
         r = add_problem(w, d->slot, "modalias", r);
-    if (r == 0) {
-        r = read_children(fd, d);
-        if (r < 0)
-            r = add_problem(w, d->slot, "", r);
-    }
     if (r == 0)
-        r = read_links(sysfs, d, w);
+        r = observe_below(fd, recorded, d, w);
     if (r == 0)
-        r = drop_built_in(sysfs, d);
-    if (r == 0 && recorded) {
-        r = search(fd, d, MAX_DEPTH);
-        if (r < 0)
-            r = add_problem(w, d->slot, "", r);
-    }
-    return r;
+        r = read_links(sysfs, fd, d, w);
+    return r == 0 ? drop_built_in(sysfs, d) : r;
 }
 
 /* ---- the running system ---- */
