@@ -153,15 +153,24 @@ static void check_and_decide(DmvJob *j)
     }
 }
 
+/* The change is made all the same; the forecast says what to do as long as it is so. */
+static void log_problems(char *const *problems)
+{
+    for (; problems && *problems; problems++)
+        dmv_log(LOG_WARNING, "%s", *problems);
+}
+
 static void on_applied(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
                        bool continues, DmvError *e)
 {
     DmvJob *j = userdata;
     int64_t done = -1, total = -1;
     const char *message = NULL;
+    DMV_CLEANUP_STRV char **problems = NULL;
     const DmvJsonField fields[] = {{"done", DMV_JSON_INT, 0, &done},
                                    {"total", DMV_JSON_INT, 0, &total},
-                                   {"message", DMV_JSON_STRING, 0, &message}};
+                                   {"message", DMV_JSON_STRING, 0, &message},
+                                   {"problems", DMV_JSON_STRV, 0, (void *)&problems}};
 
     (void)fds;
     (void)n_fds;
@@ -172,6 +181,7 @@ static void on_applied(void *userdata, int code, json_object *params, int *fds, 
         return;
     }
     if (code == 0) {
+        log_problems(problems);
         check_and_decide(j);
         return;
     }

@@ -240,6 +240,28 @@ static void test_stale_image(void **state)
     assert_true(x->copies[0].stale);
 }
 
+/* What an initrd step builds again is not for the admin to do; what none does is, with the right tool. */
+static void test_who_rebuilds_an_image(void **state)
+{
+    Fixture *f = *state;
+    size_t n = f->plan.n_steps;
+
+    (void)add_copy(&f->outlook, "ice", ID_INBOX);
+    set(&f->outlook.images[0].builder, "/usr/bin/dracut");
+    assert_int_equal(f->plan.steps[n - 1].kind, DMV_STEP_INITRD);
+    (void)judge(f);
+    assert_string_equal(f->forecast.images[0].next, "activating builds it again with /usr/bin/dracut");
+    dmv_forecast_deinit(&f->forecast);
+    f->plan.n_steps = n - 1;
+    (void)judge(f);
+    assert_string_equal(f->forecast.images[0].next, "no step rebuilds it: run dracut -f --kver " K);
+    dmv_forecast_deinit(&f->forecast);
+    set(&f->outlook.images[0].builder, "/usr/sbin/mkinitramfs");
+    (void)judge(f);
+    assert_string_equal(f->forecast.images[0].next, "no step rebuilds it: run update-initramfs -u -k " K);
+    f->plan.n_steps = n;
+}
+
 static void test_good_image(void **state)
 {
     Fixture *f = *state;
@@ -330,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_children, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stale_image, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_rebuilds_an_image, setup, teardown),
         cmocka_unit_test_setup_teardown(test_good_image, setup, teardown),
         cmocka_unit_test_setup_teardown(test_images_without_a_claim, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failed_side, setup, teardown),

@@ -397,6 +397,8 @@ static void test_find(void **state)
         "boot/initrd-6.1.0",
         "boot/initrd-6.1.0-kdump",
         "boot/4711/6.1.0/initrd",
+        "boot/4711/6.1.0/initrd.dmv-previous",
+        "boot/initrd.img-6.1.0.dmv-previous",
         "boot/4711/6.1.0/linux",
         "boot/efi/debian/6.1.0/initrd.img-6.1.0",
         "efi/4711/6.1.0/initrd",
@@ -420,6 +422,26 @@ static void test_find(void **state)
     assert_paths(&h, "6.1.0-56", "boot/initrd.img-6.1.0-56\n");
     assert_int_equal(dmv_initrd_find(&h.r, "../x", &paths), -EINVAL);
     assert_null(paths);
+}
+
+static void test_makers_and_main_images(void **state)
+{
+    (void)state;
+    assert_int_equal(dmv_initrd_maker_of_member("scripts/functions"), DMV_INITRD_MAKER_INITRAMFS_TOOLS);
+    assert_int_equal(dmv_initrd_maker_of_member("conf/initramfs.conf"), DMV_INITRD_MAKER_INITRAMFS_TOOLS);
+    assert_int_equal(dmv_initrd_maker_of_member("usr/lib/dracut/build-parameter.txt"),
+                     DMV_INITRD_MAKER_DRACUT);
+    assert_int_equal(dmv_initrd_maker_of_member("usr/lib/dracut-lib.sh"), DMV_INITRD_MAKER_UNKNOWN);
+    assert_int_equal(dmv_initrd_maker_of_member("init"), DMV_INITRD_MAKER_UNKNOWN);
+    assert_true(dmv_initrd_is_main("boot/initrd.img-" K, K));
+    assert_true(dmv_initrd_is_main("boot/initramfs-" K ".img", K));
+    assert_true(dmv_initrd_is_main("boot/efi/0123/" K "/initrd", K));
+    assert_true(dmv_initrd_is_main("efi/0123/" K "/initrd", K));
+    assert_false(dmv_initrd_is_main("boot/initramfs-" K "kdump.img", K));
+    assert_false(dmv_initrd_is_main("boot/initrd-" K "-kdump", K));
+    assert_false(dmv_initrd_is_main("boot/initramfs-" K "-fallback.img", K));
+    assert_false(dmv_initrd_is_main("boot/0123/" K "/initrd-fallback", K));
+    assert_false(dmv_initrd_is_main("var/lib/kdump/initrd.img-" K, K));
 }
 
 /* An image of the real mkinitramfs of this machine, with a kernel of ours: what we list is what lsinitramfs
@@ -453,6 +475,7 @@ static void test_real_mkinitramfs(void **state)
     assert_module(&i, K, "nvme", "kernel/drivers/net/nvme.ko", ID("22"));
     assert_module(&i, K, "ice", "updates/ice.ko", ID("11"));
     assert_true(i.has_index);
+    assert_int_equal(i.maker, DMV_INITRD_MAKER_INITRAMFS_TOOLS);
     assert_int_equal(shell("cd %s && lsinitramfs boot/initrd.img-" K
                            " | grep -c '^usr/lib/modules/.*[.]ko$' > count",
                            h.s.path),
@@ -475,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_bombs),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_makers_and_main_images),
         cmocka_unit_test(test_real_mkinitramfs),
     };
 

@@ -31,6 +31,7 @@ static DmvJournalEntry *add_entry(DmvJournal *j, const char *path, DmvImageKind 
 static void fill(DmvJournal *j)
 {
     DmvJournalKernel *k;
+    DmvJournalInitrd *i;
 
     j->state = DMV_JOURNAL_APPLIED;
     j->generation = 17;
@@ -46,6 +47,10 @@ static void fill(DmvJournal *j)
     k = DMV_ARRAY_ADD(j->kernels, j->n_kernels);
     assert_non_null(k);
     assert_int_equal(dmv_set_string(&k->release, "6.2.0"), 0);
+    i = DMV_ARRAY_ADD(j->initrds, j->n_initrds);
+    assert_non_null(i);
+    assert_int_equal(dmv_set_string(&i->path, "boot/initrd.img-6.1.0"), 0);
+    assert_int_equal(dmv_set_string(&i->kernel, "6.1.0"), 0);
 }
 
 static void assert_filled(const DmvJournal *j)
@@ -64,6 +69,9 @@ static void assert_filled(const DmvJournal *j)
     assert_string_equal(j->kernels[0].stamp, "1:2:3");
     assert_int_equal(dmv_strv_length(j->kernels[1].index), 0);
     assert_string_equal(j->kernels[1].stamp, "");
+    assert_int_equal(j->n_initrds, 1);
+    assert_string_equal(j->initrds[0].path, "boot/initrd.img-6.1.0");
+    assert_string_equal(j->initrds[0].kernel, "6.1.0");
 }
 
 static void test_round_trip(void **state)

@@ -141,6 +141,7 @@ static void test_nothing_asked_nothing_done(void **state)
 static void test_select_links_every_kernel(void **state)
 {
     Fixture *f = *state;
+    const DmvStep *step;
 
     install(f, "generic", "1.0", "supported", two);
     choose(f, "generic", "1.0");
@@ -149,7 +150,14 @@ static void test_select_links_every_kernel(void **state)
     assert_int_equal(n_steps(f, DMV_STEP_MKDIR), 2);
     assert_int_equal(n_steps(f, DMV_STEP_WRITE), 1);
     assert_int_equal(n_steps(f, DMV_STEP_DEPMOD), 2);
-    assert_int_equal(f->plan.steps[f->plan.n_steps - 1].kind, DMV_STEP_DEPMOD);
+    assert_int_equal(n_steps(f, DMV_STEP_INITRD), 2);
+    assert_int_equal(f->plan.steps[f->plan.n_steps - 3].kind, DMV_STEP_DEPMOD);
+    step = &f->plan.steps[f->plan.n_steps - 1]; /* of what the last depmod gives */
+    assert_int_equal(step->kind, DMV_STEP_INITRD);
+    assert_string_equal(step->kernel, K2);
+    assert_int_equal(dmv_strv_length(step->modules), 2);
+    assert_string_equal(step->modules[0], "ice");
+    assert_string_equal(step->modules[1], "irdma");
     assert_non_null(strstr(f->plan.conf, "exclude dmv xenserver\n"));
     assert_non_null(strstr(f->plan.conf, "override ice ^" K1 "$ updates\n"));
     apply_and_check(f);
@@ -476,8 +484,9 @@ static void test_old_depmod_hides_what_is_alone(void **state)
     dmv_world_sort(&f->world);
     f->world.depmod_excludes = false;
     plan_ok(f);
-    assert_int_equal(f->plan.n_steps, 1);
+    assert_int_equal(f->plan.n_steps, 2);
     assert_int_equal(n_steps(f, DMV_STEP_DEPMOD), 1);
+    assert_int_equal(n_steps(f, DMV_STEP_INITRD), 1);
     assert_null(f->plan.conf);
     assert_non_null(prediction_of(f, K1, "newnic"));
     assert_null(prediction_of(f, K1, "newnic")->next);
@@ -517,9 +526,13 @@ static void test_stale_index_is_rebuilt(void **state)
     f->world.kernels[1].index[1].path = strdup("kernel/drivers/net/ethernet/intel/ice/ice.ko");
     assert_string_equal(f->world.kernels[1].index[1].module, "ice");
     plan_ok(f);
-    assert_int_equal(f->plan.n_steps, 1);
+    assert_int_equal(f->plan.n_steps, 2);
     assert_int_equal(f->plan.steps[0].kind, DMV_STEP_DEPMOD);
     assert_string_equal(f->plan.steps[0].kernel, K2);
+    /* whoever built an image since has taken the wrong file */
+    assert_int_equal(f->plan.steps[1].kind, DMV_STEP_INITRD);
+    assert_string_equal(f->plan.steps[1].kernel, K2);
+    assert_int_equal(dmv_strv_length(f->plan.steps[1].modules), 1);
 }
 
 /* Of a module that nobody manages, too: what the index gives there is no more, so depmod has to look again.

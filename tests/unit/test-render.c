@@ -371,7 +371,8 @@ static void test_steps_and_predictions(void **state)
 {
     char path[] = "p", content[] = "a\nb\n", kernel[] = K1, module[] = "ice", now[] = "kernel/ice.ko",
          next[] = "updates/ice.ko", inbox[] = "inbox", release[] = "d/v@1";
-    DmvStep steps[] = {{DMV_STEP_WRITE, path, content, NULL}, {DMV_STEP_DEPMOD, NULL, NULL, kernel}};
+    DmvStep steps[] = {{.kind = DMV_STEP_WRITE, .path = path, .content = content},
+                       {.kind = DMV_STEP_DEPMOD, .kernel = kernel}};
     DmvPrediction predictions[] = {{kernel, module, now, next, inbox, release, true},
                                    {kernel, module, NULL, NULL, NULL, NULL, false}};
     const DmvPlan p = {.steps = steps, .n_steps = 2, .predictions = predictions, .n_predictions = 2},

@@ -48,6 +48,23 @@ static void test_no_such_program(void **state)
     assert_null(r.output);
 }
 
+/* The root's descriptor is as low as one of those that the child gets. */
+static void test_elsewhere(void **state)
+{
+    static const char *const argv[] = {"/bin/sh", "-c", "pwd; echo $TMPDIR; ls -d /passwd /etc", NULL};
+    DMV_CLEANUP_CLOSE int root = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const DmvSpawnOptions nowhere = {.root = root, .tmpdir = "/x"};
+    const DmvSpawnOptions same = {.root = -1, .tmpdir = "/x y"};
+    CLEANUP_RESULT DmvSpawnResult r = {0};
+
+    (void)state;
+    assert_true(root >= 0);
+    assert_int_equal(dmv_spawn_wait_in(&nowhere, argv, 20 * SECOND, &r), -ENOENT); /* no /etc/bin/sh */
+    assert_int_equal(dmv_spawn_wait_in(&same, argv, 20 * SECOND, &r), 0);
+    assert_non_null(strstr(r.output, "\n/x y\n"));
+    assert_non_null(strstr(r.output, "/etc"));
+}
+
 static void test_clean_environment(void **state)
 {
     static const char *const argv[] = {"env", NULL};
@@ -217,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output_and_status),
         cmocka_unit_test(test_no_such_program),
+        cmocka_unit_test(test_elsewhere),
         cmocka_unit_test(test_clean_environment),
         cmocka_unit_test(test_clean_child),
         cmocka_unit_test(test_signal_is_a_status),

@@ -22,6 +22,7 @@
 
 #include "../support/komod.h"
 #include "../support/snapshot.h"
+#include "../support/stopper.h"
 #include "base/text.h"
 #include "daemon/apply/journal.h"
 #include "daemon/apply/keep.h"
@@ -396,24 +397,6 @@ static void test_depmod_fails(void **state)
     snapshot_assert_same(&s, ".", before);
 }
 
-typedef struct Counter {
-    int stop_at; /* number of the boundary */
-    int seen;
-    int failure; /* returned there; 0: the process ends there */
-} Counter;
-
-static int stop(const char *name, void *userdata)
-{
-    Counter *c = userdata;
-
-    (void)name;
-    if (c->seen++ != c->stop_at)
-        return 0;
-    if (c->failure == 0)
-        _exit(42);
-    return c->failure;
-}
-
 static void test_failure_at_every_boundary(void **state)
 {
     SCRATCH s = {0};
@@ -426,8 +409,8 @@ static void test_failure_at_every_boundary(void **state)
     before = snapshot(&s, ".");
     for (int at = 0;; at++) {
         DMV_CLEANUP_ERROR DmvError e = {0};
-        Counter c = {.stop_at = at, .failure = -EIO};
-        const DmvTransactionOptions options = {.boundary = stop, .userdata = &c};
+        Stopper c = {.stop_at = at, .failure = -EIO};
+        const DmvTransactionOptions options = {.boundary = stopper_stop, .userdata = &c};
         int result = dmv_transaction_apply(&r, 7, big_change, DMV_N_ELEMENTS(big_change), &options, &e);
 
         if (result == 0) {
@@ -441,8 +424,6 @@ static void test_failure_at_every_boundary(void **state)
     assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
     snapshot_assert_same(&s, ".", before);
 }
-
-typedef int (*Work)(const DmvRoots *r, const DmvTransactionOptions *options);
 
 static int do_apply(const DmvRoots *r, const DmvTransactionOptions *options)
 {
@@ -467,25 +448,6 @@ static int do_recover(const DmvRoots *r, const DmvTransactionOptions *options)
     return dmv_transaction_recover(r, options, &what, &generation, NULL);
 }
 
-/* Does the work in a process that dies at a boundary. Return: false if there was no such boundary. */
-static bool die_at(const DmvRoots *r, Work work, int at)
-{
-    int status = -1;
-    pid_t pid = fork();
-
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        Counter c = {.stop_at = at};
-        const DmvTransactionOptions options = {.boundary = stop, .userdata = &c};
-
-        _exit(work(r, &options) == 0 ? 0 : 1);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 42);
-    return WEXITSTATUS(status) == 42;
-}
-
 static void recover(const DmvRoots *r, DmvRecovery expected)
 {
     uint64_t generation = 0;
@@ -508,7 +470,7 @@ static void test_death_while_applying(void **state)
     scratch_init(&s);
     make_host(&s, &r);
     before = snapshot(&s, ".");
-    for (int at = 0; die_at(&r, do_apply, at); at++) {
+    for (int at = 0; stopper_die_at(&r, do_apply, at); at++) {
         recover(&r, DMV_RECOVERY_UNDONE);
         snapshot_assert_same(&s, ".", before);
     }
@@ -530,10 +492,10 @@ static void test_death_while_undoing(void **state)
     before = snapshot(&s, ".");
     for (int at = 0; more; at++) {
         assert_int_equal(do_apply(&r, NULL), 0);
-        more = die_at(&r, do_undo, at);
+        more = stopper_die_at(&r, do_undo, at);
         if (more) {
             /* and the recovery dies too, once in a while */
-            (void)die_at(&r, do_recover, at / 2);
+            (void)stopper_die_at(&r, do_recover, at / 2);
             (void)do_recover(&r, NULL);
         }
         snapshot_assert_same(&s, ".", before);
@@ -551,16 +513,16 @@ static void test_death_while_confirming(void **state)
     make_host(&s, &r);
     before = snapshot(&s, ".");
     assert_int_equal(do_apply(&r, NULL), 0);
-    assert_true(die_at(&r, do_confirm, 0)); /* before the journal went: undone */
+    assert_true(stopper_die_at(&r, do_confirm, 0)); /* before the journal went: undone */
     recover(&r, DMV_RECOVERY_UNDONE);
     snapshot_assert_same(&s, ".", before);
     assert_int_equal(do_apply(&r, NULL), 0);
-    assert_true(die_at(&r, do_confirm, 1)); /* after it: final, with leftovers */
+    assert_true(stopper_die_at(&r, do_confirm, 1)); /* after it: final, with leftovers */
     recover(&r, DMV_RECOVERY_CLEANED);
     assert_big_change_is_done(&s);
     assert_no_leftovers(&s);
     assert_int_equal(do_apply(&r, NULL), 0);
-    assert_false(die_at(&r, do_confirm, 2));
+    assert_false(stopper_die_at(&r, do_confirm, 2));
     recover(&r, DMV_RECOVERY_NONE);
 }
 

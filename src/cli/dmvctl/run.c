@@ -18,7 +18,7 @@
 
 #define SECONDS ((uint64_t)1000000)
 #define TIMEOUT_READ (45 * SECONDS)
-#define TIMEOUT_JOB (900 * SECONDS) /* depmod and downloads may be silent for long */
+#define TIMEOUT_JOB (1200 * SECONDS) /* downloads, depmod and what builds an image may be silent for long */
 
 typedef struct Run {
     const DmvArguments *arguments;

@@ -21,7 +21,7 @@
 #include "request.h"
 
 #define SECONDS ((uint64_t)1000000)
-#define TIMEOUT (900 * SECONDS) /* depmod may be silent for long */
+#define TIMEOUT (1200 * SECONDS) /* depmod and what builds an image may be silent for long */
 
 static const char help[] = "driver-tool -l\n"
                            "driver-tool -s -n DRIVER -v VARIANT\n"

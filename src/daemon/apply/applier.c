@@ -151,6 +151,8 @@ static void end_change(DmvApplier *w, int code, const DmvError *e)
         dmv_jb_object(&b);
         dmv_jb_int(&b, "done", (int64_t)w->change->request.n_steps);
         dmv_jb_int(&b, "total", (int64_t)w->change->request.n_steps);
+        if (w->change->transaction && dmv_transaction_problems(w->change->transaction))
+            dmv_jb_strv(&b, "problems", dmv_transaction_problems(w->change->transaction));
     }
     /* a client that cannot be told is gone, and the loop ends with its connection */
     (void)answer(w->change->call, code, e, &b);

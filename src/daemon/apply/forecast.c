@@ -71,6 +71,7 @@ static int shadow_step(const Forecaster *f, DmvShadow *shadow, const DmvStep *s)
         return dmv_streq(s->path, DMV_DEPMOD_CONF) ? dmv_shadow_set_conf(shadow, s->content) : 0;
     case DMV_STEP_MKDIR: /* an empty folder is nothing to depmod */
     case DMV_STEP_DEPMOD:
+    case DMV_STEP_INITRD:
     case DMV_STEP_MAX:
     case DMV_STEP_INVALID:
     default:

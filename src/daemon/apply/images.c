@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "host/initrd-build.h"
 #include "host/initrd.h"
 #include "host/observe.h"
 
@@ -65,7 +66,10 @@ static int add_image(const DmvRoots *r, const char *path, DmvOutlook *o)
         return dmv_set_string(&x->problem, e.why        ? e.why
                                            : result < 0 ? strerror(-result)
                                                         : dmv_outcome_reason(result));
-    result = dmv_strv_copy(image.blacklist, &x->blacklist);
+    if (dmv_initrd_is_main(path, o->kernel))
+        result = dmv_set_string(&x->builder, dmv_initrd_builder(r, image.maker));
+    if (result == 0)
+        result = dmv_strv_copy(image.blacklist, &x->blacklist);
     if (result == 0)
         result = add_copies(&image, o->kernel, &o->next, x);
     return result == 0 ? add_copies(&image, o->kernel, &o->now, x) : result;

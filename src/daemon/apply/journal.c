@@ -42,8 +42,13 @@ void dmv_journal_deinit(DmvJournal *j)
         free(j->kernels[i].stamp);
         dmv_strv_free(j->kernels[i].index);
     }
+    for (size_t i = 0; i < j->n_initrds; i++) {
+        free(j->initrds[i].path);
+        free(j->initrds[i].kernel);
+    }
     free(j->entries);
     free(j->kernels);
+    free(j->initrds);
     *j = (DmvJournal){0};
 }
 
@@ -138,6 +143,23 @@ static int add_kernels(json_object *o, const DmvJournal *j)
     return r;
 }
 
+static int add_initrds(json_object *o, const DmvJournal *j)
+{
+    json_object *array = json_object_new_array();
+    int r = dmv_json_add(o, "initrds", array);
+
+    for (size_t i = 0; r == 0 && i < j->n_initrds; i++) {
+        DMV_CLEANUP_JSON json_object *item = json_object_new_object();
+
+        r = item ? dmv_json_add_string(item, "path", j->initrds[i].path) : -ENOMEM;
+        if (r == 0)
+            r = dmv_json_add_string(item, "kernel", j->initrds[i].kernel);
+        if (r == 0)
+            r = array_push(array, DMV_TAKE_PTR(item));
+    }
+    return r;
+}
+
 static int hash_of(json_object *body, char ret_hex[DMV_SHA256_HEX])
 {
     DMV_CLEANUP_FREE char *text = NULL;
@@ -169,6 +191,8 @@ int dmv_journal_format(const DmvJournal *j, char **ret, size_t *ret_size)
         r = add_entries(body, j);
     if (r == 0)
         r = add_kernels(body, j);
+    if (r == 0)
+        r = add_initrds(body, j);
     if (r == 0)
         r = hash_of(body, hex);
     if (r == 0)
@@ -271,6 +295,25 @@ static int read_kernel(json_object *o, DmvJournal *j, DmvError *reterr)
     return 0;
 }
 
+static int read_initrd(json_object *o, DmvJournal *j, DmvError *reterr)
+{
+    DmvJournalInitrd *i = DMV_ARRAY_ADD(j->initrds, j->n_initrds);
+    const DmvJsonField fields[] = {
+        {"path", DMV_JSON_STRDUP, DMV_JSON_REQUIRED, i ? &i->path : NULL},
+        {"kernel", DMV_JSON_STRDUP, DMV_JSON_REQUIRED, i ? &i->kernel : NULL},
+    };
+    int r;
+
+    if (!i)
+        return -ENOMEM;
+    r = dmv_json_read(o, "an initrd", fields, DMV_N_ELEMENTS(fields), false, reterr);
+    if (r != 0)
+        return r;
+    if (!dmv_relative_path_is_valid(i->path) || !strchr(i->path, '/'))
+        return malformed(reterr, "path of an initrd");
+    return dmv_kernel_name_is_valid(i->kernel) ? 0 : malformed(reterr, "kernel of an initrd");
+}
+
 static int read_list(json_object *list, int (*read_item)(json_object *, DmvJournal *, DmvError *),
                      DmvJournal *j, DmvError *reterr)
 {
@@ -283,7 +326,7 @@ static int read_list(json_object *list, int (*read_item)(json_object *, DmvJourn
 
 static int read_body(json_object *body, DmvJournal *j, DmvError *reterr)
 {
-    json_object *entries = NULL, *kernels = NULL;
+    json_object *entries = NULL, *kernels = NULL, *initrds = NULL;
     const char *state = NULL;
     int64_t spec = 0, generation = 0;
     const DmvJsonField fields[] = {
@@ -292,6 +335,7 @@ static int read_body(json_object *body, DmvJournal *j, DmvError *reterr)
         {"generation", DMV_JSON_INT, DMV_JSON_REQUIRED, &generation},
         {"entries", DMV_JSON_ARRAY, DMV_JSON_REQUIRED, (void *)&entries},
         {"kernels", DMV_JSON_ARRAY, DMV_JSON_REQUIRED, (void *)&kernels},
+        {"initrds", DMV_JSON_ARRAY, 0, (void *)&initrds}, /* a journal of an earlier version has none */
     };
     int r = dmv_json_read(body, "journal", fields, DMV_N_ELEMENTS(fields), false, reterr);
 
@@ -308,7 +352,9 @@ static int read_body(json_object *body, DmvJournal *j, DmvError *reterr)
     if (j->state == DMV_JOURNAL_STATE_INVALID)
         return malformed(reterr, "state");
     r = read_list(entries, read_entry, j, reterr);
-    return r != 0 ? r : read_list(kernels, read_kernel, j, reterr);
+    if (r == 0)
+        r = read_list(kernels, read_kernel, j, reterr);
+    return r == 0 && initrds ? read_list(initrds, read_initrd, j, reterr) : r;
 }
 
 int dmv_journal_parse(const char *data, size_t size, DmvJournal *ret, DmvError *reterr)

@@ -41,6 +41,12 @@ typedef struct DmvJournalKernel {
     char *stamp;  /* what tells the index that this transaction made from a later one; "" while applying */
 } DmvJournalKernel;
 
+/* An initrd image that a step may replace. */
+typedef struct DmvJournalInitrd {
+    char *path; /* relative to the root, no link in it */
+    char *kernel;
+} DmvJournalInitrd;
+
 typedef struct DmvJournal {
     DmvJournalState state;
     uint64_t generation;
@@ -48,6 +54,8 @@ typedef struct DmvJournal {
     size_t n_entries;
     DmvJournalKernel *kernels;
     size_t n_kernels;
+    DmvJournalInitrd *initrds;
+    size_t n_initrds;
 } DmvJournal;
 
 void dmv_journal_deinit(DmvJournal *j);

@@ -121,6 +121,7 @@ static int read_step(json_object *o, DmvApplyRequest *q, DmvError *reterr)
             {"path", DMV_JSON_STRDUP, 0, &s->path},
             {"content", DMV_JSON_STRDUP, 0, &s->content},
             {"kernel", DMV_JSON_STRDUP, 0, &s->kernel},
+            {"modules", DMV_JSON_STRV, 0, (void *)&s->modules},
         };
 
         r = dmv_json_read(o, "step", fields, DMV_N_ELEMENTS(fields), false, reterr);
@@ -172,11 +173,8 @@ int dmv_request_read_forecast(json_object *params, DmvApplyRequest *ret, DmvErro
 
 void dmv_apply_request_deinit(DmvApplyRequest *q)
 {
-    for (size_t i = 0; i < q->n_steps; i++) {
-        free(q->steps[i].path);
-        free(q->steps[i].content);
-        free(q->steps[i].kernel);
-    }
+    for (size_t i = 0; i < q->n_steps; i++)
+        dmv_step_deinit(&q->steps[i]);
     free(q->steps);
     dmv_strv_free(q->kernels);
     dmv_strv_free(q->keys);

@@ -120,6 +120,7 @@ static bool kind_fits(const DmvRoots *r, const DmvStep *s, Place place)
     case DMV_STEP_REMOVE:
         return place == PLACE_CONF || place == PLACE_TREE || place == PLACE_FIRMWARE;
     case DMV_STEP_DEPMOD:
+    case DMV_STEP_INITRD:
     case DMV_STEP_MAX:
     case DMV_STEP_INVALID:
     default:
@@ -197,14 +198,26 @@ static int check_kernel(const DmvRoots *r, const char *kernel, DmvError *reterr)
     return 0;
 }
 
+static int check_modules(const DmvStep *s, DmvError *reterr)
+{
+    if (!s->modules)
+        return dmv_error_set(reterr, DMV_INVALID_REQUEST, "step refused", NULL, "no modules for the initrd");
+    for (char **m = s->modules; *m; m++)
+        if (!dmv_name_is_valid(*m))
+            return dmv_error_set(reterr, DMV_INVALID_REQUEST, "step refused", NULL, "not a name of a module");
+    return 0;
+}
+
 int dmv_apply_step_check(const DmvRoots *r, const DmvStep *s, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *kernel = NULL;
     Place place;
     int result;
 
-    if (s->kind == DMV_STEP_DEPMOD)
-        return check_kernel(r, s->kernel, reterr);
+    if (s->kind == DMV_STEP_DEPMOD || s->kind == DMV_STEP_INITRD) {
+        result = check_kernel(r, s->kernel, reterr);
+        return result == 0 && s->kind == DMV_STEP_INITRD ? check_modules(s, reterr) : result;
+    }
     place = s->path ? find_place(r, s->path, &kernel) : PLACE_NOWHERE;
     if (!kind_fits(r, s, place)) {
         DMV_CLEANUP_FREE char *shown = dmv_sanitize(s->path ? s->path : "");

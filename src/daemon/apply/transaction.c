@@ -21,9 +21,12 @@
 #include "daemon/apply/index.h"
 #include "daemon/apply/journal.h"
 #include "daemon/apply/keep.h"
+#include "daemon/apply/previous.h"
+#include "daemon/apply/rebuild.h"
 #include "daemon/apply/step.h"
 #include "daemon/apply/undo.h"
 #include "host/fs.h"
+#include "host/initrd-build.h"
 
 struct DmvTransaction {
     const DmvRoots *roots;
@@ -33,6 +36,7 @@ struct DmvTransaction {
     DmvJournal journal;
     char **dirty; /* folders that were changed and not synced */
     DmvApplyAbi abi;
+    DmvRebuilds rebuilds;
 };
 
 DmvTransaction *dmv_transaction_free(DmvTransaction *t)
@@ -42,6 +46,7 @@ DmvTransaction *dmv_transaction_free(DmvTransaction *t)
     dmv_journal_deinit(&t->journal);
     t->dirty = dmv_strv_free(t->dirty);
     dmv_apply_abi_deinit(&t->abi);
+    dmv_rebuilds_deinit(&t->rebuilds);
     free(t);
     return NULL;
 }
@@ -103,6 +108,29 @@ static int remember_kernel(DmvTransaction *t, const char *release, DmvError *ret
     return r < 0 ? dmv_failure(reterr, r, "list", folder) : 0;
 }
 
+/* Which images the step concerns, one step a kernel. */
+static int remember_initrds(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
+{
+    size_t first = t->rebuilds.n;
+    int r = 0;
+
+    for (const DmvStep *other = t->steps; other < s; other++)
+        if (other->kind == DMV_STEP_INITRD && dmv_streq(other->kernel, s->kernel))
+            return dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL, "two initrd steps for kernel %s",
+                                 s->kernel);
+    r = dmv_rebuilds_find(t->roots, s, &t->rebuilds);
+    if (r < 0)
+        return dmv_failure(reterr, r, "look for the initrd images of", s->kernel);
+    for (size_t i = first; i < t->rebuilds.n; i++) {
+        DmvJournalInitrd *x = DMV_ARRAY_ADD(t->journal.initrds, t->journal.n_initrds);
+
+        if (!x || dmv_set_string(&x->path, t->rebuilds.items[i].path) < 0 ||
+            dmv_set_string(&x->kernel, s->kernel) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 /* What only the disk can say: a link must lead to a file, and may only take the place of a link. */
 static int check_disk(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
 {
@@ -136,6 +164,8 @@ static int prepare_step(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
         return r;
     if (s->kind == DMV_STEP_DEPMOD)
         return remember_kernel(t, s->kernel, reterr);
+    if (s->kind == DMV_STEP_INITRD)
+        return remember_initrds(t, s, reterr);
     r = s->kind == DMV_STEP_MKDIR ? remember_folders(t, s->path, reterr)
                                   : remember(t, s->path, false, reterr);
     return r != 0 ? r : check_disk(t, s, reterr);
@@ -159,7 +189,7 @@ static int prepare(DmvTransaction *t, DmvError *reterr)
         r = dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL, "more than %d steps", DMV_APPLY_STEPS_MAX);
     for (size_t i = 0; r == 0 && i < t->n_steps; i++)
         r = prepare_step(t, &t->steps[i], reterr);
-    return r;
+    return r == 0 ? dmv_rebuilds_check_space(t->roots, &t->rebuilds, reterr) : r;
 }
 
 /* ---- changes ---- */
@@ -245,6 +275,16 @@ static int run_depmod(DmvTransaction *t, const char *release, DmvError *reterr)
     return r < 0 ? dmv_failure(reterr, r, "sync the index in", folder) : 0;
 }
 
+static int rebuild_initrds(DmvTransaction *t, const char *kernel, DmvError *reterr)
+{
+    int r = sync_dirty(t, reterr);
+
+    for (size_t i = 0; r == 0 && i < t->rebuilds.n; i++)
+        if (dmv_streq(t->rebuilds.items[i].kernel, kernel))
+            r = dmv_rebuild(t->roots, &t->rebuilds.items[i], t->options, reterr);
+    return r;
+}
+
 static int do_step(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
 {
     DmvImage image = {.kind = DMV_IMAGE_ABSENT};
@@ -254,6 +294,8 @@ static int do_step(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
         return make_folder(t, s->path, reterr);
     case DMV_STEP_DEPMOD:
         return run_depmod(t, s->kernel, reterr);
+    case DMV_STEP_INITRD:
+        return rebuild_initrds(t, s->kernel, reterr);
     case DMV_STEP_LINK:
     case DMV_STEP_WRITE:
         image.kind = s->kind == DMV_STEP_LINK ? DMV_IMAGE_LINK : DMV_IMAGE_FILE;
@@ -279,8 +321,7 @@ static void tell(DmvTransaction *t)
 
     if (t->done == t->n_steps || !t->options || !t->options->progress)
         return;
-    if (asprintf(&message, "%s %s", dmv_step_kind_to_string(s->kind),
-                 s->kind == DMV_STEP_DEPMOD ? s->kernel : s->path) < 0)
+    if (asprintf(&message, "%s %s", dmv_step_kind_to_string(s->kind), s->path ? s->path : s->kernel) < 0)
         message = NULL;
     t->options->progress(t->done, t->n_steps, message ? message : "", t->options->userdata);
 }
@@ -335,6 +376,16 @@ static int give_up(DmvTransaction *t, int failure, DmvError *reterr)
                          second.why ? second.why : dmv_outcome_reason(r));
 }
 
+/* An image that is still kept is of a confirmed change whose worker died right then: with the journal on the
+ * disk it would count as this transaction's. */
+static int settle_previous(DmvTransaction *t, DmvError *reterr)
+{
+    bool found = false;
+    int r = t->rebuilds.n > 0 ? dmv_previous_clean(t->roots, &found) : 0;
+
+    return r < 0 ? dmv_failure(reterr, r, "tidy up the initrd images in", "boot") : 0;
+}
+
 static int begin(DmvTransaction *t, DmvError *reterr)
 {
     int r = prepare(t, reterr);
@@ -344,6 +395,9 @@ static int begin(DmvTransaction *t, DmvError *reterr)
                                  (unsigned long long)t->journal.generation);
         return r;
     }
+    r = settle_previous(t, reterr);
+    if (r != 0)
+        return r;
     r = dmv_journal_save(t->roots->fd, &t->journal);
     if (r < 0)
         r = dmv_failure(reterr, r, "write", DMV_JOURNAL_PATH);
@@ -390,6 +444,11 @@ int dmv_transaction_step(DmvTransaction *t, bool *ret_applied, DmvError *reterr)
     return 0;
 }
 
+char *const *dmv_transaction_problems(const DmvTransaction *t)
+{
+    return t->rebuilds.problems;
+}
+
 int dmv_transaction_apply(const DmvRoots *r, uint64_t generation, const DmvStep *steps, size_t n_steps,
                           const DmvTransactionOptions *options, DmvError *reterr)
 {
@@ -416,6 +475,7 @@ int dmv_transaction_undo(const DmvRoots *r, const DmvTransactionOptions *options
 int dmv_transaction_confirm(const DmvRoots *r, const DmvTransactionOptions *options, DmvError *reterr)
 {
     DMV_CLEANUP_JOURNAL DmvJournal j = {0};
+    bool found = false;
     int result = dmv_journal_load(r->fd, &j, reterr);
 
     if (result == DMV_NO_SUCH_OBJECT || (result == 0 && j.state != DMV_JOURNAL_APPLIED))
@@ -429,8 +489,10 @@ int dmv_transaction_confirm(const DmvRoots *r, const DmvTransactionOptions *opti
     if (result < 0)
         return dmv_failure(reterr, result, "remove", DMV_JOURNAL_PATH);
     /* from here on the change is final: what is left over is removed now or by the next recovery */
-    if (dmv_transaction_boundary(options, "confirmed") == 0)
-        (void)dmv_undo_drop_kept(r, NULL);
+    if (dmv_transaction_boundary(options, "confirmed") < 0)
+        return 0;
+    (void)dmv_undo_drop_kept(r, NULL);
+    (void)dmv_previous_clean(r, &found);
     return 0;
 }
 
@@ -464,7 +526,14 @@ static int clean(const DmvRoots *r, bool *ret_found, DmvError *reterr)
     dmv_shadow_clean(r, NULL);
     result = dmv_undo_drop_kept(r, &found);
     *ret_found = *ret_found || found;
-    return result < 0 ? dmv_failure(reterr, result, "forget the kept index below", r->modules) : 0;
+    if (result < 0)
+        return dmv_failure(reterr, result, "forget the kept index below", r->modules);
+    result = dmv_initrd_build_clean(r);
+    *ret_found = *ret_found || result > 0;
+    if (result < 0)
+        return dmv_failure(reterr, result, "remove", DMV_INITRD_BUILD_DIR);
+    result = dmv_previous_clean(r, ret_found);
+    return result < 0 ? dmv_failure(reterr, result, "tidy up the initrd images in", "boot") : 0;
 }
 
 int dmv_transaction_recover(const DmvRoots *r, const DmvTransactionOptions *options, DmvRecovery *ret,

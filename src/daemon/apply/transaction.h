@@ -3,9 +3,9 @@
  * The steps of a plan as one transaction: all of them, or none.
  *
  * apply: journal (synced) | steps in their order | folders synced | index kept aside | depmod | index synced
- * | journal says applied. Then confirm removes the journal, or undo gives everything back. Whoever finds a
- * journal later (recover) gives everything back too: there is no roll-forward, because what was never
- * verified is not worth having.
+ * | images built, each compared and renamed | journal says applied. Then confirm removes the journal, or undo
+ * gives everything back. Whoever finds a journal later (recover) gives everything back too: there is no
+ * roll-forward, because what was never verified is not worth having.
  *
  * Undoing puts back what there was, then the index, and only then takes away what is new: at every moment
  * each file that the index names is there, so a crash in the middle of undoing leaves a host that boots.
@@ -47,7 +47,8 @@ typedef struct DmvTransactionOptions {
  * DMV_BROKEN_RELEASE for a link whose target is missing; DMV_CONFLICT if a file that dmv did not make is in
  * the way; what dmv_apply_abi_check() returns for a link to another kernel's release; DMV_STATE_BROKEN if
  * another transaction was not confirmed (nothing was done), or if undoing failed too (the journal stays for
- * dmv_transaction_recover()); DMV_TOOL_FAILED of depmod; DMV_NO_SPACE, DMV_READ_ONLY; a negative errno.
+ * dmv_transaction_recover()); DMV_TOOL_FAILED of depmod or of what builds an image; DMV_PREDICTION_FAILED for
+ * an image that does not hold what it should; DMV_NO_SPACE, DMV_READ_ONLY; a negative errno.
  */
 int dmv_transaction_apply(const DmvRoots *r, uint64_t generation, const DmvStep *steps, size_t n_steps,
                           const DmvTransactionOptions *options, DmvError *reterr);
@@ -79,6 +80,10 @@ int dmv_transaction_begin(const DmvRoots *r, uint64_t generation, const DmvStep 
  * nothing but dmv_transaction_free().
  */
 int dmv_transaction_step(DmvTransaction *t, bool *ret_applied, DmvError *reterr);
+
+/* Images that hold another file of a module and were not built again, and why; NULL if there is none.
+ * Borrowed. */
+char *const *dmv_transaction_problems(const DmvTransaction *t);
 
 /* Frees the memory; the journal stays, for dmv_transaction_undo(). */
 DmvTransaction *dmv_transaction_free(DmvTransaction *t);

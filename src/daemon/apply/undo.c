@@ -18,7 +18,9 @@
 #include "daemon/apply/failure.h"
 #include "daemon/apply/index.h"
 #include "daemon/apply/keep.h"
+#include "daemon/apply/previous.h"
 #include "host/fs.h"
+#include "host/initrd-build.h"
 
 typedef struct Undo {
     const DmvRoots *roots;
@@ -198,6 +200,23 @@ static void restore_indexes(Undo *u, char ***ret_rebuild)
     }
 }
 
+static void restore_initrds(Undo *u)
+{
+    int r;
+
+    for (size_t i = 0; i < u->journal->n_initrds; i++) {
+        const DmvJournalInitrd *x = &u->journal->initrds[i];
+        DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(u->roots, x->kernel, NULL);
+        bool gone = folder && is_of_gone_kernel(u->roots, folder);
+
+        note_failure(u, dmv_previous_restore(u->roots->fd, x->path, gone), "restore", x->path);
+        note_failure(u, dmv_transaction_boundary(u->options, "undo-initrd"), "stop at", x->path);
+    }
+    r = dmv_initrd_build_clean(u->roots);
+    if (r < 0)
+        note_failure(u, r, "remove", DMV_INITRD_BUILD_DIR);
+}
+
 int dmv_undo_drop_kept(const DmvRoots *r, bool *ret_found)
 {
     DmvFsEntry *entries = NULL;
@@ -242,6 +261,7 @@ int dmv_undo(const DmvRoots *r, const DmvJournal *j, const DmvTransactionOptions
     __attribute__((cleanup(deinit_undo)))
     Undo u = {.roots = r, .journal = j, .options = options, .error = &first};
 
+    restore_initrds(&u);
     restore_entries(&u, false);
     restore_indexes(&u, &rebuild);
     restore_entries(&u, true);

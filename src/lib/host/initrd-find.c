@@ -115,7 +115,8 @@ static int find_in_token(Finder *f, const char *boot, const char *token)
     }
     r = list(f, folder, &entries, &n);
     for (size_t i = 0; r == 0 && i < n; i++)
-        if (dmv_starts_with(entries[i].name, "initrd") || dmv_starts_with(entries[i].name, "initramfs"))
+        if ((dmv_starts_with(entries[i].name, "initrd") || dmv_starts_with(entries[i].name, "initramfs")) &&
+            !strstr(entries[i].name, ".dmv-")) /* what a transaction keeps beside an image is none */
             r = join_and_add(f, folder, entries[i].name);
     dmv_fs_entries_free(entries, n);
     return r;

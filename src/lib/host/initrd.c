@@ -201,6 +201,8 @@ static int take_member(Reader *r, const char *name, const DmvCpioHeader *h)
         if (e == 0)
             e = skip(r, h->size);
     } else {
+        if (r->tree.maker == DMV_INITRD_MAKER_UNKNOWN)
+            r->tree.maker = dmv_initrd_maker_of_member(path);
         e = take_body(r, path, h);
     }
     if (e == DMV_TOO_LARGE && r->tree.names_size > DMV_INITRD_NAMES_MAX)

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -44,7 +45,8 @@ typedef struct Child {
     int passed; /* becomes descriptor 3, or -1 */
     bool inherit_stderr;
     bool own_group;
-    int status; /* where it writes an errno */
+    const DmvSpawnOptions *options; /* or NULL */
+    int status;                     /* where it writes an errno */
 } Child;
 
 static int find_program(const char *name, char **ret)
@@ -117,17 +119,35 @@ static int arrange_descriptors(const Child *c, int status)
     return dup3(status, FD_STATUS, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
+/* Before the unwanted descriptors are closed: the root's is one of them. */
+static int enter(int root)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return -errno;
+    if (root >= 0 && (fchdir(root) < 0 || chroot(".") < 0))
+        return -errno;
+    return 0;
+}
+
 _Noreturn static void run_child(const Child *c)
 {
-    char listen_pid[32];
-    const char *bare[] = {PATH_VARIABLE, LOCALE_VARIABLE, NULL};
+    char listen_pid[32], tmpdir[256];
+    const char *bare[] = {PATH_VARIABLE, LOCALE_VARIABLE, NULL, NULL};
     const char *socket[] = {
         PATH_VARIABLE, LOCALE_VARIABLE, "LISTEN_FDS=1", "LISTEN_FDNAMES=varlink", listen_pid, NULL};
+    bool elsewhere = c->options && c->options->root >= 0;
+    int root = elsewhere ? lift(c->options->root) : -1;
     int status = lift(c->status);
-    int error = status < 0 ? -errno : arrange_descriptors(c, status);
+    int error = status < 0 || (elsewhere && root < 0) ? -errno : arrange_descriptors(c, status);
 
+    if (error == 0 && c->options)
+        error = enter(root);
     if (error == 0) {
         status = FD_STATUS;
+        if (c->options && c->options->tmpdir) {
+            (void)snprintf(tmpdir, sizeof(tmpdir), "TMPDIR=%s", c->options->tmpdir);
+            bare[2] = tmpdir;
+        }
         (void)snprintf(listen_pid, sizeof(listen_pid), "LISTEN_PID=%d", (int)getpid());
         close_unwanted();
         reset_signals();
@@ -248,25 +268,24 @@ static int supervise(const DmvSpawn *s, DmvText *output, DmvSpawnResult *result)
     return r < 0 ? r : 0;
 }
 
-int dmv_spawn_start(const char *const argv[], uint64_t timeout_usec, DmvSpawn *ret)
+static int start_program(const char *program, const DmvSpawnOptions *o, const char *const argv[],
+                         uint64_t timeout_usec, DmvSpawn *ret)
 {
-    DMV_CLEANUP_FREE char *program = NULL;
     DMV_CLEANUP_CLOSE int reader = -1;
     DMV_CLEANUP_CLOSE int writer = -1;
     DmvSpawn s = DMV_SPAWN_NULL;
     int pipe_fds[2], r;
 
-    r = find_program(argv[0], &program);
-    if (r < 0)
-        return r;
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return -errno;
     reader = pipe_fds[0];
     writer = pipe_fds[1];
     if (fcntl(reader, F_SETFL, O_NONBLOCK) < 0)
         return -errno;
-    r = start(&(Child){.program = program, .argv = argv, .out = writer, .passed = -1, .own_group = true},
-              &s.pid);
+    r = start(
+        &(Child){
+            .program = program, .argv = argv, .out = writer, .passed = -1, .own_group = true, .options = o},
+        &s.pid);
     if (r < 0)
         return r;
     if (__builtin_add_overflow(now_usec(), timeout_usec, &s.deadline))
@@ -291,6 +310,14 @@ int dmv_spawn_finish(DmvSpawn *s, DmvSpawnResult *ret)
     return r;
 }
 
+int dmv_spawn_start(const char *const argv[], uint64_t timeout_usec, DmvSpawn *ret)
+{
+    DMV_CLEANUP_FREE char *program = NULL;
+    int r = find_program(argv[0], &program);
+
+    return r < 0 ? r : start_program(program, NULL, argv, timeout_usec, ret);
+}
+
 void dmv_spawn_deinit(DmvSpawn *s)
 {
     DmvSpawnResult ignored;
@@ -309,6 +336,15 @@ int dmv_spawn_wait(const char *const argv[], uint64_t timeout_usec, DmvSpawnResu
 {
     DMV_CLEANUP(dmv_spawn_deinit) DmvSpawn s = DMV_SPAWN_NULL;
     int r = dmv_spawn_start(argv, timeout_usec, &s);
+
+    return r < 0 ? r : dmv_spawn_finish(&s, ret);
+}
+
+int dmv_spawn_wait_in(const DmvSpawnOptions *o, const char *const argv[], uint64_t timeout_usec,
+                      DmvSpawnResult *ret)
+{
+    DMV_CLEANUP(dmv_spawn_deinit) DmvSpawn s = DMV_SPAWN_NULL;
+    int r = start_program(argv[0], o, argv, timeout_usec, &s);
 
     return r < 0 ? r : dmv_spawn_finish(&s, ret);
 }

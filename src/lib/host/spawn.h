@@ -54,6 +54,25 @@ void dmv_spawn_deinit(DmvSpawn *s);
 
 /* Both in one: runs a program to its end. Return: as dmv_spawn_start() and dmv_spawn_finish(). */
 int dmv_spawn_wait(const char *const argv[], uint64_t timeout_usec, DmvSpawnResult *ret);
+/* For programs of another root, and for those that leave files behind when they are killed. */
+typedef struct DmvSpawnOptions {
+    int root;           /* descriptor of the folder that is "/" for the child, or -1 */
+    const char *tmpdir; /* its TMPDIR, or NULL: none */
+} DmvSpawnOptions;
+
+/**
+ * dmv_spawn_wait_in() - the same elsewhere
+ * @o: where
+ * @argv: the program, absolute as the child sees it, and its arguments
+ * @timeout_usec: as above
+ * @ret: as above
+ *
+ * The child is in the folder that is its "/", and is killed when this process dies.
+ *
+ * Return: as dmv_spawn_wait(); -EPERM where chroot(2) is not allowed.
+ */
+int dmv_spawn_wait_in(const DmvSpawnOptions *o, const char *const argv[], uint64_t timeout_usec,
+                      DmvSpawnResult *ret);
 void dmv_spawn_result_deinit(DmvSpawnResult *r);
 
 /**

@@ -352,6 +352,43 @@ static int judge_copy(const Judge *j, const DmvImageOutlook *image, const DmvCop
     return r == 0 && next ? release_of(j, c->module, next->path, true, &f->next_release) : r;
 }
 
+/* Does the plan have a step that builds it again for one of its stale copies? */
+static bool is_rebuilt(const Judge *j, const DmvImageOutlook *image, const DmvImageForecast *x)
+{
+    for (size_t s = 0; image->builder && s < j->plan->n_steps; s++) {
+        const DmvStep *step = &j->plan->steps[s];
+
+        if (step->kind != DMV_STEP_INITRD || !dmv_streq(step->kernel, j->kernel->release))
+            continue;
+        for (size_t i = 0; i < x->n_copies; i++)
+            for (char **m = step->modules; x->copies[i].stale && m && *m; m++)
+                if (dmv_module_name_equal(*m, x->copies[i].module))
+                    return true;
+    }
+    return false;
+}
+
+static int say_what_to_do(const Judge *j, const DmvImageOutlook *image, DmvImageForecast *x)
+{
+    int n;
+
+    if (is_rebuilt(j, image, x))
+        n = asprintf(&x->next, "activating builds it again with %s", image->builder);
+    else if (!image->builder)
+        n = asprintf(&x->next,
+                     "activating does not rebuild it: run update-initramfs -u -k %s, or dracut -f --kver %s, "
+                     "afterwards",
+                     x->kernel, x->kernel);
+    else if (dmv_ends_with(image->builder, "dracut"))
+        n = asprintf(&x->next, "no step rebuilds it: run dracut -f --kver %s", x->kernel);
+    else
+        n = asprintf(&x->next, "no step rebuilds it: run update-initramfs -u -k %s", x->kernel);
+    if (n >= 0)
+        return 0;
+    x->next = NULL;
+    return -ENOMEM;
+}
+
 static int judge_image(const Judge *j, const DmvImageOutlook *image)
 {
     DmvImageForecast *x = DMV_ARRAY_ADD(j->forecast->images, j->forecast->n_images);
@@ -365,15 +402,7 @@ static int judge_image(const Judge *j, const DmvImageOutlook *image)
         if (r < 0)
             return r;
     }
-    if (x->stale &&
-        asprintf(&x->next,
-                 "activating does not rebuild it: run update-initramfs -u -k %s, or dracut -f --kver %s, "
-                 "afterwards",
-                 x->kernel, x->kernel) < 0) {
-        x->next = NULL;
-        return -ENOMEM;
-    }
-    return 0;
+    return x->stale ? say_what_to_do(j, image, x) : 0;
 }
 
 /* ---- everything ---- */

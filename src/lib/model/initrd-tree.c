@@ -495,6 +495,7 @@ int dmv_initrd_tree_finish(DmvInitrdTree *t, DmvInitrd *ret)
         r = dmv_initrd_finish(&i);
     if (r < 0)
         return r;
+    i.maker = t->maker;
     i.has_index = has_indexes(t, &i);
     i.problems = t->problems;
     t->problems = (DmvProblems){0};

@@ -43,6 +43,7 @@ typedef struct DmvInitrdMember {
 typedef struct DmvInitrdTree {
     DmvInitrdMember *members;
     size_t n_members;
+    DmvInitrdMaker maker;
     size_t names_size; /* bytes of all names that are kept */
     DmvProblems problems;
 } DmvInitrdTree;

@@ -28,6 +28,34 @@ void dmv_initrd_deinit(DmvInitrd *i)
     *i = (DmvInitrd){0};
 }
 
+DmvInitrdMaker dmv_initrd_maker_of_member(const char *path)
+{
+    if (dmv_streq(path, "scripts/functions") || dmv_streq(path, "conf/initramfs.conf"))
+        return DMV_INITRD_MAKER_INITRAMFS_TOOLS;
+    if (dmv_starts_with(path, "usr/lib/dracut/") || dmv_starts_with(path, "lib/dracut/"))
+        return DMV_INITRD_MAKER_DRACUT;
+    return DMV_INITRD_MAKER_UNKNOWN;
+}
+
+bool dmv_initrd_is_main(const char *path, const char *kernel)
+{
+    static const char *const beginnings[] = {"initrd.img-", "initramfs-", "initrd-"};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+    if (!dmv_starts_with(path, "boot/") && !dmv_starts_with(path, "efi/"))
+        return false;
+    if (dmv_streq(name, "initrd")) /* kernel-install: the kernel is the folder's name */
+        return true;
+    for (size_t i = 0; i < DMV_N_ELEMENTS(beginnings); i++) {
+        size_t n = strlen(beginnings[i]), k = strlen(kernel);
+
+        if (dmv_starts_with(name, beginnings[i]) && dmv_starts_with(name + n, kernel) &&
+            (name[n + k] == '\0' || dmv_streq(name + n + k, ".img")))
+            return true;
+    }
+    return false;
+}
+
 static int compare_modules(const void *a, const void *b)
 {
     const DmvInitrdModule *x = a, *y = b;

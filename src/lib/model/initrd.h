@@ -22,11 +22,28 @@ typedef struct DmvInitrdModule {
     uint64_t size;  /* bytes of the uncompressed module */
 } DmvInitrdModule;
 
+/* Which tool has made an image, by files that it puts into every one. */
+typedef enum DmvInitrdMaker {
+    DMV_INITRD_MAKER_UNKNOWN,
+    DMV_INITRD_MAKER_INITRAMFS_TOOLS,
+    DMV_INITRD_MAKER_DRACUT,
+    DMV_INITRD_MAKER_MAX,
+    DMV_INITRD_MAKER_INVALID = -1,
+} DmvInitrdMaker;
+
+/* The maker that a member of an image gives away. @path: clean, below the root of the image. */
+DmvInitrdMaker dmv_initrd_maker_of_member(const char *path);
+
+/* Is this the image that the maker makes of the kernel by default, and no kdump or fallback image beside it?
+ * @path: as dmv_initrd_find() gives it. */
+bool dmv_initrd_is_main(const char *path, const char *kernel);
+
 typedef struct DmvInitrd {
     char *path;               /* of the image, relative to the root; NULL when it was parsed from memory */
     char *kernel;             /* whose modules are in it; NULL: of none, or of several */
     DmvInitrdModule *modules; /* sorted by kernel, then name, then path */
     size_t n_modules;
+    DmvInitrdMaker maker;
     bool has_index; /* every kernel in it brings a modules.dep.bin */
     char **
         blacklist; /* kernel's names, from the etc/modprobe.d, usr/lib/modprobe.d, ... of the image; sorted */

@@ -21,6 +21,7 @@ void dmv_outlook_deinit(DmvOutlook *o)
         }
         free(x->copies);
         free(x->path);
+        free(x->builder);
         free(x->problem);
         dmv_strv_free(x->blacklist);
     }
@@ -87,6 +88,7 @@ static json_object *render_image(const DmvImageOutlook *x)
     dmv_jb_string(&b, "path", x->path);
     dmv_jb_value(&b, "copies", dmv_jb_end(&copies));
     dmv_jb_strv(&b, "blacklist", x->blacklist);
+    dmv_jb_string(&b, "builder", x->builder);
     dmv_jb_string(&b, "problem", x->problem);
     return dmv_jb_end(&b);
 }
@@ -197,6 +199,7 @@ static int read_image(json_object *o, DmvOutlook *ret, DmvError *reterr)
             {"path", DMV_JSON_STRDUP, DMV_JSON_REQUIRED, &x->path},
             {"copies", DMV_JSON_ARRAY, DMV_JSON_REQUIRED, (void *)&copies},
             {"blacklist", DMV_JSON_STRV, DMV_JSON_REQUIRED, (void *)&x->blacklist},
+            {"builder", DMV_JSON_STRDUP, 0, &x->builder},
             {"problem", DMV_JSON_STRDUP, 0, &x->problem},
         };
 

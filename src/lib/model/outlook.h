@@ -23,6 +23,7 @@ typedef struct DmvImageOutlook {
     DmvCopy *copies;
     size_t n_copies;
     char **blacklist; /* of the modprobe.d in it */
+    char *builder;    /* the program with which an initrd step builds it again, or NULL: none does */
     char *problem;    /* why it could not be read, or NULL */
 } DmvImageOutlook;
 

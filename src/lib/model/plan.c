@@ -9,7 +9,7 @@
  * decides. Drivers that nobody asked about stay as the host has them.
  *
  * The order of the steps keeps every state in between loadable: new links first, then the configuration, then
- * the removals, then one depmod a kernel.
+ * the removals, then one depmod a kernel. Images are built last, of what the new index gives.
  */
 #include "model/plan.h"
 
@@ -25,6 +25,7 @@
 static const char *const step_table[] = {
     [DMV_STEP_MKDIR] = "mkdir",   [DMV_STEP_LINK] = "link",     [DMV_STEP_WRITE] = "write",
     [DMV_STEP_UNLINK] = "unlink", [DMV_STEP_REMOVE] = "remove", [DMV_STEP_DEPMOD] = "depmod",
+    [DMV_STEP_INITRD] = "initrd",
 };
 _Static_assert(DMV_N_ELEMENTS(step_table) == DMV_STEP_MAX, "a kind of step has no name");
 
@@ -33,13 +34,19 @@ const char *dmv_step_kind_to_string(DmvStepKind k)
     return k >= 0 && k < DMV_STEP_MAX ? step_table[k] : "invalid";
 }
 
+void dmv_step_deinit(DmvStep *s)
+{
+    free(s->path);
+    free(s->content);
+    free(s->kernel);
+    dmv_strv_free(s->modules);
+    *s = (DmvStep){.kind = DMV_STEP_INVALID};
+}
+
 void dmv_plan_deinit(DmvPlan *p)
 {
-    for (size_t i = 0; i < p->n_steps; i++) {
-        free(p->steps[i].path);
-        free(p->steps[i].content);
-        free(p->steps[i].kernel);
-    }
+    for (size_t i = 0; i < p->n_steps; i++)
+        dmv_step_deinit(&p->steps[i]);
     for (size_t i = 0; i < p->n_predictions; i++) {
         DmvPrediction *x = &p->predictions[i];
 
@@ -624,6 +631,28 @@ static int step_depmod(Planner *p)
     return r;
 }
 
+/* Which images there are, and what is in them, only the worker knows: it passes over a kernel without any
+ * that holds one of these modules. */
+static int step_initrds(Planner *p)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < p->n_kernels; i++) {
+        const char *kernel = p->kernels[i].kernel->release;
+        DMV_CLEANUP_STRV char **modules = NULL;
+
+        for (size_t x = 0; r == 0 && x < p->plan->n_predictions; x++)
+            if (p->plan->predictions[x].changed && strcmp(p->plan->predictions[x].kernel, kernel) == 0)
+                r = dmv_strv_push(&modules, p->plan->predictions[x].module);
+        if (r < 0 || !modules)
+            continue;
+        r = add_step(p->plan, DMV_STEP_INITRD, kernel, NULL, NULL, NULL);
+        if (r == 0)
+            p->plan->steps[p->plan->n_steps - 1].modules = DMV_TAKE_PTR(modules);
+    }
+    return r;
+}
+
 static int collect_kernels(Planner *p)
 {
     const DmvWorld *w = p->view->facts.world;
@@ -662,6 +691,8 @@ int dmv_plan(const DmvView *v, const char *modules_dir, DmvPlan *ret, DmvError *
         r = step_removals(&p, &p.kernels[i]);
     if (r == 0)
         r = step_depmod(&p);
+    if (r == 0)
+        r = step_initrds(&p);
     if (r != 0)
         return r;
     *ret = plan;

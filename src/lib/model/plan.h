@@ -5,7 +5,8 @@
  *
  * For every kernel: one link a selected module, in the tree of the release's tier, and a second one in
  * updates/ where that is another tree and the place is free; nothing of ours elsewhere; one override line a
- * managed module, so that no other file can win; one depmod if any of that changes what depmod sees. No I/O.
+ * managed module, so that no other file can win; one depmod if any of that changes what depmod sees; then
+ * one initrd step if another file will be loaded for a module, which may have a copy in an image. No I/O.
  */
 #ifndef DMV_MODEL_PLAN_H
 #define DMV_MODEL_PLAN_H
@@ -19,6 +20,7 @@ typedef enum DmvStepKind {
     DMV_STEP_UNLINK,
     DMV_STEP_REMOVE,
     DMV_STEP_DEPMOD,
+    DMV_STEP_INITRD,
     DMV_STEP_MAX,
     DMV_STEP_INVALID = -1,
 } DmvStepKind;
@@ -27,10 +29,12 @@ const char *dmv_step_kind_to_string(DmvStepKind k);
 
 typedef struct DmvStep {
     DmvStepKind kind;
-    char *path;    /* relative to the root; NULL for DMV_STEP_DEPMOD */
-    char *content; /* target of a link, text of a file; else NULL */
-    char *kernel;  /* kernel release, for everything that belongs to one; else NULL */
+    char *path;     /* relative to the root; NULL for DMV_STEP_DEPMOD and DMV_STEP_INITRD */
+    char *content;  /* target of a link, text of a file; else NULL */
+    char *kernel;   /* kernel release, for everything that belongs to one; else NULL */
+    char **modules; /* DMV_STEP_INITRD: those of which the kernel gets another file, sorted; else NULL */
 } DmvStep;
+void dmv_step_deinit(DmvStep *s);
 
 /* What one module of one kernel is and will be. */
 typedef struct DmvPrediction {

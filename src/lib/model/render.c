@@ -324,6 +324,8 @@ json_object *dmv_render_steps(const DmvPlan *p)
         dmv_jb_string(&b, "path", p->steps[i].path);
         dmv_jb_exact(&b, "content", p->steps[i].content);
         dmv_jb_string(&b, "kernel", p->steps[i].kernel);
+        if (p->steps[i].modules)
+            dmv_jb_strv(&b, "modules", p->steps[i].modules);
         dmv_jb_add(&list, dmv_jb_end(&b));
     }
     return dmv_jb_end(&list);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The initrd image that was there before.
+ *
+ * Two names, because undoing has to give back the older previous image too: it is replaced only when nothing
+ * can be undone any more.
+ */
+#include "daemon/apply/previous.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "daemon/apply/image.h"
+#include "host/fs.h"
+#include "host/initrd.h"
+
+static int join(const char *name, const char *suffix, char **ret)
+{
+    if (asprintf(ret, "%s%s", name, suffix) >= 0)
+        return 0;
+    *ret = NULL;
+    return -ENOMEM;
+}
+
+static int unlink_if_there(int folder, const char *name)
+{
+    return unlinkat(folder, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* Under a temporary name first: what is kept is whole. */
+static int copy(int folder, const char *name, const char *kept)
+{
+    DMV_CLEANUP_CLOSE int in = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), out = -1;
+    char hex[DMV_SHA256_HEX];
+    struct stat st;
+    int r;
+
+    if (in < 0 || fstat(in, &st) < 0)
+        return -errno;
+    out = openat(folder, DMV_IMAGE_TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (out < 0)
+        return -errno;
+    r = dmv_fs_copy_hashed(in, out, DMV_INITRD_MAX, hex, NULL);
+    if (r == 0 && fchmod(out, st.st_mode & 07777) < 0 && errno != EPERM) /* not every filesystem has modes */
+        r = -errno;
+    if (r == 0 && (futimens(out, (const struct timespec[]){st.st_atim, st.st_mtim}) < 0 || fsync(out) < 0 ||
+                   renameat(folder, DMV_IMAGE_TEMPORARY, folder, kept) < 0))
+        r = -errno;
+    return r;
+}
+
+int dmv_previous_keep(int root, const char *path)
+{
+    const char *name;
+    DMV_CLEANUP_CLOSE int folder = dmv_image_open_parent(root, path, &name);
+    DMV_CLEANUP_FREE char *kept = NULL;
+    int r = folder < 0 ? folder : join(name, DMV_PREVIOUS_KEPT, &kept);
+
+    if (r == 0)
+        r = unlink_if_there(folder, DMV_IMAGE_TEMPORARY);
+    if (r == 0)
+        r = unlink_if_there(folder, kept);
+    if (r < 0)
+        return r;
+    if (linkat(folder, name, folder, kept, 0) < 0)
+        r = errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK ? copy(folder, name, kept) : -errno;
+    return r == 0 && fsync(folder) < 0 ? -errno : r;
+}
+
+/* rename(2) does nothing with two names of one file. */
+static int put_back(int folder, const char *kept, const char *name, bool gone)
+{
+    struct stat then, now;
+
+    if (fstatat(folder, kept, &then, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (fstatat(folder, name, &now, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno != ENOENT)
+            return -errno;
+        if (gone)
+            return unlink_if_there(folder, kept);
+    } else if (now.st_ino == then.st_ino && now.st_dev == then.st_dev) {
+        return unlink_if_there(folder, kept);
+    }
+    return renameat(folder, kept, folder, name) < 0 ? -errno : 0;
+}
+
+int dmv_previous_restore(int root, const char *path, bool gone)
+{
+    const char *name;
+    DMV_CLEANUP_CLOSE int folder = dmv_image_open_parent(root, path, &name);
+    DMV_CLEANUP_FREE char *kept = NULL;
+    int r = folder < 0 ? folder : join(name, DMV_PREVIOUS_KEPT, &kept);
+
+    if (r == -ENOENT) /* its folder has gone, with the kernel */
+        return 0;
+    if (r == 0)
+        r = unlink_if_there(folder, DMV_IMAGE_TEMPORARY);
+    if (r == 0)
+        r = put_back(folder, kept, name, gone);
+    return r == 0 && fsync(folder) < 0 ? -errno : r;
+}
+
+/* Return: 1 if something was kept, 0, or a negative errno. */
+static int settle(int root, const char *path)
+{
+    const char *name;
+    DMV_CLEANUP_CLOSE int folder = dmv_image_open_parent(root, path, &name);
+    DMV_CLEANUP_FREE char *kept = NULL, *previous = NULL;
+    int r = folder < 0 ? folder : join(name, DMV_PREVIOUS_KEPT, &kept);
+
+    if (r == 0)
+        r = join(name, DMV_PREVIOUS, &previous);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    if (renameat(folder, kept, folder, previous) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return fsync(folder) < 0 ? -errno : 1;
+}
+
+static int settle_kernel(const DmvRoots *r, const char *kernel, bool *ret_found)
+{
+    DMV_CLEANUP_STRV char **paths = NULL;
+    int result = dmv_kernel_name_is_valid(kernel) ? dmv_initrd_find(r, kernel, &paths) : 0;
+
+    for (char **p = paths; result == 0 && p && *p; p++) {
+        DMV_CLEANUP_FREE char *place = NULL;
+        bool exists = false;
+        int settled = dmv_fs_resolve(r->fd, *p, &place, &exists);
+
+        if (settled == 0 && exists)
+            settled = settle(r->fd, place);
+        *ret_found = *ret_found || settled > 0;
+        result = settled < 0 ? settled : 0;
+    }
+    return result;
+}
+
+/* Whoever removes a kernel knows nothing of the previous image. */
+static int forget_orphans(const DmvRoots *r, bool *ret_found)
+{
+    DMV_CLEANUP_CLOSE int boot = dmv_fs_open(r->fd, "boot", O_RDONLY | O_DIRECTORY, 0);
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    int result = boot < 0 ? boot : dmv_fs_list(r->fd, "boot", &entries, &n);
+
+    if (result < 0)
+        return result == -ENOENT ? 0 : result;
+    for (size_t i = 0; result == 0 && i < n; i++) {
+        DMV_CLEANUP_FREE char *name = NULL;
+        struct stat st;
+
+        if (entries[i].kind != DMV_FS_FILE || !dmv_ends_with(entries[i].name, DMV_PREVIOUS))
+            continue;
+        name = strndup(entries[i].name, strlen(entries[i].name) - strlen(DMV_PREVIOUS));
+        if (!name)
+            result = -ENOMEM;
+        else if (fstatat(boot, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
+            result = unlink_if_there(boot, entries[i].name);
+            *ret_found = true;
+        }
+    }
+    dmv_fs_entries_free(entries, n);
+    return result;
+}
+
+int dmv_previous_clean(const DmvRoots *r, bool *ret_found)
+{
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    int result = dmv_fs_list(r->fd, r->modules, &entries, &n);
+
+    if (result == -ENOENT)
+        result = 0;
+    for (size_t i = 0; result == 0 && i < n; i++)
+        if (entries[i].kind == DMV_FS_FOLDER)
+            result = settle_kernel(r, entries[i].name, ret_found);
+    dmv_fs_entries_free(entries, n);
+    return result == 0 ? forget_orphans(r, ret_found) : result;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The initrd image that was there before: a further name of the same file while a transaction is not
+ * confirmed, and for one more change after that, for a person who has to boot it by hand.
+ */
+#ifndef DMV_APPLY_PREVIOUS_H
+#define DMV_APPLY_PREVIOUS_H
+
+#include <stdbool.h>
+
+#include "host/roots.h"
+
+/* Beside the image, with its name before them. No boot loader takes such a name for an image. */
+#define DMV_PREVIOUS_KEPT ".dmv-kept"
+#define DMV_PREVIOUS ".dmv-previous"
+
+/* Gives the image at @path (relative to @root, no link in it) its further name, and syncs that. A copy with
+ * the same time where the filesystem has no links. Return: 0, or a negative errno. */
+int dmv_previous_keep(int root, const char *path);
+
+/* Puts the kept image back, and removes what was being built beside it. Does nothing where nothing is kept.
+ * @gone: the kernel was removed meanwhile, and nothing is put back. Return: 0, or a negative errno. */
+int dmv_previous_restore(int root, const char *path, bool gone);
+
+/* Nothing can be undone any more: what is kept of any kernel becomes its previous image, in the place of the
+ * one before that; and previous images in /boot whose image has gone are forgotten. @ret_found: there was
+ * something; else untouched. Return: 0, or a negative errno. */
+int dmv_previous_clean(const DmvRoots *r, bool *ret_found);
+
+#endif
