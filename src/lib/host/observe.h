@@ -11,7 +11,7 @@
 #include "host/roots.h"
 #include "model/world.h"
 
-/* pci.c: devices with ids and class from <sysfs>/bus/pci. */
+/* pci.c: devices with ids and class by libpci over <sysfs>/bus/pci. */
 int dmv_observe_pci(const DmvRoots *r, DmvWorld *w);
 /* pci.c: names of the devices by libpci's pci.ids, once a World. Not a part of dmv_observe(): reading that
  * file takes longer than everything else, and only those who show devices to people need it. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PCI devices by the attributes of the sysfs that was named, and their names by libpci.
+ * PCI devices by libpci, over the sysfs that was named.
  *
- * libpci is not asked for the ids: it would read the same attributes, takes what is no number for zero, needs
- * the configuration space for some before 3.8, and ends the program when something in sysfs is odd. Here each
- * device is read alone, so that a bad one is a problem of its own and the others are still there. Where names
- * are looked up, libpci's error handler jumps back.
+ * libpci ends the program when something in sysfs is odd: pci_scan_bus() gives up at the first entry that it
+ * cannot parse. So the folder is listed here, each device is asked for alone, and libpci's error handler
+ * jumps back: one bad device is a problem of its own and the others are still there. Subsystem ids and the
+ * full class are read as attributes, since libpci before 3.8 only knows them by reading the configuration
+ * space.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -73,6 +74,30 @@ static struct pci_access *open_access(const char *sysfs)
     return a;
 }
 
+/* Asks libpci for one device's ids. Return: 0, or -EIO. */
+static int ask(struct pci_access *a, const char *slot, uint16_t *ret_vendor, uint16_t *ret_device)
+{
+    struct pci_dev *volatile dev = NULL;
+    unsigned domain, bus, device, function;
+    volatile int r = -EIO;
+    jmp_buf here;
+
+    if (sscanf(slot, "%x:%x:%x.%x", &domain, &bus, &device, &function) != 4 || domain > INT32_MAX)
+        return -EIO;
+    escape = &here;
+    if (setjmp(here) == 0) {
+        dev = pci_get_dev(a, (int)domain, (int)bus, (int)device, (int)function);
+        if (pci_fill_info(dev, PCI_FILL_IDENT) & PCI_FILL_IDENT) {
+            *ret_vendor = dev->vendor_id;
+            *ret_device = dev->device_id;
+            r = 0;
+        }
+    }
+    if (dev)
+        pci_free_dev(dev);
+    return r;
+}
+
 /* A name of pci.ids, or NULL. */
 static int set_name(struct pci_access *a, char **ret, int what, int first, int second)
 {
@@ -102,7 +127,7 @@ static int set_names(struct pci_access *a, DmvDevice *d)
 }
 
 /* What a device cannot be known without: its ids and its class. Fills @ret_attribute with what is wrong. */
-static int read_ids(int fd, DmvDevice *d, const char **ret_attribute)
+static int read_ids(int fd, struct pci_access *a, DmvDevice *d, const char **ret_attribute)
 {
     uint32_t vendor, device, class_id, v = 0;
     int r;
@@ -113,14 +138,16 @@ static int read_ids(int fd, DmvDevice *d, const char **ret_attribute)
         return r;
     *ret_attribute = "device";
     r = dmv_sysfs_number(fd, "device", 0xffff, &device);
+    if (r == 0)
+        r = ask(a, d->slot, &d->vendor, &d->device);
+    if (r == 0 && (d->vendor != vendor || d->device != device))
+        r = -EIO;
     if (r < 0)
         return r;
     *ret_attribute = "class";
     r = dmv_sysfs_number(fd, "class", 0xffffff, &class_id);
     if (r < 0)
         return r;
-    d->vendor = (uint16_t)vendor;
-    d->device = (uint16_t)device;
     d->class_id = class_id;
     /* a bridge has no subsystem; without one the modalias says zero as well */
     if (dmv_sysfs_number(fd, "subsystem_vendor", 0xffff, &v) == 0)
@@ -144,7 +171,7 @@ static int add_problem(DmvWorld *w, const char *slot, const char *attribute, int
     return 0;
 }
 
-static int observe_device(int sysfs, const char *slot, DmvWorld *w)
+static int observe_device(int sysfs, struct pci_access *a, const char *slot, DmvWorld *w)
 {
     DMV_CLEANUP(dmv_device_deinit) DmvDevice d = {0};
     DMV_CLEANUP_FREE char *path = NULL;
@@ -160,7 +187,7 @@ static int observe_device(int sysfs, const char *slot, DmvWorld *w)
     fd = dmv_fs_open(sysfs, path, O_PATH | O_DIRECTORY, 0);
     r = fd < 0 ? fd : dmv_set_string(&d.slot, slot);
     if (r == 0)
-        r = read_ids(fd, &d, &attribute);
+        r = read_ids(fd, a, &d, &attribute);
     if (r == -ENOMEM)
         return r;
     if (r < 0)
@@ -173,13 +200,13 @@ static int observe_device(int sysfs, const char *slot, DmvWorld *w)
     return 0;
 }
 
-static int observe_devices(int sysfs, const DmvFsEntry *entries, size_t n, DmvWorld *w)
+static int observe_devices(int sysfs, const DmvFsEntry *entries, size_t n, struct pci_access *a, DmvWorld *w)
 {
     for (size_t i = 0; i < n; i++) {
         int r;
 
         if (dmv_sysfs_is_slot(entries[i].name))
-            r = observe_device(sysfs, entries[i].name, w);
+            r = observe_device(sysfs, a, entries[i].name, w);
         else
             r = add_problem(w, entries[i].name, NULL, -EINVAL);
         if (r < 0)
@@ -190,6 +217,7 @@ static int observe_devices(int sysfs, const DmvFsEntry *entries, size_t n, DmvWo
 
 int dmv_observe_pci(const DmvRoots *r, DmvWorld *w)
 {
+    DMV_CLEANUP(cleanup_access) struct pci_access *a = NULL;
     DMV_CLEANUP_CLOSE int sysfs = -1;
     DmvFsEntry *entries = NULL;
     size_t n = 0;
@@ -203,7 +231,8 @@ int dmv_observe_pci(const DmvRoots *r, DmvWorld *w)
     e = dmv_fs_list(sysfs, DEVICES, &entries, &n);
     if (e < 0) /* a machine without PCI */
         return e == -ENOENT ? 0 : e;
-    e = observe_devices(sysfs, entries, n, w);
+    a = open_access(r->sysfs);
+    e = a ? observe_devices(sysfs, entries, n, a, w) : -EIO;
     dmv_fs_entries_free(entries, n);
     return e;
 }
