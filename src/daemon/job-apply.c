@@ -153,11 +153,12 @@ static void check_and_decide(DmvJob *j)
     }
 }
 
-/* The change is made all the same; the forecast says what to do as long as it is so. */
+/* The change is made all the same; the forecast says what to do as long as it is so. Until somebody does it
+ * the next boot loads the old driver, so this is said as an error. */
 static void log_problems(char *const *problems)
 {
     for (; problems && *problems; problems++)
-        dmv_log(LOG_WARNING, "%s", *problems);
+        dmv_log(LOG_ERR, "%s", *problems);
 }
 
 static void on_applied(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
