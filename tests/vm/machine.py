@@ -13,6 +13,7 @@ import time
 
 MEMORY = 1024  # MiB
 BOOT_SECONDS = 240  # TCG on a busy machine; a boot takes 20 to 30
+SHUTDOWN_SECONDS = 600  # an initrd may be built on the way down
 
 
 class MachineError(Exception):
@@ -85,7 +86,7 @@ class Machine:
             self.agent.close()
         self.process = self.agent = None
 
-    def off(self, seconds=BOOT_SECONDS):
+    def off(self, seconds=SHUTDOWN_SECONDS):
         """Shuts down cleanly and waits until the power is off."""
         self.post("systemctl", "poweroff")
         try:
@@ -146,7 +147,7 @@ class Machine:
         """Sends a command whose answer nobody waits for, such as one that ends the boot."""
         self.agent.sendall((json.dumps({"argv": argv}) + "\n").encode())
 
-    def reboot(self, seconds=BOOT_SECONDS):
+    def reboot(self, seconds=SHUTDOWN_SECONDS + BOOT_SECONDS):
         """Shuts down cleanly and waits for the next boot."""
         self.post("systemctl", "reboot")
         return self.wait_boot(seconds)
