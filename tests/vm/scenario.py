@@ -65,6 +65,10 @@ class Host(machine.Machine):
         """The vendor's note of a loaded module, as text with its separators taken out; '' if it has none."""
         return self.shell(f"cat /sys/module/{module}/notes/.note.XenServer 2>/dev/null | tr -cd '[:print:]' || true")
 
+    def wait_network(self):
+        """Until the management card has its address."""
+        self.shell("for i in $(seq 90); do ip -4 -o addr show dev enp0s2 | grep -qF 10.0.2. && exit 0; sleep 1; done; exit 1")
+
     def reload(self, module="e1000e"):
         self.shell(f"modprobe -r {module}; modprobe {module}")
 
@@ -81,6 +85,7 @@ def host(image):
         with stream(image) as port, Host(f"{image}/disk.img", folder, port) as m:
             m.start()
             m.wait_boot()
+            m.wait_network()
             m.dmvctl("refresh")
             say("booted")
             try:
