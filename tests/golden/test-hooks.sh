@@ -140,7 +140,11 @@ for file in /bin/sh "$inst"/usr/bin/dmvctl "$inst"/usr/libexec/dmv/dmv{d,-fetch,
     done
 done
 cp -L /bin/sh "$root/usr/bin/sh"
-in_there() { env -u DMV_ROOT -u DMV_SYSFS -u DMV_PROCFS DMV_LIBEXECDIR=/usr/libexec/dmv "$@"; }
+# with a /proc, as a host has, which is gone with the command
+in_there() {
+    env -u DMV_ROOT -u DMV_SYSFS -u DMV_PROCFS DMV_LIBEXECDIR=/usr/libexec/dmv \
+        unshare -m sh -c 'mount --bind /proc "$0/proc" && exec "$@"' "$root" "$@"
+}
 host_rpm() { in_there rpm --root "$root" --dbpath "$DMV_RPM_DB" "$@" >"$scratch/out" 2>"$scratch/err" || fail "rpm $*"; }
 staged() { dmvctl --json status | json "['staged']['number']"; }
 # clean: no scriptlet had anything to say but what rpm says of itself
