@@ -469,6 +469,23 @@ static void test_old_depmod_gets_override_lines(void **state)
     apply_and_check(f);
 }
 
+/* A file at the top of a kernel's folder lies in no folder that a line could name: it wins by an index that
+ * is made without the variants. */
+static void test_old_depmod_and_a_file_at_the_top(void **state)
+{
+    static const char *const odd[] = {"odd.ko", NULL};
+    Fixture *f = *state;
+
+    world_add_file(&f->world.kernels[0], "odd.ko", NULL);
+    world_add_installed(&f->world, "intel-odd", "dell", "2.0", K1, "supported", DMV_ORIGIN_DMV, odd);
+    f->world.depmod_excludes = false;
+    dmv_world_sort(&f->world);
+    world_depmod(&f->world);
+    plan_ok(f);
+    assert_string_equal(prediction_of(f, K1, "odd")->next, "odd.ko");
+    assert_true(!f->plan.conf || !strstr(f->plan.conf, "override odd "));
+}
+
 /* A variant that is the only file of its name: no line helps, the index has to be made without it. */
 static void test_old_depmod_hides_what_is_alone(void **state)
 {
@@ -748,6 +765,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_links_into_adopted_folders, setup, teardown),
         cmocka_unit_test_setup_teardown(test_links_outside_of_the_trees_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(test_old_depmod_gets_override_lines, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_old_depmod_and_a_file_at_the_top, setup, teardown),
         cmocka_unit_test_setup_teardown(test_old_depmod_hides_what_is_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lost_line_is_written_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stale_index_is_rebuilt, setup, teardown),

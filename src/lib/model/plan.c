@@ -348,14 +348,17 @@ static const DmvModuleFile *best_of_others(const Planner *p, const KernelPlan *k
 }
 
 /* depmod compares an override line with the path of the file: the module is named as its file is, "nvme-core"
- * and not "nvme_core". */
+ * and not "nvme_core". A file at the top of the kernel's folder lies in no folder that a line could name. */
 static int add_override(Planner *p, const KernelPlan *k, const char *path)
 {
-    const char *slash = strrchr(path, '/'), *suffix = strstr(slash + 1, ".ko");
-    DMV_CLEANUP_FREE char *subdir = strndup(path, (size_t)(slash - path));
-    DMV_CLEANUP_FREE char *name =
-        suffix ? strndup(slash + 1, (size_t)(suffix - slash - 1)) : strdup(slash + 1);
+    const char *slash = strrchr(path, '/'), *suffix;
+    DMV_CLEANUP_FREE char *subdir = NULL, *name = NULL;
 
+    if (!slash)
+        return 0;
+    suffix = strstr(slash + 1, ".ko");
+    subdir = strndup(path, (size_t)(slash - path));
+    name = suffix ? strndup(slash + 1, (size_t)(suffix - slash - 1)) : strdup(slash + 1);
     return subdir && name ? dmv_depmod_conf_add(&p->conf, name, k->kernel->release, subdir) : -ENOMEM;
 }
 
