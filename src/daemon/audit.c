@@ -23,13 +23,10 @@ void dmv_audit_find(DmvAudit *a, const char *severity, const char *object, int c
     DMV_CLEANUP_FREE char *why = NULL;
     DmvJsonBuilder b = {0};
     va_list ap;
-    int n;
 
     va_start(ap, format);
-    n = vasprintf(&why, format, ap);
+    why = dmv_vformat(format, ap);
     va_end(ap);
-    if (n < 0)
-        why = NULL;
     if (strcmp(severity, "ok") != 0)
         a->clean = false;
     dmv_jb_object(&b);

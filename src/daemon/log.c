@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 static bool to_journal;
 static int max_priority = LOG_NOTICE;
@@ -33,14 +34,10 @@ __attribute__((format(printf, 6, 0))) static void emit(int priority, const char 
                                                        const char *action, const char *object, int code,
                                                        const char *format, va_list ap)
 {
-    DMV_CLEANUP_FREE char *text = NULL;
+    DMV_CLEANUP_FREE char *text = priority > max_priority ? NULL : dmv_vformat(format, ap);
 
-    if (priority > max_priority)
+    if (!text)
         return;
-    if (vasprintf(&text, format, ap) < 0) {
-        text = NULL;
-        return;
-    }
     if (!to_journal)
         (void)fprintf(stderr, "dmvd: %s\n", text);
     else if (message_id)

@@ -20,13 +20,11 @@ __attribute__((format(printf, 3, 4))) static void say(DmvJsonBuilder *list, cons
     DMV_CLEANUP_FREE char *text = NULL;
     DmvJsonBuilder b = {0};
     va_list ap;
-    int n;
 
     va_start(ap, format);
-    n = vasprintf(&text, format, ap);
+    text = dmv_vformat(format, ap);
     va_end(ap);
-    if (n < 0) {
-        text = NULL;
+    if (!text) {
         list->error = -ENOMEM;
         return;
     }

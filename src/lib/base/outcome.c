@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 static const struct {
     const char *reason;
     const char *varlink_error;
@@ -67,11 +69,7 @@ int dmv_outcome_exit_status(int code)
 
 __attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list ap)
 {
-    char *text = NULL;
-
-    if (!format || vasprintf(&text, format, ap) < 0)
-        return NULL;
-    return text;
+    return format ? dmv_vformat(format, ap) : NULL;
 }
 
 int dmv_error_set(DmvError *e, int code, const char *what, const char *next, const char *why_format, ...)

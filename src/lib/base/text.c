@@ -64,21 +64,25 @@ void dmv_text_append(DmvText *t, const char *s)
     dmv_text_append_bytes(t, s, strlen(s));
 }
 
+char *dmv_vformat(const char *format, va_list ap)
+{
+    char *text = NULL;
+
+    return vasprintf(&text, format, ap) < 0 ? NULL : text;
+}
+
 void dmv_text_appendf(DmvText *t, const char *format, ...)
 {
     DMV_CLEANUP_FREE char *piece = NULL;
     va_list ap;
-    int n;
 
     va_start(ap, format);
-    n = vasprintf(&piece, format, ap);
+    piece = dmv_vformat(format, ap);
     va_end(ap);
-    if (n < 0) {
-        piece = NULL;
+    if (piece)
+        dmv_text_append(t, piece);
+    else
         t->error = -ENOMEM;
-        return;
-    }
-    dmv_text_append_bytes(t, piece, (size_t)n);
 }
 
 int dmv_text_take(DmvText *t, char **ret, size_t *ret_size)
@@ -143,16 +147,11 @@ int dmv_strv_pushf_unique(char ***v, const char *format, ...)
 {
     DMV_CLEANUP_FREE char *text = NULL;
     va_list ap;
-    int n;
 
     va_start(ap, format);
-    n = vasprintf(&text, format, ap);
+    text = dmv_vformat(format, ap);
     va_end(ap);
-    if (n < 0) {
-        text = NULL;
-        return -ENOMEM;
-    }
-    return dmv_strv_push_unique(v, text);
+    return text ? dmv_strv_push_unique(v, text) : -ENOMEM;
 }
 
 int dmv_strv_copy(char *const *v, char ***ret)

@@ -5,6 +5,7 @@
 #ifndef DMV_BASE_TEXT_H
 #define DMV_BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,10 @@ void dmv_text_appendf(DmvText *t, const char *format, ...) __attribute__((format
 int dmv_text_take(DmvText *t, char **ret, size_t *ret_size);
 void dmv_text_deinit(DmvText *t);
 #define DMV_CLEANUP_TEXT DMV_CLEANUP(dmv_text_deinit)
+
+/* A formatted text, owned by the caller; NULL for lack of memory. For functions that take a format
+ * themselves. */
+char *dmv_vformat(const char *format, va_list ap) __attribute__((format(printf, 1, 0)));
 
 /* A NULL-terminated list of strings; NULL is an empty list. */
 size_t dmv_strv_length(char *const *v);

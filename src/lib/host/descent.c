@@ -108,16 +108,11 @@ int dmv_descent_unknown(DmvDescent *d, const char *format, ...)
 {
     DMV_CLEANUP_FREE char *why = NULL, *clean = NULL;
     va_list ap;
-    int n;
 
     va_start(ap, format);
-    n = vasprintf(&why, format, ap);
+    why = dmv_vformat(format, ap);
     va_end(ap);
-    if (n < 0) {
-        why = NULL;
-        return -ENOMEM;
-    }
-    clean = dmv_sanitize(why);
+    clean = why ? dmv_sanitize(why) : NULL;
     return clean ? dmv_strv_push_unique(&d->unknown, clean) : -ENOMEM;
 }
 

@@ -39,16 +39,13 @@ typedef struct Place {
 __attribute__((format(printf, 2, 3))) static int set_problem(DmvInstalled *i, const char *format, ...)
 {
     va_list ap;
-    int n;
 
     if (i->problem) /* the first one is the cause */
         return 0;
     va_start(ap, format);
-    n = vasprintf(&i->problem, format, ap);
+    i->problem = dmv_vformat(format, ap);
     va_end(ap);
-    if (n < 0)
-        i->problem = NULL;
-    return n < 0 ? -ENOMEM : 0;
+    return i->problem ? 0 : -ENOMEM;
 }
 
 /* ---- what the folder holds ---- */

@@ -140,15 +140,12 @@ int dmv_fit_check(const DmvInstalled *x, const DmvKernel *k, DmvError *reterr)
 __attribute__((format(printf, 3, 4))) static int speak_against(DmvFit *f, int code, const char *format, ...)
 {
     va_list ap;
-    int n;
 
     va_start(ap, format);
-    n = vasprintf(&f->why, format, ap);
+    f->why = dmv_vformat(format, ap);
     va_end(ap);
-    if (n < 0)
-        f->why = NULL;
     f->code = code;
-    return n < 0 ? -ENOMEM : 0;
+    return f->why ? 0 : -ENOMEM;
 }
 
 /* The one for the highest kernel below @below (NULL: any), or NULL. */

@@ -35,19 +35,16 @@ __attribute__((format(printf, 5, 6))) static int add(DmvHealth *h, DmvHealthLeve
     DmvHealthFinding *x = DMV_ARRAY_ADD(h->items, h->n);
     DMV_CLEANUP_FREE char *why = NULL;
     va_list ap;
-    int n;
 
     if (!x)
         return -ENOMEM;
     x->level = level;
     x->lifeline_lost = lost;
     va_start(ap, format);
-    n = vasprintf(&why, format, ap);
+    why = dmv_vformat(format, ap);
     va_end(ap);
-    if (n < 0) {
-        why = NULL;
+    if (!why)
         return -ENOMEM;
-    }
     x->object = dmv_sanitize(object);
     x->why = dmv_sanitize(why);
     return x->object && x->why ? 0 : -ENOMEM;

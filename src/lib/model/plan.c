@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "model/depmodconf.h"
+#include "model/package-name.h"
 
 #define CONF_PATH "etc/depmod.d/00-dmv.conf"
 #define STORE_MARK "dmv/store/"
@@ -154,9 +155,9 @@ static const DmvModuleFile *kernels_own(const DmvKernel *k, const char *module)
 
 static DmvTree tree_of_tier(const char *tier)
 {
-    if (dmv_streq(tier, "alternate"))
-        return DMV_TREE_OVERRIDE;
-    return dmv_streq(tier, "additional") ? DMV_TREE_EXTRA : DMV_TREE_UPDATES;
+    DmvTier t = dmv_tier_from_string(tier);
+
+    return t == DMV_TIER_INVALID ? DMV_TREE_UPDATES : dmv_tier_tree(t);
 }
 
 /* The tier's tree, or the next one where nobody else's file of that module lies. */

@@ -104,17 +104,12 @@ __attribute__((format(printf, 3, 4))) static int target_problem(DmvTarget *t, in
                                                                 ...)
 {
     va_list ap;
-    int n;
 
     va_start(ap, format);
-    n = vasprintf(&t->problem, format, ap);
+    t->problem = dmv_vformat(format, ap);
     va_end(ap);
-    if (n < 0) {
-        t->problem = NULL;
-        return -ENOMEM;
-    }
     t->code = code;
-    return 0;
+    return t->problem ? 0 : -ENOMEM;
 }
 
 /* What a selection other than inbox means for one kernel. Where it cannot be met the kernel's own driver is

@@ -20,14 +20,11 @@ bool dmv_trace_is_of_driver(const DmvViewDriver *d, const char *module)
 __attribute__((format(printf, 2, 3))) static int format_into(char **to, const char *format, ...)
 {
     va_list ap;
-    int n;
 
     va_start(ap, format);
-    n = vasprintf(to, format, ap);
+    *to = dmv_vformat(format, ap);
     va_end(ap);
-    if (n < 0)
-        *to = NULL;
-    return n < 0 ? -ENOMEM : 0;
+    return *to ? 0 : -ENOMEM;
 }
 
 static int decide_by_verdict(DmvTracer *t)

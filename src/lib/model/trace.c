@@ -33,11 +33,10 @@ __attribute__((format(printf, 3, 4))) static void say(DmvTracer *t, const char *
     }
     line->kind = kind;
     va_start(ap, format);
-    if (vasprintf(&line->text, format, ap) < 0) {
-        line->text = NULL;
-        t->error = -ENOMEM;
-    }
+    line->text = dmv_vformat(format, ap);
     va_end(ap);
+    if (!line->text)
+        t->error = -ENOMEM;
 }
 
 /* ---- hardware ---- */

@@ -19,7 +19,6 @@ int dmv_problem_add(DmvProblems *p, const char *object, int code, const char *wh
 {
     DmvProblem *item = DMV_ARRAY_ADD(p->items, p->n);
     va_list ap;
-    int n;
 
     if (!item) {
         if (p->n > 0)
@@ -29,11 +28,9 @@ int dmv_problem_add(DmvProblems *p, const char *object, int code, const char *wh
     item->code = code;
     item->object = object ? strdup(object) : NULL;
     va_start(ap, why_format);
-    n = vasprintf(&item->why, why_format, ap);
+    item->why = dmv_vformat(why_format, ap);
     va_end(ap);
-    if (n < 0)
-        item->why = NULL;
-    if (n < 0 || (object && !item->object))
+    if (!item->why || (object && !item->object))
         item->code = -ENOMEM;
     return code;
 }

@@ -54,13 +54,10 @@ __attribute__((format(printf, 3, 4))) static int refuse(const Judge *j, int outc
 {
     DMV_CLEANUP_FREE char *why = NULL, *clean = NULL;
     va_list ap;
-    int n;
 
     va_start(ap, format);
-    n = vasprintf(&why, format, ap);
+    why = dmv_vformat(format, ap);
     va_end(ap);
-    if (n < 0)
-        why = NULL;
     clean = why ? dmv_sanitize(why) : NULL;
     return dmv_error_set(j->reterr, outcome, NULL, NULL, "%s", clean ? clean : "not what the catalog says");
 }
