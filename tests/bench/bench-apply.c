@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../support/benchkit.h"
 #include "base/text.h"
 #include "daemon/apply/transaction.h"
 #include "host/depmod.h"
@@ -26,28 +26,12 @@
 #define DRIVERS 20
 #define STORE "usr/lib/dmv/store/bench"
 
-static double now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void check(const char *what, int r)
-{
-    if (r == 0)
-        return;
-    (void)fprintf(stderr, "bench-apply: %s: %s\n", what, r < 0 ? strerror(-r) : dmv_outcome_reason(r));
-    exit(1);
-}
-
 static char *format(const char *a, const char *b, const char *c)
 {
     char *text = NULL;
 
     if (asprintf(&text, "%s%s%s", a, b, c) < 0)
-        check("memory", -ENOMEM);
+        bench_check("memory", -ENOMEM);
     return text;
 }
 
@@ -106,10 +90,10 @@ static double measure_depmod(const DmvRoots *r, const char *kernel)
     double best = 0;
 
     for (int i = 0; i < ROUNDS; i++) {
-        double start = now(), took;
+        double start = bench_now(), took;
 
-        check("depmod", dmv_depmod_run(r, kernel, NULL));
-        took = now() - start;
+        bench_check("depmod", dmv_depmod_run(r, kernel, NULL));
+        took = bench_now() - start;
         best = best > 0 && best < took ? best : took;
     }
     return best;
@@ -125,20 +109,20 @@ static double measure_apply(const DmvRoots *r, char *kernel, size_t n)
     for (int i = 0; i < ROUNDS; i++) {
         DMV_CLEANUP_ERROR DmvError e = {0};
         size_t n_back = 0;
-        double start = now(), took;
+        double start = bench_now(), took;
         int result = dmv_transaction_apply(r, 1, steps, n_steps, NULL, &e);
 
-        check(e.why ? e.why : "apply", result);
-        check("confirm", dmv_transaction_confirm(r, NULL, NULL));
-        took = now() - start;
+        bench_check(e.why ? e.why : "apply", result);
+        bench_check("confirm", dmv_transaction_confirm(r, NULL, NULL));
+        took = bench_now() - start;
         best = best > 0 && best < took ? best : took;
         for (size_t k = 0; k < n_steps; k++)
             if (steps[k].kind == DMV_STEP_LINK)
                 add_step(&back[n_back++], DMV_STEP_UNLINK, steps[k].path, NULL, NULL);
         add_step(&back[n_back++], DMV_STEP_REMOVE, steps[n_steps - 2].path, NULL, NULL);
         add_step(&back[n_back++], DMV_STEP_DEPMOD, NULL, NULL, kernel);
-        check("take back", dmv_transaction_apply(r, 2, back, n_back, NULL, NULL));
-        check("confirm", dmv_transaction_confirm(r, NULL, NULL));
+        bench_check("take back", dmv_transaction_apply(r, 2, back, n_back, NULL, NULL));
+        bench_check("confirm", dmv_transaction_confirm(r, NULL, NULL));
     }
     free_steps(steps, n_steps);
     return best;
@@ -146,13 +130,13 @@ static double measure_apply(const DmvRoots *r, char *kernel, size_t n)
 
 static void fill_store(const DmvRoots *r)
 {
-    check("store", dmv_fs_mkdirs(r->fd, STORE, 0755));
+    bench_check("store", dmv_fs_mkdirs(r->fd, STORE, 0755));
     for (size_t i = 0; i < n_found; i++) {
         DMV_CLEANUP_FREE char *relative = format(STORE, "/", strrchr(found[i], '/') + 1);
         DMV_CLEANUP_FREE char *path = dmv_roots_path(r, relative);
 
         if (!path || (link(found[i], path) < 0 && errno != EEXIST))
-            check(relative, -errno);
+            bench_check(relative, -errno);
     }
 }
 
@@ -166,11 +150,11 @@ int main(int argc, char *argv[])
         (void)fprintf(stderr, "usage: bench-apply ROOT KERNEL\n");
         return 2;
     }
-    check(argv[1], dmv_roots_init(&r, argv[1], NULL, NULL));
+    bench_check(argv[1], dmv_roots_init(&r, argv[1], NULL, NULL));
     tree = dmv_roots_kernel_path(&r, argv[2], "kernel/drivers/net");
     tree = tree ? dmv_roots_path(&r, tree) : NULL;
     if (!tree || nftw(tree, find_module, 32, FTW_PHYS) < 0 || n_found < DRIVERS)
-        check("too few modules", -ENOENT);
+        bench_check("too few modules", -ENOENT);
     fill_store(&r);
     alone = measure_depmod(&r, argv[2]);
     one = measure_apply(&r, argv[2], 1);

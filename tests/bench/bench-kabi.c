@@ -11,27 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "../support/benchkit.h"
 #include "base/text.h"
 #include "host/observe.h"
 #include "host/symbols.h"
-
-static double now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void check(const char *what, int r)
-{
-    if (r == 0)
-        return;
-    (void)fprintf(stderr, "bench-kabi: %s: %s\n", what, r < 0 ? strerror(-r) : dmv_outcome_reason(r));
-    exit(1);
-}
 
 int main(int argc, char *argv[])
 {
@@ -44,25 +28,25 @@ int main(int argc, char *argv[])
     DMV_CLEANUP_CLOSE int fd = -1;
     char stamp[DMV_SHA256_HEX];
     bool symvers;
-    double start = now(), listed, table, checked, stamped;
+    double start = bench_now(), listed, table, checked, stamped;
 
     if (argc != 4) {
         (void)fprintf(stderr, "usage: bench-kabi ROOT KERNEL MODULE\n");
         return 2;
     }
-    check(argv[1], dmv_roots_init(&r, argv[1], NULL, NULL));
-    check(argv[2], dmv_observe_kernel(&r, argv[2], &w));
+    bench_check(argv[1], dmv_roots_init(&r, argv[1], NULL, NULL));
+    bench_check(argv[2], dmv_observe_kernel(&r, argv[2], &w));
     if (w.n_kernels != 1)
-        check(argv[2], -ENOENT);
-    listed = now();
-    check("table", dmv_symbols_kernel(&r, &w.kernels[0], &abi, &source, &w.problems));
-    table = now();
+        bench_check(argv[2], -ENOENT);
+    listed = bench_now();
+    bench_check("table", dmv_symbols_kernel(&r, &w.kernels[0], &abi, &source, &w.problems));
+    table = bench_now();
     fd = open(argv[3], O_RDONLY | O_CLOEXEC);
-    check(argv[3], fd < 0 ? -errno : dmv_symbols_read(fd, &m, NULL));
-    check("the module does not fit", dmv_kabi_check(&m, NULL, abi, &report, NULL));
-    checked = now();
-    check("stamp", dmv_symbols_stamp(&r, &w.kernels[0], stamp, &symvers));
-    stamped = now();
+    bench_check(argv[3], fd < 0 ? -errno : dmv_symbols_read(fd, &m, NULL));
+    bench_check("the module does not fit", dmv_kabi_check(&m, NULL, abi, &report, NULL));
+    checked = bench_now();
+    bench_check("stamp", dmv_symbols_stamp(&r, &w.kernels[0], stamp, &symvers));
+    stamped = bench_now();
     (void)printf("%zu modules, %zu symbols from %s\n", w.kernels[0].n_files, dmv_kabi_size(abi),
                  source ? source : "the tree");
     (void)printf("tree listed    %8.3f ms\n", (listed - start) * 1e3);

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../support/benchkit.h"
 #include "base/cleanup.h"
 #include "varlink/varlink.h"
 
@@ -24,14 +24,6 @@
 
 static const char call_text[] =
     "{\"method\":\"org.example.probe.Echo\",\"parameters\":{\"text\":\"0000:3b:00.0\",\"number\":7}}";
-
-static double now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void give_up(const char *what, int r)
 {
@@ -170,9 +162,9 @@ static double measure(int (*other)(int), void (*run)(int), unsigned n)
     }
     close(pair[0]);
     mine = pair[1];
-    began = now();
+    began = bench_now();
     run(mine);
-    seconds = now() - began;
+    seconds = bench_now() - began;
     mine = dmv_close(mine);
     if (waitpid(pid, &status, 0) < 0 || status != 0)
         give_up("the other process", -ECHILD);
@@ -182,7 +174,7 @@ static double measure(int (*other)(int), void (*run)(int), unsigned n)
 /* What json-c alone needs to read and write the same messages, in messages per second. */
 static double measure_json(unsigned n)
 {
-    double began = now();
+    double began = bench_now();
 
     for (unsigned i = 0; i < n; i++) {
         json_tokener *t = json_tokener_new();
@@ -193,7 +185,7 @@ static double measure_json(unsigned n)
         json_object_put(o);
         json_tokener_free(t);
     }
-    return n / (now() - began);
+    return n / (bench_now() - began);
 }
 
 static void print_json(double calls)
