@@ -128,21 +128,18 @@ static int collect_path(DmvManager *m, const char *path, DmvModuleFile *f, void 
 static int paths_to_ask(DmvManager *m, char ***ret, bool *ret_more)
 {
     DMV_CLEANUP_STRV char **paths = NULL;
-    size_t n = 0;
+    size_t n;
     int r = for_each_foreign(m, collect_path, &paths);
 
     if (r < 0)
         return r;
-    dmv_strv_sort(paths);
-    for (size_t i = 0; paths && paths[i]; i++)
-        if ((n > 0 && strcmp(paths[n - 1], paths[i]) == 0) || n == PATHS_MAX) {
-            *ret_more = n == PATHS_MAX;
-            free(paths[i]);
-        } else {
-            paths[n++] = paths[i];
-        }
-    if (paths)
-        paths[n] = NULL;
+    dmv_strv_sort_unique(paths);
+    n = dmv_strv_length(paths);
+    *ret_more = n > PATHS_MAX;
+    for (; n > PATHS_MAX; n--) {
+        free(paths[n - 1]);
+        paths[n - 1] = NULL;
+    }
     *ret = DMV_TAKE_PTR(paths);
     return 0;
 }
