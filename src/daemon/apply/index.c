@@ -18,7 +18,7 @@
 #include "host/depmod.h"
 #include "host/fs.h"
 
-static const char *const variants[] = {"dmv", "xenserver"};
+static const char *const variants[] = DMV_VARIANT_FOLDERS;
 
 /* Return: 1 if there are variants in the kernel's folder, 0 if not, or -ENOMEM. */
 static int has_variants(const DmvRoots *r, const char *kver)

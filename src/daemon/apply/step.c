@@ -20,7 +20,7 @@
 #define CONTENT_MAX ((size_t)1024 * 1024)
 
 static const char *const trees[] = {"updates", "override", "extra"};
-static const char *const variant_folders[] = {"dmv", "xenserver"};
+static const char *const variant_folders[] = DMV_VARIANT_FOLDERS;
 
 /* Where a path of a step lies. */
 typedef enum Place { PLACE_NOWHERE, PLACE_TREE, PLACE_FIRMWARE, PLACE_CONF, PLACE_CONF_FOLDER } Place;

@@ -17,6 +17,11 @@
 #define DMV_STORE_DIR "usr/lib/dmv/store"
 #define DMV_STATE_DIR "var/lib/dmv"
 #define DMV_RUN_DIR "run/dmv"
+/* Where packages put variants, at the top of a kernel's folder: initializer of a list of names. */
+#define DMV_VARIANT_FOLDERS \
+    {                       \
+        "dmv", "xenserver"  \
+    }
 #define DMV_DEPMOD_DIR "etc/depmod.d"
 #define DMV_DEPMOD_CONF "etc/depmod.d/00-dmv.conf"
 #define DMV_CONF_DIR "etc/dmv"

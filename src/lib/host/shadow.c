@@ -44,7 +44,7 @@ struct DmvShadow {
 };
 
 static const char *const of_the_kernel[] = {"modules.order", "modules.builtin", "modules.builtin.modinfo"};
-static const char *const variants[] = {"dmv", "xenserver"};
+static const char *const variants[] = DMV_VARIANT_FOLDERS;
 /* depmod passes over these at any depth */
 static const char *const build_trees[] = {"build", "source"};
 
