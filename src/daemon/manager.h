@@ -105,7 +105,7 @@ int dmv_manager_set_intent(DmvManager *m, const DmvIntent *intent, DmvError *ret
 
 /* How a change shall take effect, and what may be lost by it. */
 typedef struct DmvConsent {
-    bool now;             /* at once, without a boot that goes back by itself */
+    bool now;             /* at once: no boot comes in between that could fail */
     bool accept_lifeline; /* although a lifeline is touched */
 } DmvConsent;
 /* The same, unless the plan that follows would touch a lifeline without consent: DMV_LIFELINE. */

@@ -57,7 +57,13 @@ equal "$(driver bnxt '["selection"]')" none "refused: the intent is as before"
 equal "$(dmvctl --json status | json '["staged"]')" "" "refused: nothing is staged"
 diff <(echo "$before") <(snapshot) >"$scratch/out" || fail "refused, and something has changed"
 
-# staged: said, and done, since the next boot is a trial
+# left to the reboot: refused as well, since nothing brings the host back from a boot that fails
+refused 6 lifeline select bnxt/test
+refused 6 lifeline select bnxt/test --dry-run
+equal "$(dmvctl --json status | json '["staged"]')" "" "refused without --now: nothing is staged"
+
+# where the site has something that does: said, and done
+printf '[lifelines]\nfallback=yes\n' >"$root/etc/dmv/dmv.conf"
 ok dmvctl select bnxt/test --dry-run
 has 'lifelines (the host needs them to come back)'
 ok dmvctl select bnxt/test
@@ -78,8 +84,8 @@ equal "$(effective "$K2" bnxt_en)" updates/bnxt_en.ko "accepted"
 ok dmvctl rollback
 equal "$(effective "$K2" bnxt_en)" "$inbox" "rolled back"
 
-# a host whose boot nobody goes back from: what is staged needs a word, too
-printf '[lifelines]\nfallback=no\n' >"$root/etc/dmv/dmv.conf"
+# a host whose boot nobody goes back from, as it is by default: what is staged needs a word, too
+rm "$root/etc/dmv/dmv.conf"
 refused 6 lifeline select bnxt/test
 ok dmvctl select bnxt/test --accept-lifeline
 refused 6 lifeline activate
@@ -87,7 +93,6 @@ refused 6 lifeline activate --dry-run
 ok dmvctl activate --accept-lifeline
 equal "$(effective "$K1" bnxt_en)" updates/bnxt_en.ko "accepted twice"
 ok dmvctl rollback
-rm "$root/etc/dmv/dmv.conf"
 
 # whom an installer or a toolstack asks is not asked back
 "$DMV_BUILD/bin/driver-tool" -s -n bnxt -v test >"$scratch/out" 2>"$scratch/err" || fail "driver-tool -s"
@@ -126,7 +131,7 @@ has '/ on md0 on nvme0n1p2 on nvme0n1 on 0000:af:00.0 and nvme1n1p2 on nvme1n1 o
 refused 6 lifeline select nvme-test/test --now
 has 'nvme would change for kernel'
 has 'and for 1 more'
-ok dmvctl select nvme-test/test
+ok dmvctl select nvme-test/test --accept-lifeline
 ok dmvctl select nvme-test/test --now --accept-lifeline
 equal "$(effective "$K1" nvme)" updates/nvme.ko "accepted"
 

@@ -48,7 +48,7 @@ static void test_every_key(void **state)
     assert_int_equal(s.max_catalog, 67108864);
     assert_int_equal(s.max_package, 4294967296);
     assert_null(s.management);
-    assert_true(s.fallback);
+    assert_false(s.fallback);
     /* a later file changes what it names, and nothing else */
     assert_int_equal(parse("[daemon]\nidle-timeout=5\n", &s, NULL), 0);
     assert_int_equal(s.idle_timeout, 5);
@@ -69,10 +69,10 @@ static void test_lists(void **state)
     assert_int_equal(dmv_strv_length(s.alternate_kernels), 2);
     assert_string_equal(s.alternate_kernels[0], "4.19.*");
     assert_string_equal(s.alternate_kernels[1], "*-alt*");
-    assert_int_equal(parse("[lifelines]\nmanagement=eth0\nmanagement=eth1\nfallback=no\n", &s, NULL), 0);
+    assert_int_equal(parse("[lifelines]\nmanagement=eth0\nmanagement=eth1\nfallback=yes\n", &s, NULL), 0);
     assert_int_equal(dmv_strv_length(s.management), 2);
     assert_string_equal(s.management[1], "eth1");
-    assert_false(s.fallback);
+    assert_true(s.fallback);
 
     assert_int_equal(parse("[kernels]\nalternate=5.*\nnonsense=1\n", &s, NULL), DMV_BAD_SETTING);
     assert_int_equal(parse("[kernels]\nalternate=\n", &s, NULL), DMV_BAD_SETTING);

@@ -10,7 +10,7 @@ from scenario import CARD, check, host, say
 with host(sys.argv[1]) as m:
     inbox = m.loaded_build_id("e1000e")
     m.dmvctl("install", f"{CARD}/good@3.8.7")
-    m.dmvctl("select", f"{CARD}/good@3.8.7")
+    m.dmvctl("select", f"{CARD}/good@3.8.7", "--accept-lifeline")  # its card is the way to the network
 
     # staged: what is loaded now, by a reload and after a power cut, is what was there before
     m.reload()

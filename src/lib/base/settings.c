@@ -193,7 +193,6 @@ void dmv_settings_init(DmvSettings *s)
         .fetch_timeout = 900,
         .max_catalog = 64u << 20,
         .max_package = UINT64_C(1) << 30,
-        .fallback = true,
     };
 }
 

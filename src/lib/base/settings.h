@@ -24,7 +24,7 @@ typedef struct DmvSettings {
     char **alternate_kernels;  /* fnmatch(3) patterns of kernel releases. Default: none */
     char **management; /* interfaces by which the host is reached, or "none"; NULL: those of the default
                           routes */
-    bool fallback;     /* a boot that fails is gone back from. Default true */
+    bool fallback;     /* something brings the host back from a boot that fails. Default false */
 } DmvSettings;
 
 /* The defaults. */

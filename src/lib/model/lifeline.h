@@ -55,7 +55,7 @@ int dmv_plan_lifelines(const DmvPlan *p, const DmvView *v, DmvLifelineChanges *r
 /**
  * dmv_lifeline_check() - may this plan be carried out?
  * @c: what it touches
- * @fallback: the host goes back by itself if it does not come up with it
+ * @fallback: something brings the host back if it does not come up with it
  * @accepted: somebody said that it may be lost
  * @reterr: filled on a refusal, may be NULL
  *
