@@ -159,8 +159,8 @@ int dmv_lifeline_check(const DmvLifelineChanges *c, bool fallback, bool accepted
     if (c->n > 1)
         dmv_text_appendf(&why, ", and for %zu more", c->n - 1);
     return dmv_error_set(reterr, DMV_LIFELINE, NULL,
-                         "if you can reach the host another way, by its console, add --accept-lifeline",
-                         "%s", why.data ? why.data : "a lifeline would be changed");
+                         "if you can reach the host another way, by its console, add --accept-lifeline", "%s",
+                         why.data ? why.data : "a lifeline would be changed");
 }
 
 /* ---- renderings ---- */
