@@ -266,13 +266,15 @@ static int rank_of(const char *conf, const char *path)
 
 static bool overridden_to(const char *conf, const char *kernel, const DmvModuleFile *f)
 {
-    DMV_CLEANUP_FREE char *dir = need(strndup(f->path, (size_t)(strrchr(f->path, '/') - f->path)));
+    const char *slash = strrchr(f->path, '/');
     DMV_CLEANUP_FREE char *pattern = need(dmv_depmod_kernel_pattern(kernel));
     DMV_CLEANUP_FREE char *line = NULL;
-    const char *base = f->path + strlen(dir) + 1;
 
+    if (!slash) /* in no folder that a line could name */
+        return false;
     /* as the file is called, not as the module is */
-    if (asprintf(&line, "override %.*s %s %s\n", (int)strcspn(base, "."), base, pattern, dir) < 0)
+    if (asprintf(&line, "override %.*s %s %.*s\n", (int)strcspn(slash + 1, "."), slash + 1, pattern,
+                 (int)(slash - f->path), f->path) < 0)
         abort();
     return conf && strstr(conf, line) != NULL;
 }

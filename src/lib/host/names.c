@@ -111,12 +111,12 @@ static int scsi_place(const DmvDescent *d, const char *path, DmvText *place)
 {
     const char *block = strstr(path, "/block/"), *host = strstr(path, "/host"), *ata = strstr(path, "/ata");
     DMV_CLEANUP_FREE char *device = block ? strndup(path, (size_t)(block - path)) : NULL, *sas = NULL;
+    const char *address = device ? strrchr(device, '/') : NULL;
     unsigned h, channel, target, unit;
     uint64_t first = 0, port = 0;
     int r = device ? dmv_descent_text(d, device, "sas_address", &sas) : block ? -ENOMEM : 0;
 
-    if (r < 0 || !device || !host ||
-        sscanf(strrchr(device, '/') + 1, "%u:%u:%u:%u", &h, &channel, &target, &unit) != 4)
+    if (r < 0 || !address || !host || sscanf(address, "/%u:%u:%u:%u", &h, &channel, &target, &unit) != 4)
         return r;
     if (ata) {
         DMV_CLEANUP_FREE char *name = strndup(ata + 1, strcspn(ata + 1, "/"));
