@@ -105,3 +105,7 @@ function(dmv_install_hook source folder name)
 endfunction()
 dmv_install_hook(data/dracut/90dmv/module-setup.sh.in lib/dracut/modules.d/90dmv module-setup.sh)
 dmv_install_hook(data/initramfs-tools/dmv.in share/initramfs-tools/hooks dmv)
+
+# ---- health ----
+dmv_install_hook(data/health/check-health.in ${DMV_PRIVATE_LIBEXECDIR} check-health)
+install(DIRECTORY DESTINATION ${DMV_CONFDIR}/health.d)

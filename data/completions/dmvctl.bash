@@ -2,7 +2,7 @@
 # bash completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
 __dmvctl_verbs="status list show devices why why-not plan refresh install remove select deselect pin unpin activate
-    rollback commit history generations verify doctor check-kernel rescan monitor describe help version"
+    rollback commit history generations verify doctor check-kernel rescan monitor boot health describe help version"
 
 # The options of a verb, besides the common ones.
 __dmvctl_options() {
@@ -15,7 +15,7 @@ __dmvctl_options() {
     refresh) echo --allow-stale ;;
     install) echo --any-hardware --dry-run ;;
     remove) echo --dry-run ;;
-    activate) echo --dry-run --accept-lifeline ;;
+    activate) echo --dry-run --accept-lifeline --shutdown ;;
     select) echo --now --any-hardware --because --dry-run --accept-lifeline ;;
     deselect) echo --now --because --dry-run --accept-lifeline ;;
     pin) echo --because --until ;;

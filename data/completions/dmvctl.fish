@@ -2,7 +2,7 @@
 # fish completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
 set -l verbs status list show devices why why-not plan refresh install remove select deselect pin unpin activate rollback \
-    commit history generations verify doctor check-kernel rescan monitor describe help version
+    commit history generations verify doctor check-kernel rescan monitor boot health describe help version
 
 # One column of a table of dmvctl.
 function __dmvctl_ask
@@ -39,6 +39,7 @@ complete -c dmvctl -n '__fish_seen_subcommand_from plan' -l detailed-exit-code -
 complete -c dmvctl -n '__fish_seen_subcommand_from refresh' -l allow-stale -d 'accept a catalog that has expired'
 complete -c dmvctl -n '__fish_seen_subcommand_from install select' -l any-hardware \
     -d 'although no device here is supported'
+complete -c dmvctl -n '__fish_seen_subcommand_from activate' -l shutdown -d 'the host goes down now'
 complete -c dmvctl -n '__fish_seen_subcommand_from install remove select deselect activate rollback' -s n -l dry-run \
     -d 'check and show, change nothing'
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect activate' -l accept-lifeline \

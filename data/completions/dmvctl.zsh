@@ -64,6 +64,8 @@ verbs=(
     'check-kernel:would this kernel load what is selected?'
     'rescan:look at the host again after packages or kernels changed'
     'monitor:watch for changes until Ctrl-C'
+    'boot:tell of a boot, before its drivers are loaded'
+    'health:report the health of the drivers, and of what is named'
     'describe:versions, roots, kernels and streams'
     'help:show the verbs, or the help of a verb'
     'version:show the version of dmvctl'
@@ -116,7 +118,7 @@ select)
 deselect) _arguments $common $dry $because $accept '--now[switch at once]' '1:driver:_dmvctl_drivers' ;;
 pin) _arguments $common $because '--until=[last day]:date (YYYY-MM-DD):' '1:driver:_dmvctl_drivers' ;;
 unpin) _arguments $common '1:driver:_dmvctl_drivers' ;;
-activate) _arguments $common $dry $accept ;;
+activate) _arguments $common $dry $accept '--shutdown[the host goes down now]' ;;
 rollback) _arguments $common $dry $because '--staged[at the next reboot]' '1:generation:_dmvctl_generations' ;;
 history) _arguments $common $table '--limit=[entries to show]:number:' '1:driver:_dmvctl_drivers' ;;
 generations) _arguments $common $table ;;

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/boot.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
+#include "daemon/methods.h"
 #include "model/render.h"
 
 typedef struct Apply {
@@ -17,6 +19,15 @@ typedef struct Apply {
     void *userdata;
     DmvError failure;
     void (*recovered)(DmvManager *m);
+
+    bool switches; /* to the staged generation, and the boot machine knows */
+    bool stored;   /* its state then is on the disk */
+    DmvBoot next;
+
+    bool restores; /* an earlier generation, for the boot machine */
+    bool drop_staged;
+    int64_t restored;
+    DmvIntent before; /* what was wanted until then */
 } Apply;
 
 static void apply_free(void *data)
@@ -24,6 +35,7 @@ static void apply_free(void *data)
     Apply *x = data;
 
     dmv_plan_deinit(&x->plan);
+    dmv_intent_deinit(&x->before);
     dmv_error_clear(&x->failure);
     free(x->userdata);
     free(x);
@@ -50,6 +62,71 @@ static void forget_old_generations(DmvManager *m)
         dmv_state_forget_generation(m, numbers[i]);
 }
 
+/* What waits for the next reboot stays wanted, unless somebody has gone back by hand. */
+static void settle_intent(DmvManager *m, Apply *x)
+{
+    const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+
+    if (staged && x->drop_staged) {
+        dmv_state_forget_generation(m, staged->number);
+        dmv_generations_unstage(&m->generations);
+    } else if (staged) {
+        dmv_intent_deinit(&m->intent);
+        m->intent = x->before;
+        x->before = (DmvIntent){0};
+    }
+}
+
+static void succeed_restoring(DmvJob *j, bool changed)
+{
+    const DmvBootEvent done = {.kind = DMV_BOOT_ON_RESTORED};
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    Apply *x = j->data;
+    DmvManager *m = j->m;
+    DmvBootActions actions;
+    int r;
+
+    settle_intent(m, x);
+    dmv_generations_restored(&m->generations, x->restored);
+    r = dmv_state_save(m);
+    if (r == 0)
+        r = dmv_boot_tell(m, &done, &actions, &e);
+    if (r == 0)
+        r = dmv_manager_think(m);
+    if (r != 0) {
+        e.code = r;
+        dmv_job_finish(j, &e, NULL, x->restored);
+        return;
+    }
+    dmv_manager_publish(m, "generation_changed", NULL, NULL);
+    dmv_log_event(LOG_NOTICE, DMV_MESSAGE_GENERATION_ACTIVATED, j->action, j->object, 0,
+                  "generation %lld is back: %s", (long long)x->restored, m->boot.reason);
+    dmv_job_finish(j, NULL, x->reply(m, changed, x->plan.kernels, x->userdata), x->restored);
+}
+
+/* Ends a job that has failed; the boot machine counts it if it was to go back. */
+static void give_up(DmvJob *j, DmvError *e)
+{
+    const DmvBootEvent failed = {.kind = DMV_BOOT_ON_NOT_RESTORED,
+                                 .reason = e->why ? e->why : dmv_outcome_reason(e->code)};
+    DMV_CLEANUP_ERROR DmvError lost = {0};
+    Apply *x = j->data;
+    DmvManager *m = j->m;
+    DmvBootActions actions;
+
+    if (x && x->restores) {
+        dmv_intent_deinit(&m->intent);
+        m->intent = x->before;
+        x->before = (DmvIntent){0};
+        if (dmv_boot_tell(m, &failed, &actions, &lost) != 0)
+            dmv_log(LOG_ERR, "the failure to go back is not stored: %s",
+                    lost.why ? lost.why : "out of memory");
+        if (dmv_manager_think(m) < 0)
+            dmv_log(LOG_ERR, "out of memory");
+    }
+    dmv_job_finish(j, e, NULL, -1);
+}
+
 static void succeed(DmvJob *j, bool changed)
 {
     Apply *x = j->data;
@@ -58,6 +135,18 @@ static void succeed(DmvJob *j, bool changed)
     int64_t number = staged ? staged->number : m->generations.current;
     int r = 0;
 
+    if (x->restores) {
+        succeed_restoring(j, changed);
+        return;
+    }
+    if (x->switches) {
+        if (!changed) /* else it was stored before the confirmation */
+            r = dmv_state_save_boot(m, &x->next);
+        if (r < 0)
+            dmv_log(LOG_ERR, "the trial of generation %lld is not stored: %s", (long long)number,
+                    strerror(-r));
+        dmv_boot_adopt(m, &x->next);
+    }
     if (staged) {
         dmv_generations_activated(&m->generations, dmv_manager_now());
         r = dmv_state_save_generation(m, dmv_generations_find(&m->generations, number));
@@ -73,6 +162,16 @@ static void succeed(DmvJob *j, bool changed)
         dmv_log_event(LOG_NOTICE, DMV_MESSAGE_GENERATION_ACTIVATED, j->action, j->object, 0,
                       "generation %lld is active", (long long)number);
     dmv_job_finish(j, NULL, x->reply(m, changed, x->plan.kernels, x->userdata), number);
+}
+
+/* The state of a switch that failed must not outlive it. */
+static void take_back(DmvJob *j)
+{
+    Apply *x = j->data;
+
+    if (x->stored && dmv_boot_take_back(j->m) < 0)
+        dmv_log(LOG_WARNING, "the state of the switch stays on the disk until the next boot, ignoring");
+    x->stored = false;
 }
 
 static void on_confirmed(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
@@ -91,8 +190,9 @@ static void on_confirmed(void *userdata, int code, json_object *params, int *fds
     /* without the confirmation the worker, or the next start, undoes it */
     e->code = code;
     (void)dmv_error_set_what(e, "the change was not confirmed and is undone");
+    take_back(j);
     look_or_log(j->m);
-    dmv_job_finish(j, e, NULL, -1);
+    give_up(j, e);
 }
 
 /* ---- failure ---- */
@@ -104,8 +204,9 @@ static void fail(DmvJob *j, DmvError *e)
     dmv_log_event(LOG_ERR, DMV_MESSAGE_CHANGE_UNDONE, j->action, j->object, e->code,
                   "the change was undone: %s", e->why ? e->why : dmv_outcome_reason(e->code));
     dmv_error_move(&x->failure, e);
+    take_back(j);
     look_or_log(j->m);
-    dmv_job_finish(j, &x->failure, NULL, -1);
+    give_up(j, &x->failure);
 }
 
 static void on_undone(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues,
@@ -139,6 +240,10 @@ static void check_and_decide(DmvJob *j)
     r = dmv_manager_look(j->m);
     if (r == 0)
         r = dmv_plan_check(&x->plan, &j->m->world, &e);
+    if (r == 0 && x->switches) {
+        r = dmv_state_save_boot(j->m, &x->next);
+        x->stored = r == 0;
+    }
     if (r == 0) {
         r = dmv_worker_call(j->apply, "Confirm", json_object_new_object(), -1, false, on_confirmed, j);
     } else {
@@ -222,8 +327,39 @@ static int job_with_data(DmvManager *m, VlCall *call, const char *action, const 
     return 0;
 }
 
-int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *object, const char *because,
-                  DmvApplyReply reply, void *userdata, DmvError *reterr)
+/* Plans and calls the worker; @r: how it went until here. */
+static void begin(DmvJob *j, int r, DmvError *e)
+{
+    Apply *x = j->data;
+    DmvManager *m = j->m;
+
+    dmv_job_progress(j, "plan", -1, -1);
+    if (r == 0)
+        r = dmv_manager_look(m);
+    if (r == 0 && m->plan_error.code != 0) {
+        r = m->plan_error.code;
+        (void)dmv_error_set(e, r, "there is no plan", m->plan_error.next, "%s",
+                            m->plan_error.why ? m->plan_error.why : "");
+    }
+    if (r == 0 && dmv_plan_is_empty(&m->plan)) {
+        succeed(j, false);
+        return;
+    }
+    if (r == 0) {
+        x->plan = m->plan;
+        m->plan = (DmvPlan){0};
+        r = dmv_manager_think(m);
+    }
+    if (r == 0)
+        r = call_apply(j, e);
+    if (r != 0) {
+        e->code = r;
+        give_up(j, e);
+    }
+}
+
+static int apply(DmvManager *m, VlCall *call, const char *action, const char *object, const char *because,
+                 bool admin, DmvApplyReply reply, void *userdata, DmvError *reterr)
 {
     DMV_CLEANUP_ERROR DmvError e = {0};
     DmvJob *j;
@@ -240,29 +376,58 @@ int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *o
     else
         free(userdata);
     r = x ? dmv_set_string(&j->because, because) : -ENOMEM;
-    dmv_job_progress(j, "plan", -1, -1);
-    if (r == 0)
-        r = dmv_manager_look(m);
-    if (r == 0 && m->plan_error.code != 0) {
-        r = m->plan_error.code;
-        (void)dmv_error_set(&e, r, "there is no plan", m->plan_error.next, "%s",
-                            m->plan_error.why ? m->plan_error.why : "");
+    if (r == 0 && dmv_boot_applies(m) && dmv_generations_staged(&m->generations)) {
+        r = dmv_boot_ask(m, admin, &x->next, &e);
+        x->switches = r == 0;
     }
-    if (r == 0 && dmv_plan_is_empty(&m->plan)) {
-        succeed(j, false);
-        return 0;
-    }
-    if (r == 0) {
-        x->plan = m->plan;
-        m->plan = (DmvPlan){0};
-        r = dmv_manager_think(m);
-    }
-    if (r == 0)
-        r = call_apply(j, &e);
+    begin(j, r, &e);
+    return 0;
+}
+
+int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *object, const char *because,
+                  DmvApplyReply reply, void *userdata, DmvError *reterr)
+{
+    return apply(m, call, action, object, because, true, reply, userdata, reterr);
+}
+
+int dmv_job_apply_at_shutdown(DmvManager *m, VlCall *call, DmvApplyReply reply, DmvError *reterr)
+{
+    return apply(m, call, "activate", NULL, NULL, false, reply, NULL, reterr);
+}
+
+int dmv_job_restore(DmvManager *m, VlCall *call, const char *action, int64_t generation, bool drop_staged,
+                    DmvApplyReply reply, void *userdata, DmvError *reterr)
+{
+    DMV_CLEANUP_INTENT DmvIntent intent = {0};
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvJob *j;
+    Apply *x;
+    int r = job_with_data(m, call, action, NULL, &j, reterr);
+
     if (r != 0) {
-        e.code = r;
-        dmv_job_finish(j, &e, NULL, -1);
+        free(userdata);
+        return r;
     }
+    x = j->data;
+    if (!x)
+        free(userdata);
+    r = x ? dmv_set_string(&j->because, m->boot.reason) : -ENOMEM;
+    if (x) {
+        *x = (Apply){.reply = reply,
+                     .userdata = userdata,
+                     .restores = true,
+                     .restored = generation,
+                     .drop_staged = drop_staged,
+                     .before = m->intent};
+        m->intent = (DmvIntent){0};
+    }
+    if (r == 0)
+        r = dmv_method_earlier_intent(m, generation, &x->before, &intent, &e);
+    if (r == 0) {
+        m->intent = intent;
+        intent = (DmvIntent){0};
+    }
+    begin(j, r, &e);
     return 0;
 }
 

@@ -63,6 +63,12 @@ typedef json_object *(*DmvApplyReply)(DmvManager *m, bool changed, char *const *
 /* Applies the plan: worker, verification, confirmation or undo. @userdata is freed with free() at the end. */
 int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *object, const char *because,
                   DmvApplyReply reply, void *userdata, DmvError *reterr);
+/* The same for a shutdown, which switches to what was staged before and nothing else. */
+int dmv_job_apply_at_shutdown(DmvManager *m, VlCall *call, DmvApplyReply reply, DmvError *reterr);
+/* Puts an earlier generation in place, because the boot machine asks for it, and reports to the machine what
+ * came of it. @drop_staged: what waits for the next reboot is not wanted any more. */
+int dmv_job_restore(DmvManager *m, VlCall *call, const char *action, int64_t generation, bool drop_staged,
+                    DmvApplyReply reply, void *userdata, DmvError *reterr);
 /* Undoes what a crash has left behind; @done is called at the end, whatever comes of it. */
 int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m));
 

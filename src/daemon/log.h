@@ -20,6 +20,7 @@
 #define DMV_MESSAGE_RELEASE_REFUSED "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a06"
 #define DMV_MESSAGE_INTENT_CHANGED "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a07"
 #define DMV_MESSAGE_STATE_BROKEN "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a08"
+#define DMV_MESSAGE_BOOT_ALARM "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a09"
 
 /* Decides where to write: call it once. @terse: one caller gets every failure as its answer, and need not
  * read it twice. */

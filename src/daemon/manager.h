@@ -13,6 +13,7 @@
 #include "dmv/outcome.h"
 #include "host/abi.h"
 #include "host/observe.h"
+#include "model/boot.h"
 #include "model/generation.h"
 #include "model/history.h"
 #include "model/plan.h"
@@ -58,6 +59,8 @@ struct DmvManager {
     DmvIntent intent;
     DmvGenerations generations;
     DmvHistory history;
+    DmvBoot boot;        /* what becomes of the generation in place, see boot.h of this room */
+    bool has_boot;       /* it is stored: the machine is in charge */
     char *state_problem; /* why nothing may be changed, or NULL */
 
     /* what is observed, and what follows */
@@ -127,6 +130,8 @@ void dmv_manager_check_idle(DmvManager *m);
 int dmv_state_load(DmvManager *m);
 int dmv_state_save(DmvManager *m);
 int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g);
+/* Stores what becomes the boot state; the manager's own stays. Return: 0 or a negative errno. */
+int dmv_state_save_boot(DmvManager *m, const DmvBoot *b);
 void dmv_state_forget_generation(DmvManager *m, int64_t number);
 /* Appends to the history; a failure is logged, never returned: what happened has happened. @generation -1:
  * none. */

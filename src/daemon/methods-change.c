@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/boot.h"
 #include "daemon/job.h"
 #include "daemon/methods.h"
 #include "model/lifeline.h"
@@ -98,5 +99,7 @@ int dmv_methods_bind_change(DmvManager *m)
 
     if (r == 0)
         r = dmv_methods_bind_release(m);
+    if (r == 0)
+        r = dmv_methods_bind_boot(m);
     return r == 0 ? dmv_methods_bind_generation(m) : r;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/boot.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
@@ -30,17 +31,41 @@ static json_object *activate_dry_run(DmvManager *m)
     return dmv_jb_end(&b);
 }
 
+/* The machine is told that the host goes down, and then of what was staged; while it goes back that waits. */
+static int activate_at_shutdown(DmvManager *m, VlCall *call)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    char id[DMV_BOOT_ID_SIZE];
+    DmvBootActions actions = {0};
+    DmvBootEvent event;
+    int r = dmv_method_check_free(m, &e);
+
+    if (r == 0 && m->has_boot) {
+        r = dmv_boot_event(m, DMV_BOOT_ON_SHUTDOWN, id, &event, &e);
+        if (r == 0)
+            r = dmv_boot_tell(m, &event, &actions, &e);
+    }
+    if (r == 0 && (actions.set & DMV_BOOT_DO_RESTORE))
+        r = dmv_job_restore(m, call, "activate", actions.fallback, false, after_activate, NULL, &e);
+    else if (r == 0)
+        r = dmv_job_apply_at_shutdown(m, call, after_activate, &e);
+    return r == 0 ? 0 : dmv_method_fail(call, &e, r, "activate", "the plan");
+}
+
 static int on_activate(VlCall *call, json_object *params, void *userdata)
 {
     DmvManager *m = userdata;
     DMV_CLEANUP_ERROR DmvError e = {0};
     DmvConsent consent = {.now = false}; /* the next boot is the trial of what is activated */
-    bool dry = false;
+    bool dry = false, shutdown = false;
     const DmvJsonField fields[] = {{"dryRun", DMV_JSON_BOOL, 0, &dry},
-                                   {"acceptLifeline", DMV_JSON_BOOL, 0, &consent.accept_lifeline}};
+                                   {"acceptLifeline", DMV_JSON_BOOL, 0, &consent.accept_lifeline},
+                                   {"shutdown", DMV_JSON_BOOL, 0, &shutdown}};
     int r;
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    if (shutdown && !dry)
+        return activate_at_shutdown(m, call);
     r = dmv_manager_check_lifelines(m, &consent, &e);
     if (r != 0)
         return dmv_method_fail(call, &e, r, "activate", "the plan");
@@ -77,7 +102,7 @@ static json_object *after_rollback(DmvManager *m, bool changed, char *const *ker
 }
 
 /* The intent of the generation that is gone back to. */
-static int intent_of_generation(DmvManager *m, int64_t number, DmvIntent *ret, DmvError *e)
+static int intent_of_generation(const DmvManager *m, int64_t number, DmvIntent *ret, DmvError *e)
 {
     const DmvGeneration *g = dmv_generations_find(&m->generations, number);
 
@@ -92,10 +117,10 @@ static int intent_of_generation(DmvManager *m, int64_t number, DmvIntent *ret, D
 }
 
 /* Pins of today hold for the driver, whatever the generation said of pins then. */
-static int keep_pins(const DmvManager *m, DmvIntent *to)
+static int keep_pins(const DmvIntent *today, DmvIntent *to)
 {
     for (size_t i = 0; i < to->n; i++) {
-        const DmvSelection *now = dmv_intent_find(&m->intent, to->items[i].driver);
+        const DmvSelection *now = dmv_intent_find(today, to->items[i].driver);
         int r;
 
         (void)dmv_intent_unpin(to, to->items[i].driver);
@@ -104,6 +129,14 @@ static int keep_pins(const DmvManager *m, DmvIntent *to)
             return r;
     }
     return 0;
+}
+
+int dmv_method_earlier_intent(const DmvManager *m, int64_t number, const DmvIntent *today, DmvIntent *ret,
+                              DmvError *e)
+{
+    int r = intent_of_generation(m, number, ret, e);
+
+    return r == 0 ? keep_pins(today, ret) : r;
 }
 
 static int check_rollback_pins(const DmvManager *m, const DmvIntent *to, DmvError *e)
@@ -118,6 +151,31 @@ static int check_rollback_pins(const DmvManager *m, const DmvIntent *to, DmvErro
             return dmv_method_check_pin(d, e);
     }
     return 0;
+}
+
+/* Where the host boots, the boot machine goes back: nobody has to prove again what was in place before. */
+static int go_back(DmvManager *m, VlCall *call, int64_t target, const char *because, DmvError *e)
+{
+    char id[DMV_BOOT_ID_SIZE];
+    DmvBootActions actions;
+    DmvBootEvent event;
+    int64_t *cookie;
+    int r = dmv_boot_event(m, DMV_BOOT_ON_ROLLBACK, id, &event, e);
+
+    if (r != 0)
+        return r;
+    event.generation = target;
+    event.reason = because;
+    cookie = malloc(sizeof(*cookie));
+    if (!cookie)
+        return -ENOMEM;
+    *cookie = target;
+    r = dmv_boot_tell(m, &event, &actions, e);
+    if (r != 0) {
+        free(cookie);
+        return r;
+    }
+    return dmv_job_restore(m, call, "rollback", target, true, after_rollback, cookie, e);
 }
 
 static int on_rollback(VlCall *call, json_object *params, void *userdata)
@@ -143,13 +201,15 @@ static int on_rollback(VlCall *call, json_object *params, void *userdata)
     if (r == DMV_NOTHING_TO_ROLL_BACK)
         r = dmv_error_set(&e, r, NULL, "dmvctl status", "nothing was activated yet");
     if (r == 0)
-        r = intent_of_generation(m, target, &intent, &e);
+        r = dmv_method_earlier_intent(m, target, &m->intent, &intent, &e);
     if (r == 0)
         r = check_rollback_pins(m, &intent, &e);
-    if (r == 0)
-        r = keep_pins(m, &intent);
     if (r == 0 && dry)
         return dmv_reply(call, rollback_reply(m, target));
+    if (r == 0 && now && dmv_boot_applies(m)) {
+        r = go_back(m, call, target, because, &e);
+        return r == 0 ? 0 : dmv_method_fail(call, &e, r, "roll back", "the host");
+    }
     if (r == 0)
         r = dmv_manager_set_intent(m, &intent, &e);
     if (r != 0)
@@ -166,6 +226,25 @@ static int on_rollback(VlCall *call, json_object *params, void *userdata)
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "roll back", "the host");
 }
 
+static int commit_current(DmvManager *m)
+{
+    int r = dmv_generations_commit(&m->generations);
+
+    return r == 0
+               ? dmv_state_save_generation(m, dmv_generations_find(&m->generations, m->generations.current))
+               : r;
+}
+
+static int commit_boot(DmvManager *m, DmvError *e)
+{
+    char id[DMV_BOOT_ID_SIZE];
+    DmvBootActions actions;
+    DmvBootEvent event;
+    int r = dmv_boot_event(m, DMV_BOOT_ON_COMMIT, id, &event, e);
+
+    return r == 0 ? dmv_boot_tell(m, &event, &actions, e) : r;
+}
+
 static int on_commit(VlCall *call, json_object *params, void *userdata)
 {
     DmvManager *m = userdata;
@@ -174,12 +253,12 @@ static int on_commit(VlCall *call, json_object *params, void *userdata)
     int r = dmv_method_check_free(m, &e);
 
     (void)params;
-    if (r == 0)
-        r = dmv_generations_commit(&m->generations);
+    if (r == 0 && dmv_boot_applies(m) && (m->generations.current > 0 || m->boot.phase != DMV_BOOT_GOOD))
+        r = commit_boot(m, &e);
+    else if (r == 0)
+        r = commit_current(m);
     if (r == DMV_NO_SUCH_GENERATION)
         r = dmv_error_set(&e, r, NULL, "dmvctl activate", "nothing was activated yet");
-    if (r == 0)
-        r = dmv_state_save_generation(m, dmv_generations_find(&m->generations, m->generations.current));
     if (r != 0)
         return dmv_method_fail(call, &e, r, "commit", "the current generation");
     dmv_state_record(m, dmv_method_uid(call), "commit", NULL, 0, NULL, NULL, m->generations.current);

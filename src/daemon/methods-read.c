@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "daemon/boot.h"
 #include "daemon/forecast.h"
 #include "daemon/job.h"
 #include "daemon/methods.h"
@@ -228,6 +229,8 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
         dmv_jb_value(&b, "generation", dmv_render_generation(&m->generations, current));
     if (staged)
         dmv_jb_value(&b, "staged", dmv_render_generation(&m->generations, staged));
+    if (m->has_boot)
+        dmv_jb_value(&b, "boot", dmv_boot_render(&m->boot));
     dmv_jb_bool(&b, "rebootNeeded", m->view.reboot_needed);
     dmv_jb_value(&b, "drivers", dmv_render_drivers(&m->view, &m->plan, DMV_FILTER_FITTING));
     dmv_render_other_adopted(&b, &m->view, DMV_FILTER_FITTING);

@@ -22,6 +22,11 @@ int dmv_method_check_release(const DmvViewRelease *r, bool any_hardware, DmvErro
 /* The lifelines that the plan touches, for an answer. A new value, or NULL for lack of memory. */
 json_object *dmv_method_lifelines(const DmvManager *m);
 
+/* The intent of generation @number with the pins of @today, which hold whatever it said of pins then. @ret:
+ * empty. Return: 0, DMV_NO_SUCH_GENERATION, -ENOMEM. */
+int dmv_method_earlier_intent(const DmvManager *m, int64_t number, const DmvIntent *today, DmvIntent *ret,
+                              DmvError *e);
+
 int dmv_methods_bind_selection(DmvManager *m);
 int dmv_methods_bind_release(DmvManager *m);
 int dmv_methods_bind_generation(DmvManager *m);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the daemon keeps below var/lib/dmv: state.json (intent and current generation), one file a generation,
- * the history.
+ * boot.json (the state of the boot machine), the history.
  *
  * A state file that cannot be read is never taken for an empty one: reading goes on, changing is refused
  * until somebody has looked.
@@ -15,6 +15,7 @@
 #include "host/fs.h"
 
 #define STATE_FILE DMV_STATE_DIR "/state.json"
+#define BOOT_FILE DMV_STATE_DIR "/boot.json"
 #define HISTORY_FILE DMV_STATE_DIR "/history.jsonl"
 #define GENERATIONS_DIR DMV_STATE_DIR "/generations"
 #define STATE_FORMAT "dmv-state-1"
@@ -114,6 +115,29 @@ static int load_generations(DmvManager *m)
     return r;
 }
 
+static int load_boot(DmvManager *m)
+{
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    DMV_CLEANUP_FREE char *data = NULL;
+    size_t size = 0;
+    int r = dmv_fs_read_file(m->roots.fd, BOOT_FILE, MAX_STATE, &data, &size);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r == 0)
+        r = dmv_boot_parse(data, size, &m->boot, &error);
+    if (r == 0) {
+        m->has_boot = true;
+        m->generations.fallback = m->boot.fallback;
+        return 0;
+    }
+    return r == -ENOMEM ? r
+                        : broken(m, BOOT_FILE,
+                                 r < 0       ? strerror(-r)
+                                 : error.why ? error.why
+                                             : "malformed");
+}
+
 static int load_history(DmvManager *m)
 {
     DMV_CLEANUP_FREE char *data = NULL;
@@ -138,6 +162,8 @@ int dmv_state_load(DmvManager *m)
 
     if (r == 0)
         r = load_generations(m);
+    if (r == 0)
+        r = load_boot(m);
     return r == 0 ? load_history(m) : r;
 }
 
@@ -168,6 +194,14 @@ int dmv_state_save(DmvManager *m)
     dmv_jb_value(&b, "intent", intent);
     o = dmv_jb_end(&b);
     return write_json(m, DMV_STATE_DIR, STATE_FILE, o);
+}
+
+int dmv_state_save_boot(DmvManager *m, const DmvBoot *b)
+{
+    DMV_CLEANUP_JSON json_object *o = NULL;
+    int r = dmv_boot_to_json(b, &o);
+
+    return r == 0 ? write_json(m, DMV_STATE_DIR, BOOT_FILE, o) : r;
 }
 
 int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g)

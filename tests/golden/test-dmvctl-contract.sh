@@ -64,7 +64,7 @@ reply() {
 verbs=$("$dmvctl" help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 
 check_help() {
-    [ "$(echo "$verbs" | wc -w)" = 25 ] || fail "the overview lists $(echo "$verbs" | wc -w) verbs"
+    [ "$(echo "$verbs" | wc -w)" = 27 ] || fail "the overview lists $(echo "$verbs" | wc -w) verbs"
     for args in "help" "--help" "-h" $(for v in $verbs; do echo "help:$v" "$v:--help"; done); do
         # shellcheck disable=SC2086
         "$dmvctl" ${args/:/ } >"$scratch/out" 2>"$scratch/err"
@@ -125,6 +125,8 @@ check_screens() {
     screen rescan 0 rescan
     screen monitor 0 monitor
     screen describe 0 describe
+    screen boot 0 boot
+    screen health 11 health
     export FAKE_REPLIES=$golden/replies/empty
     screen empty-status 0 status
     screen empty-list 0 list
@@ -145,6 +147,9 @@ check_requests() {
     run install a/b@1 c --any-hardware --dry-run
     expect_call 'Install {"release":"a/b@1","anyHardware":true,"dryRun":true}'
     expect_call 'Install {"release":"c","anyHardware":true,"dryRun":true}'
+    run activate --shutdown && expect_call 'Activate {"shutdown":true}'
+    run health "the bond has no link" && expect_call 'Health {"problems":["the bond has no link"]}'
+    run boot && expect_call 'Boot {}'
     run remove a/b@1 -n && expect_call 'Remove {"release":"a/b@1","dryRun":true}'
     run select a dell@2 --now --because 'a "reason"' -n
     expect_call 'Select {"object":"a/dell@2","now":true,"because":"a \"reason\"","dryRun":true}'
@@ -314,6 +319,7 @@ check_json() {
             run $verb $mode
             case $method in
             Doctor | CheckKernel) expect_status 10 ;;
+            Health) expect_status 11 ;;
             *) expect_status 0 ;;
             esac
             case $mode in

@@ -28,13 +28,13 @@ for program in libexec/dmv/dmvd libexec/dmv/dmv-fetch libexec/dmv/dmv-apply bin/
     [ -x "$root/usr/$program" ] || wrong "no program /usr/$program"
 done
 units=(dmvd.socket dmvd.service dmv-fetch.socket dmv-fetch@.service dmv-apply.socket dmv-apply@.service
-    dmv-activate.service dmv-refresh.service dmv-refresh.timer)
+    dmv-activate.service dmv-boot.service dmv-commit.service dmv-refresh.service dmv-refresh.timer)
 for unit in "${units[@]}"; do
     [ -f "$root/usr/lib/systemd/system/$unit" ] || wrong "no unit $unit"
 done
 for file in lib/systemd/system-preset/90-dmv.preset lib/systemd/catalog/dmv.catalog lib/tmpfiles.d/dmv.conf \
     lib/depmod.d/00-dmv.conf lib/kernel/install.d/90-dmv.install lib/dracut/modules.d/90dmv/module-setup.sh \
-    share/initramfs-tools/hooks/dmv libexec/dmv/list-selected share/dmv/varlink/io.dmv.Manager.varlink share/doc/dmv/examples/dmv.conf \
+    share/initramfs-tools/hooks/dmv libexec/dmv/list-selected libexec/dmv/check-health share/dmv/varlink/io.dmv.Manager.varlink share/doc/dmv/examples/dmv.conf \
     share/doc/dmv/examples/stream.conf; do
     [ -s "$root/usr/$file" ] || wrong "no file /usr/$file"
 done
@@ -47,7 +47,7 @@ for source in "$DMV_SOURCE"/data/completions/*.bash; do
     [ -e "$source" ] || continue
     [ -s "$root/usr/share/bash-completion/completions/$(basename "$source" .bash)" ] || wrong "no completion $source"
 done
-for folder in etc/dmv/streams.d etc/dmv/dmv.conf.d etc/dmv/trust/rpm etc/dmv/trust/modules usr/lib/dmv/store; do
+for folder in etc/dmv/streams.d etc/dmv/dmv.conf.d etc/dmv/health.d etc/dmv/trust/rpm etc/dmv/trust/modules usr/lib/dmv/store; do
     [ -d "$root/$folder" ] || wrong "no folder /$folder"
 done
 outside=$(cd "$root" && find . -type f ! -path './usr/*')

@@ -175,9 +175,12 @@ static void test_prune(void **state)
     assert_int_equal(forgotten[0], 1);
     assert_int_equal(forgotten[1], 3);
     assert_int_equal(forgotten[2], 4);
-    /* the way back, the current and the staged one stay whatever is asked */
+    g.fallback = 6;
+    /* the ways back, the current and the staged one stay whatever is asked */
     assert_int_equal(dmv_generations_prune(&g, 0, NULL, NULL), 0);
-    assert_numbers(&g, "2 8 9");
+    assert_numbers(&g, "2 6 8 9");
+    dmv_generations_restored(&g, 6);
+    assert_int_equal(g.current, 6);
 }
 
 static void read_json(const char *text, json_object **ret)

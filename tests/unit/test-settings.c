@@ -10,6 +10,7 @@
 
 #include "base/settings.h"
 #include "base/text.h"
+#include "model/boot.h"
 
 static int parse(const char *text, DmvSettings *s, DmvError *e)
 {
@@ -53,6 +54,35 @@ static void test_every_key(void **state)
     assert_int_equal(parse("[daemon]\nidle-timeout=5\n", &s, NULL), 0);
     assert_int_equal(s.idle_timeout, 5);
     assert_int_equal(s.keep_generations, 1000);
+}
+
+static void test_boot(void **state)
+{
+    DmvSettings s;
+
+    (void)state;
+    dmv_settings_init(&s);
+    assert_int_equal(s.boot_attempts, 0);
+    assert_int_equal(s.boot_boots, 1);
+    assert_int_equal(s.boot_soak, 0);
+    assert_int_equal(s.boot_reboot, DMV_BOOT_REBOOT_LIFELINE);
+    assert_int_equal(parse("[boot]\nattempts=10\nboots=100\nsoak=7776000\nreboot=never\n", &s, NULL), 0);
+    assert_int_equal(s.boot_attempts, DMV_BOOT_ATTEMPTS_MAX);
+    assert_int_equal(s.boot_boots, DMV_BOOT_BOOTS_MAX);
+    assert_int_equal(s.boot_soak, DMV_BOOT_SOAK_MAX);
+    for (int r = 0; r < DMV_BOOT_REBOOT_MAX; r++) {
+        DMV_CLEANUP_FREE char *text = NULL;
+
+        assert_true(asprintf(&text, "[boot]\nreboot=%s\n", dmv_boot_reboot_to_string((DmvBootReboot)r)) > 0);
+        assert_int_equal(parse(text, &s, NULL), 0);
+        assert_int_equal(s.boot_reboot, r);
+    }
+    assert_int_equal(parse("[boot]\nattempts=11\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(parse("[boot]\nboots=0\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(parse("[boot]\nboots=101\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(parse("[boot]\nsoak=7776001\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(parse("[boot]\nreboot=sometimes\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(s.boot_reboot, DMV_BOOT_REBOOT_NEVER);
 }
 
 /* A list is taken as a whole: a later file replaces it, one that is refused leaves it, and so does one that
@@ -303,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_boot),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_bytes),

@@ -61,6 +61,7 @@ static const OptionRow option_table[DMV_OPTION_MAX] = {
     [DMV_OPTION_DRY_RUN] = {"dry-run", 'n', NULL, FLAG, AT(dry_run), "check and show, change nothing"},
     [DMV_OPTION_LIMIT] = {"limit", 0, "N", NUMBER, AT(limit), "entries to show (50)"},
     [DMV_OPTION_CHECK] = {"check", 0, NULL, FLAG, AT(check), "exit status 11 if a reboot is pending"},
+    [DMV_OPTION_SHUTDOWN] = {"shutdown", 0, NULL, FLAG, AT(shutdown), "the host goes down now"},
     [DMV_OPTION_DETAILED_EXIT_CODE] = {"detailed-exit-code", 0, NULL, FLAG, AT(detailed_exit_code),
                                        "exit status 10 if there are changes"},
 };

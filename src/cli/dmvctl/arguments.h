@@ -44,6 +44,7 @@ typedef enum DmvOption {
     DMV_OPTION_DRY_RUN,
     DMV_OPTION_LIMIT,
     DMV_OPTION_CHECK,
+    DMV_OPTION_SHUTDOWN,
     DMV_OPTION_DETAILED_EXIT_CODE,
     DMV_OPTION_MAX,
 } DmvOption;
@@ -66,7 +67,7 @@ typedef struct DmvArguments {
     bool all, installed, available, unclaimed;
     const char *fields;
     bool no_headings;
-    bool now, staged, any_hardware, allow_stale, accept_lifeline, dry_run, check, detailed_exit_code;
+    bool now, staged, any_hardware, allow_stale, accept_lifeline, dry_run, check, shutdown, detailed_exit_code;
     const char *because;
     char until[21]; /* YYYY-MM-DDTHH:MM:SSZ, or empty */
     uint64_t limit; /* 0: not given */

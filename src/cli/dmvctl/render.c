@@ -169,6 +169,36 @@ size_t dmv_render_streams(const DmvScreen *s, json_object *reply)
     return bad;
 }
 
+static void append_trial(DmvText *t, json_object *boot)
+{
+    long long wanted = (long long)dmv_reply_int(boot, "bootsWanted", 1),
+              soak = (long long)dmv_reply_int(boot, "soakSeconds", 0);
+
+    dmv_text_appendf(t, ", attempt %lld of %lld", (long long)dmv_reply_int(boot, "attempts", 0),
+                     (long long)dmv_reply_int(boot, "attemptsMax", 0));
+    if (wanted > 1)
+        dmv_text_appendf(t, ", %lld of %lld good boots", (long long)dmv_reply_int(boot, "bootsGood", 0),
+                         wanted);
+    if (soak > 0)
+        dmv_text_appendf(t, ", %lld seconds in good health", soak);
+    dmv_text_appendf(t, "; back to generation %lld if it fails",
+                     (long long)dmv_reply_int(boot, "fallback", 0));
+}
+
+void dmv_render_boot_line(DmvText *t, json_object *boot)
+{
+    const char *phase = dmv_reply_string_or(boot, "phase", "unknown"),
+               *reason = dmv_reply_string(boot, "reason");
+
+    dmv_text_appendf(t, "generation %lld: %s", (long long)dmv_reply_int(boot, "generation", 0), phase);
+    if (strcmp(phase, "trial") == 0)
+        append_trial(t, boot);
+    if (strcmp(phase, "restoring") == 0)
+        dmv_text_appendf(t, " generation %lld", (long long)dmv_reply_int(boot, "fallback", 0));
+    if (reason)
+        dmv_text_appendf(t, ": %s", reason);
+}
+
 void dmv_render_generation_line(DmvText *t, json_object *generation)
 {
     const char *since = dmv_reply_string(generation, "activated");

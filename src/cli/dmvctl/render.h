@@ -42,6 +42,9 @@ size_t dmv_render_streams(const DmvScreen *s, json_object *reply);
 /* A Generation in one line: "7, good, since 2026-11-23T03:00:00Z". */
 void dmv_render_generation_line(DmvText *t, json_object *generation);
 
+/* A BootState in one line: "trial, attempt 1 of 2, back to generation 3 if it fails". */
+void dmv_render_boot_line(DmvText *t, json_object *boot);
+
 /* "nothing to change: ..." for a plan without steps. */
 void dmv_render_unchanged(const DmvScreen *s, int64_t generation);
 

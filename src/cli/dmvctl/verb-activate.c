@@ -13,7 +13,9 @@ static int request(const DmvArguments *a, const char *object, json_object *param
 
     (void)object;
     (void)reterr;
-    return r == 0 && a->accept_lifeline ? dmv_json_add_bool(params, "acceptLifeline", true) : r;
+    if (r == 0 && a->accept_lifeline)
+        r = dmv_json_add_bool(params, "acceptLifeline", true);
+    return r == 0 && a->shutdown ? dmv_json_add_bool(params, "shutdown", true) : r;
 }
 
 static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
@@ -48,7 +50,7 @@ const DmvVerb dmv_verb_activate = {
     .help = "Switches the module trees to what is selected, rebuilds the indexes, and checks\n"
             "the result with the real index. If anything fails, all is as before. Modules\n"
             "that are loaded stay loaded.\n",
-    .options = {DMV_OPTION_DRY_RUN, DMV_OPTION_ACCEPT_LIFELINE},
+    .options = {DMV_OPTION_DRY_RUN, DMV_OPTION_ACCEPT_LIFELINE, DMV_OPTION_SHUTDOWN},
     .method = "Activate",
     .flags = DMV_VERB_JOB,
     .request = request,

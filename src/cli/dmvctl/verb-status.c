@@ -55,6 +55,19 @@ static int print_drivers(const DmvScreen *s, const DmvArguments *a, json_object 
     return dmv_table_print(t);
 }
 
+/* Nothing to say where all is good. */
+static void print_boot(const DmvScreen *s, json_object *reply)
+{
+    DMV_CLEANUP_TEXT DmvText line = {0};
+    json_object *boot = dmv_reply_object(reply, "boot");
+
+    if (!boot || strcmp(dmv_reply_string_or(boot, "phase", "good"), "good") == 0)
+        return;
+    dmv_render_boot_line(&line, boot);
+    dmv_render_label(s, "boot");
+    (void)fprintf(s->out, "%s\n", line.data ? line.data : "");
+}
+
 static void print_generations(const DmvScreen *s, json_object *reply)
 {
     DMV_CLEANUP_TEXT DmvText now = {0}, staged = {0};
@@ -65,6 +78,7 @@ static void print_generations(const DmvScreen *s, json_object *reply)
     if (generation)
         dmv_render_generation_line(&now, generation);
     (void)fprintf(s->out, "%s\n", now.data ? now.data : "none yet: the kernel's own drivers");
+    print_boot(s, reply);
     if (!next)
         return;
     dmv_text_appendf(&staged, "%lld: ", (long long)dmv_reply_int(next, "number", 0));
@@ -116,7 +130,13 @@ static void print_next(const DmvScreen *s, json_object *reply, size_t problems, 
     const char *state = dmv_reply_string_or(dmv_reply_object(reply, "generation"), "state", "");
     bool staged = dmv_reply_has(reply, "staged"), reboot = dmv_reply_bool(reply, "rebootNeeded");
     bool bad = strcmp(state, "bad") == 0, trial = strcmp(state, "trial") == 0;
+    const char *phase = dmv_reply_string_or(dmv_reply_object(reply, "boot"), "phase", "good");
+    bool stuck = strcmp(phase, "stuck") == 0;
 
+    if (stuck)
+        dmv_screen_next(
+            s, "the host does not go on by itself: dmvctl commit if it works as it is, dmvctl rollback "
+               "N, or dmvctl select and activate");
     if (bad)
         dmv_screen_next(s, "dmvctl rollback goes back to the last good generation");
     if (problems > 0)
@@ -131,7 +151,7 @@ static void print_next(const DmvScreen *s, json_object *reply, size_t problems, 
         dmv_screen_next(s, "dmvctl refresh");
     if (any_driver(reply, "outdated"))
         dmv_screen_next(s, "dmvctl list shows what is recommended; dmvctl select DRIVER recommended");
-    if (bad || problems > 0 || staged || reboot || trial || bad_streams > 0)
+    if (stuck || bad || problems > 0 || staged || reboot || trial || bad_streams > 0)
         return;
     if (dmv_reply_count(reply, "drivers") == 0)
         dmv_screen_next(s, "dmvctl devices shows the hardware, dmvctl list --all every driver");

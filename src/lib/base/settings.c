@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 
-typedef enum KeyType { KEY_NUMBER, KEY_STRING, KEY_LIST, KEY_BOOL } KeyType;
+typedef enum KeyType { KEY_NUMBER, KEY_STRING, KEY_LIST, KEY_BOOL, KEY_REBOOT } KeyType;
 
 typedef struct Key {
     const char *section, *name;
@@ -34,6 +34,10 @@ typedef struct Parse {
 static const Key settings_keys[] = {
     {"daemon", "idle-timeout", KEY_NUMBER, 0, 86400, offsetof(DmvSettings, idle_timeout)},
     {"generations", "keep", KEY_NUMBER, 0, 1000, offsetof(DmvSettings, keep_generations)},
+    {"boot", "attempts", KEY_NUMBER, 0, 10, offsetof(DmvSettings, boot_attempts)},
+    {"boot", "boots", KEY_NUMBER, 1, 100, offsetof(DmvSettings, boot_boots)},
+    {"boot", "soak", KEY_NUMBER, 0, 90 * 86400, offsetof(DmvSettings, boot_soak)},
+    {"boot", "reboot", KEY_REBOOT, 0, 0, offsetof(DmvSettings, boot_reboot)},
     {"kernels", "alternate", KEY_LIST, 0, 0, offsetof(DmvSettings, alternate_kernels)},
     {"fetch", "timeout", KEY_NUMBER, 1, 86400, offsetof(DmvSettings, fetch_timeout)},
     {"fetch", "max-catalog", KEY_NUMBER, 1, 64u << 20, offsetof(DmvSettings, max_catalog)},
@@ -85,6 +89,19 @@ static int take_number(const Key *k, uint64_t *field, const char *value)
     return r;
 }
 
+/* The places are those of DmvBootReboot, which this room does not know. */
+static int take_reboot(int *field, const char *value)
+{
+    static const char *const words[] = {"lifeline", "always", "never"};
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(words); i++)
+        if (strcmp(words[i], value) == 0) {
+            *field = (int)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
 static int take_value(const Key *k, void *field, const char *value)
 {
     switch (k->type) {
@@ -92,6 +109,8 @@ static int take_value(const Key *k, void *field, const char *value)
         return take_number(k, field, value);
     case KEY_BOOL:
         return take_bool(field, value);
+    case KEY_REBOOT:
+        return take_reboot(field, value);
     case KEY_STRING:
         return value[0] ? dmv_set_string(field, value) : -EINVAL;
     case KEY_LIST:
@@ -190,6 +209,7 @@ void dmv_settings_init(DmvSettings *s)
     *s = (DmvSettings){
         .idle_timeout = 30,
         .keep_generations = 20,
+        .boot_boots = 1,
         .fetch_timeout = 900,
         .max_catalog = 64u << 20,
         .max_package = UINT64_C(1) << 30,

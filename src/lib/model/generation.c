@@ -118,6 +118,11 @@ void dmv_generations_activated(DmvGenerations *g, int64_t now)
     g->current = staged->number;
 }
 
+void dmv_generations_restored(DmvGenerations *g, int64_t number)
+{
+    g->current = number;
+}
+
 int dmv_generations_commit(DmvGenerations *g)
 {
     DmvGeneration *current = dmv_generations_find(g, g->current);
@@ -165,7 +170,8 @@ int dmv_generations_prune(DmvGenerations *g, size_t keep, int64_t **forgotten, s
     for (size_t i = 0; g->n > keep && i < g->n;) {
         const DmvGeneration *x = &g->items[i];
 
-        if (x->number == g->current || x->number == target || x->state == DMV_GENERATION_STAGED) {
+        if (x->number == g->current || x->number == g->fallback || x->number == target ||
+            x->state == DMV_GENERATION_STAGED) {
             i++;
             continue;
         }

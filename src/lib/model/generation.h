@@ -29,7 +29,8 @@ typedef struct DmvGeneration {
 typedef struct DmvGenerations {
     DmvGeneration *items; /* ascending by number */
     size_t n;
-    int64_t current; /* the one that the trees show; 0: none yet */
+    int64_t current;  /* the one that the trees show; 0: none yet */
+    int64_t fallback; /* the one that a boot may have to go back to; 0: none. Never forgotten */
 } DmvGenerations;
 
 void dmv_generation_deinit(DmvGeneration *g);
@@ -45,6 +46,8 @@ int dmv_generations_stage(DmvGenerations *g, const DmvIntent *intent, int64_t no
 void dmv_generations_unstage(DmvGenerations *g);
 /* The staged generation was applied: it is the current one, on trial. */
 void dmv_generations_activated(DmvGenerations *g, int64_t now);
+/* An earlier generation is the current one again; 0: the host before dmv. */
+void dmv_generations_restored(DmvGenerations *g, int64_t number);
 /* Return: 0, or DMV_NO_SUCH_GENERATION if nothing was applied yet. */
 int dmv_generations_commit(DmvGenerations *g);
 /* Marks a generation bad, with the reason. Return: 0, DMV_NO_SUCH_GENERATION, -ENOMEM. */
@@ -59,8 +62,8 @@ int dmv_generations_mark_bad(DmvGenerations *g, int64_t number, const char *reas
  */
 int dmv_generations_rollback_target(const DmvGenerations *g, int64_t *ret);
 
-/* Forgets all but the newest @keep, never the current, the staged, or what rollback would go to. @forgotten
- * collects the numbers (owned by the caller, may be NULL). Return: 0, or -ENOMEM. */
+/* Forgets all but the newest @keep, never the current, the fallback, the staged, or what rollback would go
+ * to. @forgotten collects the numbers (owned by the caller, may be NULL). Return: 0, or -ENOMEM. */
 int dmv_generations_prune(DmvGenerations *g, size_t keep, int64_t **forgotten, size_t *n_forgotten);
 
 int dmv_generation_to_json(const DmvGeneration *g, json_object **ret);

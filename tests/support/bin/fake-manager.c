@@ -30,7 +30,7 @@ static const char *const methods[] = {
     "Describe", "ListDevices",     "ListDrivers", "Show",   "Why",    "Status",      "Refresh",  "Install",
     "Remove",   "Select",          "Deselect",    "Pin",    "Unpin",  "Plan",        "Activate", "Rollback",
     "Commit",   "ListGenerations", "History",     "Verify", "Doctor", "CheckKernel", "Rescan",   "Monitor",
-    "WhyNot",
+    "Boot",     "Health",          "WhyNot",
 };
 
 static VlCall *kept; /* never answered */
