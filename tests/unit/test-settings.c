@@ -331,16 +331,11 @@ static void test_long_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_boot),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_stream_enabled),
-        cmocka_unit_test(test_stream_refused),
-        cmocka_unit_test(test_stream_by_a_bad_file_name),
+        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_boot),           cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_stream),         cmocka_unit_test(test_stream_enabled),
+        cmocka_unit_test(test_stream_refused), cmocka_unit_test(test_stream_by_a_bad_file_name),
         cmocka_unit_test(test_long_lines),
     };
 

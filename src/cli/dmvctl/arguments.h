@@ -67,7 +67,8 @@ typedef struct DmvArguments {
     bool all, installed, available, unclaimed;
     const char *fields;
     bool no_headings;
-    bool now, staged, any_hardware, allow_stale, accept_lifeline, dry_run, check, shutdown, detailed_exit_code;
+    bool now, staged, any_hardware, allow_stale, accept_lifeline, dry_run, check, shutdown,
+        detailed_exit_code;
     const char *because;
     char until[21]; /* YYYY-MM-DDTHH:MM:SSZ, or empty */
     uint64_t limit; /* 0: not given */

@@ -26,7 +26,7 @@ typedef struct DmvSettings {
     uint64_t boot_boots; /* good boots that a trial needs. Default 1 */
     uint64_t boot_soak;  /* seconds in good health that it needs. Default 0 */
     int boot_reboot;     /* when the host reboots by itself: a DmvBootReboot. Default: lifeline */
-    char **alternate_kernels;  /* fnmatch(3) patterns of kernel releases. Default: none */
+    char **alternate_kernels; /* fnmatch(3) patterns of kernel releases. Default: none */
     char **management; /* interfaces by which the host is reached, or "none"; NULL: those of the default
                           routes */
     bool fallback;     /* something brings the host back from a boot that fails. Default false */
