@@ -29,9 +29,12 @@ static DmvBoot current_state(const DmvManager *m)
                        : (DmvBoot){.generation = m->generations.current, .fallback = m->generations.current};
 }
 
+/* Undoing a switch disarms the entry, whatever it was for. */
 int dmv_boot_take_back(DmvManager *m)
 {
     DmvBoot b = current_state(m);
+
+    b.armed = false;
 
     return dmv_state_save_boot(m, &b);
 }
@@ -119,11 +122,11 @@ static int step(const DmvManager *m, const DmvBootEvent *e, DmvBoot *ret, DmvBoo
     return 0;
 }
 
-int dmv_boot_ask(const DmvManager *m, bool admin, DmvBoot *ret, DmvError *reterr)
+int dmv_boot_ask(const DmvManager *m, bool admin, bool one_shot, DmvBoot *ret, DmvBootActions *ret_actions,
+                 DmvError *reterr)
 {
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
     char id[DMV_BOOT_ID_SIZE];
-    DmvBootActions actions;
     DmvBootEvent e;
     int r = dmv_boot_event(m, DMV_BOOT_ON_ACTIVATE, id, &e, reterr);
 
@@ -134,7 +137,8 @@ int dmv_boot_ask(const DmvManager *m, bool admin, DmvBoot *ret, DmvError *reterr
     e.boots_wanted = (int64_t)m->settings.boot_boots;
     e.soak_seconds = (int64_t)m->settings.boot_soak;
     e.admin = admin;
-    return step(m, &e, ret, &actions, reterr);
+    e.one_shot = one_shot;
+    return step(m, &e, ret, ret_actions, reterr);
 }
 
 /* ---- actions ---- */
@@ -189,30 +193,46 @@ static int keep(DmvManager *m, const DmvBoot *b)
     return 0;
 }
 
-/* Reports what was done; no such event leaves anything to do but what was to be done before. */
-static int report(DmvManager *m, DmvBootEventKind kind)
+/* Reports what was done, or was not. */
+static int report(DmvManager *m, DmvBootEventKind kind, DmvBootActions *ret)
 {
     const DmvBootEvent e = {.kind = kind};
-    DmvBootActions actions;
     DmvBoot b;
-    int r = step(m, &e, &b, &actions, NULL);
+    int r = step(m, &e, &b, ret, NULL);
 
     if (r == 0)
         r = keep(m, &b);
-    if (r == 0 && (actions.set & DMV_BOOT_DO_ALARM))
+    if (r == 0 && (ret->set & DMV_BOOT_DO_ALARM))
         raise_alarm(m);
     return r;
 }
 
-static int do_commit(DmvManager *m)
+int dmv_boot_not_done(DmvManager *m, unsigned set, DmvBootActions *ret)
 {
-    int r = mark_good(m);
+    int r = 0;
 
-    if (r < 0) {
-        (void)report(m, DMV_BOOT_ON_NOT_COMMITTED);
-        return r;
+    *ret = (DmvBootActions){0};
+    if (set & DMV_BOOT_DO_COMMIT)
+        r = report(m, DMV_BOOT_ON_NOT_COMMITTED, ret);
+    ret->set &= DMV_BOOT_FOR_WORKER;
+    return r;
+}
+
+int dmv_boot_done(DmvManager *m, unsigned set)
+{
+    DmvBootActions actions;
+    int r = 0;
+
+    if (set & DMV_BOOT_DO_COMMIT) {
+        r = mark_good(m);
+        if (r < 0)
+            (void)dmv_boot_not_done(m, set, &actions);
+        else
+            r = report(m, DMV_BOOT_ON_COMMITTED, &actions);
     }
-    return report(m, DMV_BOOT_ON_COMMITTED);
+    if (r == 0 && (set & DMV_BOOT_DO_ARM))
+        r = report(m, DMV_BOOT_ON_ARMED, &actions);
+    return r;
 }
 
 int dmv_boot_tell(DmvManager *m, const DmvBootEvent *e, DmvBootActions *ret, DmvError *reterr)
@@ -224,8 +244,10 @@ int dmv_boot_tell(DmvManager *m, const DmvBootEvent *e, DmvBootActions *ret, Dmv
     if (r != 0)
         return r;
     r = keep(m, &b);
-    if (r == 0 && (actions.set & DMV_BOOT_DO_COMMIT))
-        r = do_commit(m);
+    if (r == 0 && (actions.set & DMV_BOOT_DO_COMMIT) && !b.one_shot) {
+        r = dmv_boot_done(m, DMV_BOOT_DO_COMMIT);
+        actions.set &= ~(unsigned)DMV_BOOT_DO_COMMIT;
+    }
     if (r == 0 && (actions.set & DMV_BOOT_DO_BAD))
         r = mark_bad(m, actions.generation);
     if (r < 0)
@@ -233,6 +255,7 @@ int dmv_boot_tell(DmvManager *m, const DmvBootEvent *e, DmvBootActions *ret, Dmv
                              strerror(-r));
     if (r == 0 && (actions.set & DMV_BOOT_DO_ALARM))
         raise_alarm(m);
+    actions.set &= DMV_BOOT_FOR_WORKER | DMV_BOOT_DO_RESTORE;
     if (r == 0)
         *ret = actions;
     return r;

@@ -21,9 +21,14 @@ typedef struct Apply {
     void (*recovered)(DmvManager *m);
 
     bool switches; /* to the staged generation, and the boot machine knows */
-    bool stored;   /* its state then is on the disk */
+    bool admin;    /* because somebody asks for it now */
+    bool trial;    /* the boot loader can have an entry for it */
+    bool one_shot; /* it needs that */
+    bool stored;   /* the machine's state after the switch is on the disk */
     DmvBoot next;
+    DmvBootActions actions; /* that the switch leads to, or that the boot machine has asked for */
 
+    bool shutdown;
     bool restores; /* an earlier generation, for the boot machine */
     bool drop_staged;
     int64_t restored;
@@ -174,17 +179,29 @@ static void take_back(DmvJob *j)
     x->stored = false;
 }
 
+/* It has no entry of its own: what is left of the trial before is only in the way. */
+static void on_dropped(DmvJob *j, int code, DmvError *e)
+{
+    if (code != 0)
+        dmv_log(LOG_WARNING, "the boot entry of the trial before stays, ignoring: %s",
+                e->why ? e->why : dmv_outcome_reason(code));
+    succeed(j, true);
+}
+
 static void on_confirmed(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
                          bool continues, DmvError *e)
 {
     DmvJob *j = userdata;
+    const Apply *x = j->data;
+    const DmvBootActions drop = {.set = x->actions.set & DMV_BOOT_DO_DISARM};
 
     (void)params;
     (void)fds;
     (void)n_fds;
     (void)continues;
     if (code == 0) {
-        succeed(j, true);
+        if (!x->switches || x->one_shot || !drop.set || dmv_job_call_trial(j, &drop, on_dropped, e) != 0)
+            succeed(j, true);
         return;
     }
     /* without the confirmation the worker, or the next start, undoes it */
@@ -230,6 +247,60 @@ static void on_undone(void *userdata, int code, json_object *params, int *fds, u
 
 /* ---- in between ---- */
 
+static void undo(DmvJob *j, const char *what, int code, DmvError *e)
+{
+    Apply *x = j->data;
+    int r;
+
+    (void)dmv_error_set_what(e, "%s; everything is as before", what);
+    e->code = code;
+    dmv_error_move(&x->failure, e);
+    r = dmv_worker_call(j->apply, "Undo", json_object_new_object(), -1, false, on_undone, j);
+    if (r < 0) {
+        (void)dmv_error_set(e, r, "the change is undone", NULL, "%s", strerror(-r));
+        fail(j, e);
+    }
+}
+
+static void confirm(DmvJob *j, DmvError *e)
+{
+    int r = dmv_worker_call(j->apply, "Confirm", json_object_new_object(), -1, false, on_confirmed, j);
+
+    if (r < 0) {
+        (void)dmv_error_set(e, r, "the change is undone", NULL, "%s", strerror(-r));
+        fail(j, e);
+    }
+}
+
+static void on_armed(DmvJob *j, int code, DmvError *e)
+{
+    const DmvBootEvent armed = {.kind = DMV_BOOT_ON_ARMED};
+    DmvBootActions none;
+    Apply *x = j->data;
+
+    if (code == 0)
+        code = dmv_boot_step(&x->next, &armed, &none);
+    if (code == 0)
+        code = dmv_state_save_boot(j->m, &x->next);
+    if (code == 0) {
+        confirm(j, e);
+        return;
+    }
+    undo(j, "the trial cannot have an entry of the boot loader", code, e);
+}
+
+/* The machine's state after the switch is on the disk before the switch is final. */
+static int store_switch(DmvJob *j, DmvError *e)
+{
+    Apply *x = j->data;
+    int r = dmv_boot_ask(j->m, x->admin, x->one_shot, &x->next, &x->actions, e);
+
+    if (r == 0)
+        r = dmv_state_save_boot(j->m, &x->next);
+    x->stored = r == 0;
+    return r;
+}
+
 static void check_and_decide(DmvJob *j)
 {
     Apply *x = j->data;
@@ -240,22 +311,19 @@ static void check_and_decide(DmvJob *j)
     r = dmv_manager_look(j->m);
     if (r == 0)
         r = dmv_plan_check(&x->plan, &j->m->world, &e);
-    if (r == 0 && x->switches) {
-        r = dmv_state_save_boot(j->m, &x->next);
-        x->stored = r == 0;
+    if (r == 0 && x->switches)
+        r = store_switch(j, &e);
+    if (r == 0 && x->switches && (x->actions.set & DMV_BOOT_DO_ARM)) {
+        const DmvBootActions arm = {.set = DMV_BOOT_DO_ARM, .generation = x->actions.generation};
+
+        r = dmv_job_call_trial(j, &arm, on_armed, &e);
+        if (r == 0)
+            return;
     }
-    if (r == 0) {
-        r = dmv_worker_call(j->apply, "Confirm", json_object_new_object(), -1, false, on_confirmed, j);
-    } else {
-        (void)dmv_error_set_what(&e, "the result is not what was planned; everything is as before");
-        e.code = r;
-        dmv_error_move(&x->failure, &e);
-        r = dmv_worker_call(j->apply, "Undo", json_object_new_object(), -1, false, on_undone, j);
-    }
-    if (r < 0) {
-        (void)dmv_error_set(&e, r, "the change is undone", NULL, "%s", strerror(-r));
-        fail(j, &e);
-    }
+    if (r == 0)
+        confirm(j, &e);
+    else
+        undo(j, "the result is not what was planned", r, &e);
 }
 
 /* The change is made all the same; the forecast says what to do as long as it is so. Until somebody does it
@@ -276,7 +344,8 @@ static void on_applied(void *userdata, int code, json_object *params, int *fds, 
     const DmvJsonField fields[] = {{"done", DMV_JSON_INT, 0, &done},
                                    {"total", DMV_JSON_INT, 0, &total},
                                    {"message", DMV_JSON_STRING, 0, &message},
-                                   {"problems", DMV_JSON_STRV, 0, (void *)&problems}};
+                                   {"problems", DMV_JSON_STRV, 0, (void *)&problems},
+                                   {"trial", DMV_JSON_BOOL, 0, &((Apply *)j->data)->one_shot}};
 
     (void)fds;
     (void)n_fds;
@@ -302,13 +371,15 @@ static int call_apply(DmvJob *j, DmvError *e)
     Apply *x = j->data;
     const DmvGeneration *staged = dmv_generations_staged(&j->m->generations);
     DmvJsonBuilder b = {0};
-    int r = dmv_worker_new(j->m, DMV_WORKER_APPLY, &j->apply, e);
+    int r = j->apply ? 0 : dmv_worker_new(j->m, DMV_WORKER_APPLY, &j->apply, e);
 
     if (r != 0)
         return r;
     dmv_jb_object(&b);
     dmv_jb_int(&b, "generation", staged ? staged->number : j->m->generations.current);
     dmv_jb_value(&b, "steps", dmv_render_steps(&x->plan));
+    if (x->trial)
+        dmv_jb_bool(&b, "trial", true);
     return dmv_worker_call(j->apply, "Apply", dmv_jb_end(&b), -1, true, on_applied, j);
 }
 
@@ -341,7 +412,7 @@ static void begin(DmvJob *j, int r, DmvError *e)
         (void)dmv_error_set(e, r, "there is no plan", m->plan_error.next, "%s",
                             m->plan_error.why ? m->plan_error.why : "");
     }
-    if (r == 0 && dmv_plan_is_empty(&m->plan)) {
+    if (r == 0 && dmv_plan_is_empty(&m->plan) && !(x->switches && m->boot.one_shot)) {
         succeed(j, false);
         return;
     }
@@ -358,8 +429,22 @@ static void begin(DmvJob *j, int r, DmvError *e)
     }
 }
 
-static int apply(DmvManager *m, VlCall *call, const char *action, const char *object, const char *because,
-                 bool admin, DmvApplyReply reply, void *userdata, DmvError *reterr)
+/* Asks the boot machine whether what is staged may be switched to, and whether the boot loader can help. */
+static int prepare_switch(DmvJob *j, DmvError *e)
+{
+    Apply *x = j->data;
+    int r;
+
+    if (!dmv_boot_applies(j->m) || !dmv_generations_staged(&j->m->generations))
+        return 0;
+    r = dmv_boot_ask(j->m, x->admin, j->m->boot.one_shot, &x->next, &x->actions, e);
+    x->switches = r == 0;
+    x->trial = r == 0 && dmv_boot_check_entry(j->m, NULL) == 0;
+    return r;
+}
+
+int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *object, const char *because,
+                  DmvApplyReply reply, void *userdata, DmvError *reterr)
 {
     DMV_CLEANUP_ERROR DmvError e = {0};
     DmvJob *j;
@@ -372,62 +457,123 @@ static int apply(DmvManager *m, VlCall *call, const char *action, const char *ob
     }
     x = j->data;
     if (x)
-        *x = (Apply){.reply = reply, .userdata = userdata};
+        *x = (Apply){.reply = reply, .userdata = userdata, .admin = true};
     else
         free(userdata);
     r = x ? dmv_set_string(&j->because, because) : -ENOMEM;
-    if (r == 0 && dmv_boot_applies(m) && dmv_generations_staged(&m->generations)) {
-        r = dmv_boot_ask(m, admin, &x->next, &e);
-        x->switches = r == 0;
-    }
+    if (r == 0)
+        r = prepare_switch(j, &e);
     begin(j, r, &e);
     return 0;
 }
 
-int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *object, const char *because,
-                  DmvApplyReply reply, void *userdata, DmvError *reterr)
-{
-    return apply(m, call, action, object, because, true, reply, userdata, reterr);
-}
+/* ---- what the boot machine asks for ---- */
 
-int dmv_job_apply_at_shutdown(DmvManager *m, VlCall *call, DmvApplyReply reply, DmvError *reterr)
-{
-    return apply(m, call, "activate", NULL, NULL, false, reply, NULL, reterr);
-}
-
-int dmv_job_restore(DmvManager *m, VlCall *call, const char *action, int64_t generation, bool drop_staged,
-                    DmvApplyReply reply, void *userdata, DmvError *reterr)
+static void restore(DmvJob *j)
 {
     DMV_CLEANUP_INTENT DmvIntent intent = {0};
     DMV_CLEANUP_ERROR DmvError e = {0};
-    DmvJob *j;
-    Apply *x;
-    int r = job_with_data(m, call, action, NULL, &j, reterr);
+    DmvManager *m = j->m;
+    Apply *x = j->data;
+    int r = dmv_set_string(&j->because, m->boot.reason);
 
-    if (r != 0) {
-        free(userdata);
-        return r;
-    }
-    x = j->data;
-    if (!x)
-        free(userdata);
-    r = x ? dmv_set_string(&j->because, m->boot.reason) : -ENOMEM;
-    if (x) {
-        *x = (Apply){.reply = reply,
-                     .userdata = userdata,
-                     .restores = true,
-                     .restored = generation,
-                     .drop_staged = drop_staged,
-                     .before = m->intent};
-        m->intent = (DmvIntent){0};
-    }
+    x->restores = true;
+    x->before = m->intent;
+    m->intent = (DmvIntent){0};
     if (r == 0)
-        r = dmv_method_earlier_intent(m, generation, &x->before, &intent, &e);
+        r = dmv_method_earlier_intent(m, x->restored, &x->before, &intent, &e);
     if (r == 0) {
         m->intent = intent;
         intent = (DmvIntent){0};
     }
     begin(j, r, &e);
+}
+
+/* The worker's part is done, or there is none. */
+static void go_on(DmvJob *j)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvManager *m = j->m;
+    Apply *x = j->data;
+
+    if (x->actions.set & DMV_BOOT_DO_RESTORE)
+        restore(j);
+    else if (x->shutdown)
+        begin(j, prepare_switch(j, &e), &e);
+    else
+        dmv_job_finish(j, NULL, x->reply(m, false, NULL, x->userdata), m->generations.current);
+}
+
+static void on_committing_armed(DmvJob *j, int code, DmvError *e)
+{
+    Apply *x = j->data;
+
+    if (code == 0)
+        (void)dmv_boot_done(j->m, DMV_BOOT_DO_ARM);
+    else
+        dmv_log(LOG_ERR, "the boot entry of the trial is not armed: %s",
+                e->why ? e->why : dmv_outcome_reason(code));
+    dmv_job_finish(j, &x->failure, NULL, -1);
+}
+
+/* Only a commit cannot do without it: the way back is by the default entry, which needs nothing. */
+static void on_worker_done(DmvJob *j, int code, DmvError *e)
+{
+    Apply *x = j->data;
+    DmvBootActions more = {0};
+    int r = code == 0 ? dmv_boot_done(j->m, x->actions.set) : dmv_boot_not_done(j->m, x->actions.set, &more);
+
+    if (code == 0)
+        code = r;
+    if (code == 0) {
+        go_on(j);
+        return;
+    }
+    dmv_log(LOG_ERR, "the boot entry or the images of the trial are not as they shall be: %s",
+            e->why     ? e->why
+            : code < 0 ? strerror(-code)
+                       : dmv_outcome_reason(code));
+    if (!(x->actions.set & DMV_BOOT_DO_COMMIT)) {
+        go_on(j);
+        return;
+    }
+    e->code = code;
+    dmv_error_move(&x->failure, e);
+    if (!more.set || dmv_job_call_trial(j, &more, on_committing_armed, NULL) != 0)
+        dmv_job_finish(j, &x->failure, NULL, -1);
+}
+
+int dmv_job_boot(DmvManager *m, VlCall *call, const DmvBootTask *t, DmvError *reterr)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvJob *j;
+    Apply *x;
+    int r = job_with_data(m, call, t->action, NULL, &j, reterr);
+
+    if (r != 0) {
+        free(t->userdata);
+        return r;
+    }
+    x = j->data;
+    if (!x) {
+        free(t->userdata);
+        e.code = -ENOMEM;
+        dmv_job_finish(j, &e, NULL, -1);
+        return 0;
+    }
+    *x = (Apply){.reply = t->reply,
+                 .userdata = t->userdata,
+                 .actions = t->actions,
+                 .shutdown = t->shutdown,
+                 .restored = t->actions.fallback,
+                 .drop_staged = t->drop_staged};
+    if (!(t->actions.set & DMV_BOOT_FOR_WORKER)) {
+        go_on(j);
+        return 0;
+    }
+    r = dmv_job_call_trial(j, &t->actions, on_worker_done, &e);
+    if (r != 0)
+        on_worker_done(j, r, &e);
     return 0;
 }
 

@@ -22,6 +22,11 @@ struct DmvJob {
     bool can_cancel;      /* nothing was changed yet: the client's going away ends the job */
     bool changes_trees;   /* what the trees hold is between two states */
     DmvWorker *fetch, *apply;
+    struct {
+        unsigned left; /* of DmvBootAction */
+        int64_t generation;
+        void (*done)(struct DmvJob *j, int code, DmvError *e);
+    } trial;    /* see dmv_job_call_trial() */
     void *data; /* the job's own */
     void (*free_data)(void *data);
 };
@@ -63,12 +68,23 @@ typedef json_object *(*DmvApplyReply)(DmvManager *m, bool changed, char *const *
 /* Applies the plan: worker, verification, confirmation or undo. @userdata is freed with free() at the end. */
 int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *object, const char *because,
                   DmvApplyReply reply, void *userdata, DmvError *reterr);
-/* The same for a shutdown, which switches to what was staged before and nothing else. */
-int dmv_job_apply_at_shutdown(DmvManager *m, VlCall *call, DmvApplyReply reply, DmvError *reterr);
-/* Puts an earlier generation in place, because the boot machine asks for it, and reports to the machine what
- * came of it. @drop_staged: what waits for the next reboot is not wanted any more. */
-int dmv_job_restore(DmvManager *m, VlCall *call, const char *action, int64_t generation, bool drop_staged,
-                    DmvApplyReply reply, void *userdata, DmvError *reterr);
+/* What the boot machine asks for after an event. */
+typedef struct DmvBootTask {
+    const char *action;     /* static string */
+    DmvBootActions actions; /* as dmv_boot_tell() has left them */
+    bool drop_staged;       /* restore: what waits for the next reboot is not wanted any more */
+    bool shutdown;          /* the host goes down: if nothing is restored, what was staged is switched to */
+    DmvApplyReply reply;
+    void *userdata; /* freed with free() at the end */
+} DmvBootTask;
+/* Has the worker do its part, then puts the fallback in place, and reports to the machine what came of it. */
+int dmv_job_boot(DmvManager *m, VlCall *call, const DmvBootTask *t, DmvError *reterr);
+
+/* job-boot.c: has the worker of a job do what of @actions is for it (something is), and calls @done, with
+ * @code 0 or what was refused. Return: 0, or what kept the worker from being asked: @done is not called then.
+ */
+typedef void (*DmvTrialDone)(DmvJob *j, int code, DmvError *e);
+int dmv_job_call_trial(DmvJob *j, const DmvBootActions *actions, DmvTrialDone done, DmvError *reterr);
 /* Undoes what a crash has left behind; @done is called at the end, whatever comes of it. */
 int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m));
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "config.h"
+#include "daemon/boot.h"
 #include "daemon/forecast.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
@@ -161,14 +162,34 @@ static int stage(DmvManager *m)
     return r == 0 ? dmv_state_save_generation(m, staged) : r;
 }
 
+/* What brings the host back by itself; the reason why nothing does, where nothing does. */
+static int look_for_fallback(const DmvManager *m, const DmvLifelineChanges *changes,
+                             const DmvConsent *consent, DmvError *ret_why)
+{
+    if (changes->n == 0 || consent->accept_lifeline)
+        return 0;
+    if (consent->now)
+        return dmv_error_set(ret_why, DMV_LIFELINE, NULL, NULL, "it would be switched to at once");
+    return m->settings.fallback ? 0 : dmv_boot_check_fallback(m, changes, ret_why);
+}
+
 int dmv_manager_check_lifelines(const DmvManager *m, const DmvConsent *consent, DmvError *reterr)
 {
     DMV_CLEANUP_LIFELINE_CHANGES DmvLifelineChanges changes = {0};
-    int r = dmv_plan_lifelines(&m->plan, &m->view, &changes);
+    DMV_CLEANUP_ERROR DmvError why = {0};
+    int r = dmv_plan_lifelines(&m->plan, &m->view, &changes), missing;
 
-    return r < 0 ? r
-                 : dmv_lifeline_check(&changes, !consent->now && m->settings.fallback,
-                                      consent->accept_lifeline, reterr);
+    if (r < 0)
+        return r;
+    missing = look_for_fallback(m, &changes, consent, &why);
+    if (missing == -ENOMEM)
+        return missing;
+    return dmv_lifeline_check(&changes,
+                              missing == 0  ? NULL
+                              : why.why     ? why.why
+                              : missing < 0 ? strerror(-missing)
+                                            : dmv_outcome_reason(missing),
+                              consent->accept_lifeline, reterr);
 }
 
 int dmv_manager_set_intent(DmvManager *m, const DmvIntent *intent, DmvError *reterr)

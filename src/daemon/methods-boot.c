@@ -34,10 +34,11 @@ static int on_boot(VlCall *call, json_object *params, void *userdata)
         r = dmv_boot_event(m, DMV_BOOT_ON_BOOT, id, &event, &e);
     if (r == 0)
         r = dmv_boot_tell(m, &event, &actions, &e);
-    if (r == 0 && !(actions.set & DMV_BOOT_DO_RESTORE))
+    if (r == 0 && !actions.set)
         return dmv_reply(call, after_boot(m, false, NULL, NULL));
     if (r == 0)
-        r = dmv_job_restore(m, call, "boot", actions.fallback, false, after_boot, NULL, &e);
+        r = dmv_job_boot(m, call, &(DmvBootTask){.action = "boot", .actions = actions, .reply = after_boot},
+                         &e);
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "take note of", "the boot");
 }
 
@@ -129,11 +130,15 @@ static int on_health(VlCall *call, json_object *params, void *userdata)
         r = join(problems, "\n", &lines);
     if (r == 0)
         r = tell_health(m, problems, lost, &actions, &e);
-    if (r == 0 && !(actions.set & DMV_BOOT_DO_RESTORE))
+    if (r == 0 && !actions.set)
         return dmv_reply(call, health_reply(m, lines, actions.wait));
     if (r == 0)
-        r = dmv_job_restore(m, call, "health", actions.fallback, false, after_health, DMV_TAKE_PTR(lines),
-                            &e);
+        r = dmv_job_boot(m, call,
+                         &(DmvBootTask){.action = "health",
+                                        .actions = actions,
+                                        .reply = after_health,
+                                        .userdata = DMV_TAKE_PTR(lines)},
+                         &e);
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "take note of", "the host's health");
 }
 

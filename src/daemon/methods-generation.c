@@ -45,10 +45,12 @@ static int activate_at_shutdown(DmvManager *m, VlCall *call)
         if (r == 0)
             r = dmv_boot_tell(m, &event, &actions, &e);
     }
-    if (r == 0 && (actions.set & DMV_BOOT_DO_RESTORE))
-        r = dmv_job_restore(m, call, "activate", actions.fallback, false, after_activate, NULL, &e);
-    else if (r == 0)
-        r = dmv_job_apply_at_shutdown(m, call, after_activate, &e);
+    if (r == 0)
+        r = dmv_job_boot(
+            m, call,
+            &(DmvBootTask){
+                .action = "activate", .actions = actions, .shutdown = true, .reply = after_activate},
+            &e);
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "activate", "the plan");
 }
 
@@ -175,7 +177,13 @@ static int go_back(DmvManager *m, VlCall *call, int64_t target, const char *beca
         free(cookie);
         return r;
     }
-    return dmv_job_restore(m, call, "rollback", target, true, after_rollback, cookie, e);
+    return dmv_job_boot(m, call,
+                        &(DmvBootTask){.action = "rollback",
+                                       .actions = actions,
+                                       .drop_staged = true,
+                                       .reply = after_rollback,
+                                       .userdata = cookie},
+                        e);
 }
 
 static int on_rollback(VlCall *call, json_object *params, void *userdata)
@@ -235,36 +243,57 @@ static int commit_current(DmvManager *m)
                : r;
 }
 
-static int commit_boot(DmvManager *m, DmvError *e)
+static json_object *commit_reply(const DmvManager *m)
+{
+    DmvJsonBuilder b = {0};
+
+    dmv_jb_object(&b);
+    dmv_jb_int(&b, "generation", m->generations.current);
+    return dmv_jb_end(&b);
+}
+
+static json_object *after_commit(DmvManager *m, bool changed, char *const *kernels, void *userdata)
+{
+    (void)changed;
+    (void)kernels;
+    (void)userdata;
+    return commit_reply(m);
+}
+
+/* @ret: what a job has to do for it. */
+static int commit_boot(DmvManager *m, DmvBootActions *ret, DmvError *e)
 {
     char id[DMV_BOOT_ID_SIZE];
-    DmvBootActions actions;
     DmvBootEvent event;
     int r = dmv_boot_event(m, DMV_BOOT_ON_COMMIT, id, &event, e);
 
-    return r == 0 ? dmv_boot_tell(m, &event, &actions, e) : r;
+    return r == 0 ? dmv_boot_tell(m, &event, ret, e) : r;
 }
 
 static int on_commit(VlCall *call, json_object *params, void *userdata)
 {
     DmvManager *m = userdata;
     DMV_CLEANUP_ERROR DmvError e = {0};
-    DmvJsonBuilder b = {0};
+    DmvBootActions actions = {0};
     int r = dmv_method_check_free(m, &e);
 
     (void)params;
     if (r == 0 && dmv_boot_applies(m) && (m->generations.current > 0 || m->boot.phase != DMV_BOOT_GOOD))
-        r = commit_boot(m, &e);
+        r = commit_boot(m, &actions, &e);
     else if (r == 0)
         r = commit_current(m);
     if (r == DMV_NO_SUCH_GENERATION)
         r = dmv_error_set(&e, r, NULL, "dmvctl activate", "nothing was activated yet");
+    if (r == 0 && actions.set) {
+        r = dmv_job_boot(m, call,
+                         &(DmvBootTask){.action = "commit", .actions = actions, .reply = after_commit}, &e);
+        if (r == 0)
+            return 0;
+    }
     if (r != 0)
         return dmv_method_fail(call, &e, r, "commit", "the current generation");
     dmv_state_record(m, dmv_method_uid(call), "commit", NULL, 0, NULL, NULL, m->generations.current);
-    dmv_jb_object(&b);
-    dmv_jb_int(&b, "generation", m->generations.current);
-    return dmv_reply(call, dmv_jb_end(&b));
+    return dmv_reply(call, commit_reply(m));
 }
 
 static bool changes_modules_of(const DmvPlan *plan, const char *kernel)

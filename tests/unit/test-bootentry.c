@@ -12,6 +12,9 @@
 #include "../support/scratch.h"
 #include "base/text.h"
 #include "model/bootentry.h"
+
+#define OURS " dmv.generation=7 panic=30 rd.shell=0 rd.emergency=reboot"
+
 static const DmvBootEntry plain = {
     .generation = 7,
     .kernel = "6.1.0-9-amd64",
@@ -21,14 +24,13 @@ static const DmvBootEntry plain = {
     .cmdline = "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro quiet\n",
 };
 
-static char *render(const char *cmdline, bool dracut)
+static char *render(const char *cmdline)
 {
     DmvBootEntry e = plain;
     char *text = NULL;
     SCRATCH s;
 
     e.cmdline = cmdline;
-    e.dracut = dracut;
     assert_int_equal(dmv_boot_entry_render(&e, &text, NULL), 0);
     scratch_init(&s);
     scratch_write(&s, "dmv.cfg", text);
@@ -36,9 +38,9 @@ static char *render(const char *cmdline, bool dracut)
     return text;
 }
 
-static void assert_boots(const char *cmdline, bool dracut, const char *words)
+static void assert_boots(const char *cmdline, const char *words)
 {
-    DMV_CLEANUP_FREE char *text = render(cmdline, dracut), *line = NULL;
+    DMV_CLEANUP_FREE char *text = render(cmdline), *line = NULL;
 
     assert_true(asprintf(&line, "\n    linux /boot/vmlinuz-6.1.0-9-amd64%s\n", words) > 0);
     if (!strstr(text, line))
@@ -47,28 +49,30 @@ static void assert_boots(const char *cmdline, bool dracut, const char *words)
 
 static void test_entry(void **state)
 {
-    DMV_CLEANUP_FREE char *text = render(plain.cmdline, false);
+    DMV_CLEANUP_FREE char *text = render(plain.cmdline);
 
     (void)state;
     assert_string_equal(
-        text, "menuentry 'dmv: kernel 6.1.0-9-amd64, drivers of generation 7 on trial' --id dmv-trial {\n"
+        text, "search --no-floppy --fs-uuid --set=dmv_root 0b5a2a6c-8ad2-4ae0-9b39-21a3b1c9b1f0\n"
+              "if [ -f ($dmv_root)/boot/initrd.img-6.1.0-9-amd64.dmv-7 ]; then\n"
+              "menuentry 'dmv: kernel 6.1.0-9-amd64, drivers of generation 7 on trial' --id dmv-trial {\n"
               "    insmod gzio\n"
               "    search --no-floppy --fs-uuid --set=root 0b5a2a6c-8ad2-4ae0-9b39-21a3b1c9b1f0\n"
               "    linux /boot/vmlinuz-6.1.0-9-amd64 'root=/dev/sda1' 'ro' 'quiet' dmv.generation=7 "
-              "panic=30\n"
+              "panic=30 rd.shell=0 rd.emergency=reboot\n"
               "    initrd /boot/initrd.img-6.1.0-9-amd64.dmv-7\n"
-              "}\n");
+              "}\n"
+              "fi\n");
 }
 
 static void test_command_lines(void **state)
 {
     (void)state;
-    assert_boots("", false, " dmv.generation=7 panic=30");
-    assert_boots("ro", true, " 'ro' dmv.generation=7 panic=30 rd.shell=0 rd.emergency=reboot");
-    assert_boots("initrd=x.img ro dmv.generation=3 panic=0 BOOT_IMAGE=(hd0)/v", false,
-                 " 'ro' dmv.generation=7 panic=30");
-    assert_boots("dyndbg=\"file a.c +p; file b.c +p\"\t$x ;{}", false,
-                 " 'dyndbg=file a.c +p; file b.c +p' '$x' ';{}' dmv.generation=7 panic=30");
+    assert_boots("", OURS);
+    assert_boots("ro", " 'ro'" OURS);
+    assert_boots("initrd=x.img ro dmv.generation=3 panic=0 BOOT_IMAGE=(hd0)/v", " 'ro'" OURS);
+    assert_boots("dyndbg=\"file a.c +p; file b.c +p\"\t$x ;{}",
+                 " 'dyndbg=file a.c +p; file b.c +p' '$x' ';{}'" OURS);
 }
 
 static void refuse(const DmvBootEntry *e, int want)
@@ -122,13 +126,44 @@ static void test_mark(void **state)
     assert_int_equal(dmv_boot_entry_mark("dmv.generation=1000000000000000"), 0);
 }
 
+static void assert_default(const char *value, const char *saved, const char *running, bool want)
+{
+    static char *kernels[] = {(char *)(uintptr_t) "6.1.0-9-amd64", (char *)(uintptr_t) "6.1.0-10",
+                              (char *)(uintptr_t) "6.1.0-10-amd64", NULL};
+    DMV_CLEANUP_FREE char *config = NULL;
+
+    assert_true(asprintf(&config,
+                         "if [ \"${next_entry}\" ] ; then\n   set default=\"${next_entry}\"\nelse\n"
+                         "   set default=\"%s\"\nfi\n",
+                         value) > 0);
+    if ((dmv_boot_entry_default(config, saved, kernels, running) == NULL) != want)
+        fail_msg("default %s, saved %s: is that %s?", value, saved ? saved : "nothing", running);
+}
+
+static void test_default(void **state)
+{
+    (void)state;
+    assert_default("0", NULL, "6.1.0-10-amd64", true);
+    assert_default("0", NULL, "6.1.0-9-amd64", false);
+    assert_default("0", "gnulinux-6.1.0-9-amd64-advanced-1", "6.1.0-10-amd64", true); /* it does not count */
+    assert_default("${saved_entry}", NULL, "6.1.0-10-amd64", true);
+    assert_default("${saved_entry}", "", "6.1.0-10-amd64", true);
+    assert_default("${saved_entry}", "0", "6.1.0-10-amd64", true);
+    assert_default("${saved_entry}", "gnulinux-advanced-1>gnulinux-6.1.0-9-amd64-advanced-1", "6.1.0-9-amd64",
+                   true);
+    assert_default("${saved_entry}", "gnulinux-6.1.0-9-amd64-advanced-1", "6.1.0-10-amd64", false);
+    assert_default("${saved_entry}", "gnulinux-6.1.0-10-amd64-advanced-1", "6.1.0-10", false);
+    assert_default("${saved_entry}", "gnulinux-6.1.0-10-amd64-advanced-1", "6.1.0-10-amd64", true);
+    assert_default("1>2", NULL, "6.1.0-10-amd64", false);
+    assert_default("${saved_entry}", "2", "6.1.0-10-amd64", false);
+    assert_non_null(dmv_boot_entry_default("set timeout=5\n", NULL, NULL, "6.1.0"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entry),
-        cmocka_unit_test(test_command_lines),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_mark),
+        cmocka_unit_test(test_entry),    cmocka_unit_test(test_default), cmocka_unit_test(test_command_lines),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_mark),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,19 +176,20 @@ static void test_check(void **state)
     DMV_CLEANUP_ERROR DmvError e = {0};
 
     think(f);
-    assert_int_equal(dmv_lifeline_check(&f->changes, false, false, &e), 0);
+    assert_int_equal(dmv_lifeline_check(&f->changes, "there is no GRUB", false, &e), 0);
     world_add_lifeline(&f->world, DMV_LIFELINE_ROOT, "/", NIC, "ice");
     world_add_lifeline(&f->world, DMV_LIFELINE_MANAGEMENT, "eth0", NIC, "ice");
     select_release(f);
     think(f);
     assert_int_equal(f->changes.n, 2);
-    assert_int_equal(dmv_lifeline_check(&f->changes, true, false, &e), 0);
-    assert_int_equal(dmv_lifeline_check(&f->changes, false, true, &e), 0);
-    assert_int_equal(dmv_lifeline_check(&f->changes, false, false, NULL), DMV_LIFELINE);
-    assert_int_equal(dmv_lifeline_check(&f->changes, false, false, &e), DMV_LIFELINE);
+    assert_int_equal(dmv_lifeline_check(&f->changes, NULL, false, &e), 0);
+    assert_int_equal(dmv_lifeline_check(&f->changes, "there is no GRUB", true, &e), 0);
+    assert_int_equal(dmv_lifeline_check(&f->changes, "there is no GRUB", false, NULL), DMV_LIFELINE);
+    assert_int_equal(dmv_lifeline_check(&f->changes, "there is no GRUB", false, &e), DMV_LIFELINE);
     assert_int_equal(e.code, DMV_LIFELINE);
     assert_string_equal(e.why, "ice would change for kernel " K1 " and " K2
-                               ", and this host needs it to come back (/ on " NIC "), and for 1 more");
+                               ", and this host needs it to come back (/ on " NIC
+                               "), and for 1 more; nothing would bring it back by itself: there is no GRUB");
     assert_non_null(strstr(e.next, "--accept-lifeline"));
 }
 

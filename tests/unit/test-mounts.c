@@ -35,6 +35,8 @@ static void test_fields(void **state)
     assert_string_equal(m.items[0].type, "ext4");
     assert_string_equal(m.items[0].source, "/dev/vda");
     assert_string_equal(m.items[0].options, "rw,discard");
+    assert_string_equal(m.items[0].root, "/");
+    assert_string_equal(m.items[1].root, "/sub");
     assert_string_equal(m.items[1].point, "/mnt/a b\\c");
     assert_int_equal(dmv_mount_option(m.items[1].options, "addr", &value), 0);
     assert_string_equal(value, "10.0.0.1");
@@ -42,6 +44,24 @@ static void test_fields(void **state)
     assert_null(none);
     assert_int_equal(dmv_mount_option(m.items[1].options, "rw", &none), 0);
     assert_null(none);
+}
+
+static void assert_inside(const char *root, const char *point, const char *path, const char *want)
+{
+    DMV_CLEANUP_FREE char *got = NULL;
+    const DmvMount m = {.root = (char *)(uintptr_t)root, .point = (char *)(uintptr_t)point};
+
+    assert_int_equal(dmv_mount_inside(&m, path, &got), 0);
+    assert_string_equal(got, want);
+}
+
+static void test_inside(void **state)
+{
+    (void)state;
+    assert_inside("/", "/", "/boot/vmlinuz", "/boot/vmlinuz");
+    assert_inside("/", "/boot", "/boot/vmlinuz", "/vmlinuz");
+    assert_inside("/boot", "/boot", "/boot/vmlinuz", "/boot/vmlinuz");
+    assert_inside("/a", "/", "/boot/vmlinuz", "/a/boot/vmlinuz");
 }
 
 /* Every one of these is left out and counted, and the good line behind it is there. */
@@ -147,8 +167,9 @@ static void test_swaps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fields),    cmocka_unit_test(test_odd_lines), cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_who_holds), cmocka_unit_test(test_many),      cmocka_unit_test(test_swaps),
+        cmocka_unit_test(test_fields), cmocka_unit_test(test_inside),    cmocka_unit_test(test_odd_lines),
+        cmocka_unit_test(test_bytes),  cmocka_unit_test(test_who_holds), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_swaps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

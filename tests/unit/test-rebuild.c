@@ -24,6 +24,7 @@
 #include "daemon/apply/previous.h"
 #include "daemon/apply/rebuild.h"
 #include "daemon/apply/transaction.h"
+#include "daemon/apply/trial.h"
 #include "host/depmod.h"
 #include "host/initrd-build.h"
 #include "host/initrd.h"
@@ -292,6 +293,136 @@ static void test_next_change_after_such_a_death(void **state)
     assert_image_has(&h, IMAGE DMV_PREVIOUS, "11");
 }
 
+/* ---- for a trial ---- */
+
+static const DmvTransactionOptions for_trial = {.trial = K1};
+
+static void assert_nothing_kept(const Host *h)
+{
+    assert_int_equal(shell("! ls -A %s/boot | grep -e dmv-kept -e dmv-new", h->s.path), 0);
+}
+
+/* The default entry's image stays until what was tried takes its place. */
+static void test_trial_and_promotion(void **state)
+{
+    HOST h = {0};
+    bool trial = false;
+
+    (void)state;
+    make_host(&h);
+    scratch_write(&h.s, "boot/grub/grubenv", "");
+    assert_int_equal(do_apply(&h.r, &for_trial), 0);
+    assert_int_equal(dmv_transaction_confirm(&h.r, NULL, NULL), 0);
+    assert_image_has(&h, IMAGE, "11");
+    assert_image_has(&h, IMAGE DMV_TRIAL, "22");
+    assert_nothing_kept(&h);
+    assert_int_equal(dmv_trial_exists(&h.r, K1, &trial), 0);
+    assert_true(trial);
+    assert_int_equal(dmv_trial_exists(&h.r, K2, &trial), 0);
+    assert_false(trial);
+    /* another generation with the same module: it is right already */
+    assert_int_equal(do_apply(&h.r, &for_trial), 0);
+    assert_int_equal(dmv_transaction_confirm(&h.r, NULL, NULL), 0);
+    assert_builds(&h, K1 "\n");
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(dmv_trial_promote(&h.r, NULL), 0);
+        assert_image_has(&h, IMAGE, "22");
+        assert_image_has(&h, IMAGE DMV_PREVIOUS, "11");
+        assert_false(exists(&h, IMAGE DMV_TRIAL));
+        assert_nothing_kept(&h);
+    }
+}
+
+/* Where /boot is not mounted nothing is taken for done. */
+static void test_promotion_without_boot(void **state)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    HOST h = {0};
+
+    (void)state;
+    make_host(&h);
+    assert_int_equal(dmv_trial_promote(&h.r, &e), DMV_NOT_INSTALLED);
+    assert_non_null(strstr(e.why, "is /boot mounted?"));
+    assert_int_equal(dmv_trial_drop(&h.r, NULL), 0);
+}
+
+/* A change that leads back to what the default entry has, and one that is not for a trial, need no image
+ * beside it. */
+static void test_trial_image_goes(void **state)
+{
+    static const DmvStep back[] = {
+        {.kind = DMV_STEP_UNLINK, .path = S(MODULES K1 "/updates/ice.ko")},
+        {.kind = DMV_STEP_DEPMOD, .kernel = S(K1)},
+        {.kind = DMV_STEP_INITRD, .kernel = S(K1), .modules = ice},
+    };
+    HOST h = {0};
+
+    (void)state;
+    make_host(&h);
+    for (int direct = 0; direct < 2; direct++) {
+        const DmvTransactionOptions *how = direct ? NULL : &for_trial;
+
+        assert_int_equal(do_apply(&h.r, &for_trial), 0);
+        assert_int_equal(dmv_transaction_confirm(&h.r, NULL, NULL), 0);
+        assert_image_has(&h, IMAGE DMV_TRIAL, "22");
+        assert_int_equal(dmv_transaction_apply(&h.r, 8, back, DMV_N_ELEMENTS(back), how, NULL), 0);
+        assert_false(exists(&h, IMAGE DMV_TRIAL));
+        /* undone it is there again */
+        assert_int_equal(dmv_transaction_undo(&h.r, NULL, NULL), 0);
+        assert_image_has(&h, IMAGE DMV_TRIAL, "22");
+        assert_int_equal(dmv_transaction_apply(&h.r, 8, back, DMV_N_ELEMENTS(back), how, NULL), 0);
+        assert_int_equal(dmv_transaction_confirm(&h.r, NULL, NULL), 0);
+        assert_image_has(&h, IMAGE, "11");
+        assert_false(exists(&h, IMAGE DMV_TRIAL));
+        assert_nothing_kept(&h);
+    }
+    assert_int_equal(do_apply(&h.r, &for_trial), 0);
+    assert_int_equal(dmv_transaction_confirm(&h.r, NULL, NULL), 0);
+    assert_int_equal(dmv_trial_drop(&h.r, NULL), 0);
+    assert_false(exists(&h, IMAGE DMV_TRIAL));
+    assert_image_has(&h, IMAGE, "11");
+}
+
+/* A kernel that the boot loader's entry is not for gets its image at once. */
+static void test_trial_of_another_kernel(void **state)
+{
+    static const DmvTransactionOptions other = {.trial = K2};
+    HOST h = {0};
+
+    (void)state;
+    make_host(&h);
+    assert_int_equal(do_apply(&h.r, &other), 0);
+    assert_int_equal(dmv_transaction_confirm(&h.r, NULL, NULL), 0);
+    assert_image_has(&h, IMAGE, "22");
+    assert_false(exists(&h, IMAGE DMV_TRIAL));
+}
+
+static int do_apply_for_trial(const DmvRoots *r, const DmvTransactionOptions *options)
+{
+    DmvTransactionOptions o = *options;
+
+    o.trial = K1;
+    return apply(r, &o, NULL);
+}
+
+static void test_trial_dies_at_every_boundary(void **state)
+{
+    HOST h = {0};
+    DMV_CLEANUP_FREE char *before = NULL;
+    int at;
+
+    (void)state;
+    make_host(&h);
+    before = snapshot(&h.s, "boot");
+    for (at = 0; stopper_die_at(&h.r, do_apply_for_trial, at); at++) {
+        assert_int_equal(recover(&h), DMV_RECOVERY_UNDONE);
+        snapshot_assert_same(&h.s, "boot", before);
+    }
+    assert_true(at > 7);
+    assert_int_equal(recover(&h), DMV_RECOVERY_UNDONE);
+    snapshot_assert_same(&h.s, "boot", before);
+}
+
 /* ---- refused ---- */
 
 static void assert_fails(const Host *h, const char *body, int outcome, const char *why)
@@ -395,6 +526,11 @@ int main(void)
         cmocka_unit_test(test_death_at_every_boundary),
         cmocka_unit_test(test_death_after_the_confirmation),
         cmocka_unit_test(test_next_change_after_such_a_death),
+        cmocka_unit_test(test_trial_and_promotion),
+        cmocka_unit_test(test_promotion_without_boot),
+        cmocka_unit_test(test_trial_image_goes),
+        cmocka_unit_test(test_trial_of_another_kernel),
+        cmocka_unit_test(test_trial_dies_at_every_boundary),
         cmocka_unit_test(test_tools_that_fail),
         cmocka_unit_test(test_images_that_stay),
         cmocka_unit_test(test_steps_that_are_refused),

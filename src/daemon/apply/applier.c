@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "base/jsonbuild.h"
 #include "config.h"
@@ -18,6 +19,7 @@
 #include "daemon/apply/publish.h"
 #include "daemon/apply/request.h"
 #include "daemon/apply/transaction.h"
+#include "daemon/apply/trial.h"
 #include "dmv/interface.h"
 #include "varlink/varlink.h"
 
@@ -35,6 +37,7 @@ typedef struct Change {
     VlCall *call;
     DmvApplyRequest request; /* its steps are borrowed by the transaction */
     DmvTransactionOptions options;
+    struct utsname kernel; /* that runs; the options may point to it */
     DmvTransaction *transaction;
     sd_event_source *source;
 } Change;
@@ -146,13 +149,18 @@ static Change *free_change(Change *c)
 static void end_change(DmvApplier *w, int code, const DmvError *e)
 {
     DmvJsonBuilder b = {0};
+    bool trial = false;
 
+    if (code == 0 && w->change->options.trial)
+        code = dmv_trial_exists(w->roots, w->change->options.trial, &trial);
     if (code == 0) {
         dmv_jb_object(&b);
         dmv_jb_int(&b, "done", (int64_t)w->change->request.n_steps);
         dmv_jb_int(&b, "total", (int64_t)w->change->request.n_steps);
         if (w->change->transaction && dmv_transaction_problems(w->change->transaction))
             dmv_jb_strv(&b, "problems", dmv_transaction_problems(w->change->transaction));
+        if (trial)
+            dmv_jb_bool(&b, "trial", true);
     }
     /* a client that cannot be told is gone, and the loop ends with its connection */
     (void)answer(w->change->call, code, e, &b);
@@ -204,6 +212,10 @@ static int on_apply(VlCall *call, json_object *params, void *userdata)
     c->options =
         (DmvTransactionOptions){.progress = vl_call_wants_more(call) ? on_progress : NULL, .userdata = call};
     r = dmv_request_read_apply(params, &c->request, &e);
+    if (r == 0 && c->request.trial) {
+        r = uname(&c->kernel) < 0 ? -errno : 0;
+        c->options.trial = c->kernel.release;
+    }
     if (r == 0)
         r = take_lock(w, &e);
     if (r == 0)
@@ -281,6 +293,50 @@ static int on_recover(VlCall *call, json_object *params, void *userdata)
     return answer(call, r, &e, &b);
 }
 
+/* ---- trials ---- */
+
+static int end_trial(VlCall *call, DmvApplier *w, int (*how)(const DmvRoots *r, DmvError *reterr))
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    int r = take_lock(w, &e);
+
+    if (r == 0)
+        r = how(w->roots, &e);
+    return r == 0 ? vl_call_reply(call, NULL) : refuse(call, r, &e);
+}
+
+static int on_promote_trial(VlCall *call, json_object *params, void *userdata)
+{
+    (void)params;
+    return end_trial(call, userdata, dmv_trial_promote);
+}
+
+static int on_drop_trial(VlCall *call, json_object *params, void *userdata)
+{
+    (void)params;
+    return end_trial(call, userdata, dmv_trial_drop);
+}
+
+static int on_arm_trial(VlCall *call, json_object *params, void *userdata)
+{
+    DmvApplier *w = userdata;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    int64_t generation = 0;
+    const DmvJsonField fields[] = {{"generation", DMV_JSON_INT, DMV_JSON_REQUIRED, &generation}};
+    int r = dmv_json_read(params, "ArmTrial", fields, DMV_N_ELEMENTS(fields), false, &e);
+    struct utsname kernel;
+
+    if (r == 0 && uname(&kernel) < 0)
+        r = -errno;
+    if (r == 0 && generation < 1)
+        r = dmv_error_set(&e, DMV_INVALID_REQUEST, NULL, NULL, "no generation has this number");
+    if (r == 0)
+        r = take_lock(w, &e);
+    if (r == 0)
+        r = dmv_trial_arm(w->roots, kernel.release, generation, &e);
+    return r == 0 ? vl_call_reply(call, NULL) : refuse(call, r, &e);
+}
+
 /* ---- forecasts ---- */
 
 static int tell_outlook(VlCall *call, const DmvOutlook *o)
@@ -315,9 +371,15 @@ static const struct {
     const char *name;
     VlHandler handler;
 } methods[] = {
-    {INTERFACE ".Publish", on_publish},   {INTERFACE ".Unpublish", on_unpublish},
-    {INTERFACE ".Apply", on_apply},       {INTERFACE ".Undo", on_undo},
-    {INTERFACE ".Confirm", on_confirm},   {INTERFACE ".Recover", on_recover},
+    {INTERFACE ".Publish", on_publish},
+    {INTERFACE ".Unpublish", on_unpublish},
+    {INTERFACE ".Apply", on_apply},
+    {INTERFACE ".Undo", on_undo},
+    {INTERFACE ".Confirm", on_confirm},
+    {INTERFACE ".Recover", on_recover},
+    {INTERFACE ".PromoteTrial", on_promote_trial},
+    {INTERFACE ".ArmTrial", on_arm_trial},
+    {INTERFACE ".DropTrial", on_drop_trial},
     {INTERFACE ".Forecast", on_forecast},
 };
 

@@ -154,6 +154,8 @@ static int add_initrds(json_object *o, const DmvJournal *j)
         r = item ? dmv_json_add_string(item, "path", j->initrds[i].path) : -ENOMEM;
         if (r == 0)
             r = dmv_json_add_string(item, "kernel", j->initrds[i].kernel);
+        if (r == 0 && j->initrds[i].is_new)
+            r = dmv_json_add_bool(item, "new", true);
         if (r == 0)
             r = array_push(array, DMV_TAKE_PTR(item));
     }
@@ -301,6 +303,7 @@ static int read_initrd(json_object *o, DmvJournal *j, DmvError *reterr)
     const DmvJsonField fields[] = {
         {"path", DMV_JSON_STRDUP, DMV_JSON_REQUIRED, i ? &i->path : NULL},
         {"kernel", DMV_JSON_STRDUP, DMV_JSON_REQUIRED, i ? &i->kernel : NULL},
+        {"new", DMV_JSON_BOOL, 0, i ? &i->is_new : NULL},
     };
     int r;
 

@@ -9,6 +9,7 @@
 #ifndef DMV_APPLY_JOURNAL_H
 #define DMV_APPLY_JOURNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ typedef struct DmvJournalKernel {
 typedef struct DmvJournalInitrd {
     char *path; /* relative to the root, no link in it */
     char *kernel;
+    bool is_new; /* there was none: undoing removes it */
 } DmvJournalInitrd;
 
 typedef struct DmvJournal {

@@ -90,7 +90,7 @@ static int put_back(int folder, const char *kept, const char *name, bool gone)
     return renameat(folder, kept, folder, name) < 0 ? -errno : 0;
 }
 
-int dmv_previous_restore(int root, const char *path, bool gone)
+int dmv_previous_restore(int root, const char *path, bool gone, bool is_new)
 {
     const char *name;
     DMV_CLEANUP_CLOSE int folder = dmv_image_open_parent(root, path, &name);
@@ -102,20 +102,24 @@ int dmv_previous_restore(int root, const char *path, bool gone)
     if (r == 0)
         r = unlink_if_there(folder, DMV_IMAGE_TEMPORARY);
     if (r == 0)
-        r = put_back(folder, kept, name, gone);
+        r = is_new ? unlink_if_there(folder, name) : put_back(folder, kept, name, gone);
     return r == 0 && fsync(folder) < 0 ? -errno : r;
 }
 
-/* Return: 1 if something was kept, 0, or a negative errno. */
+/* A trial's image has no previous one. Return: 1 if something was kept, 0, or a negative errno. */
 static int settle(int root, const char *path)
 {
     const char *name;
     DMV_CLEANUP_CLOSE int folder = dmv_image_open_parent(root, path, &name);
-    DMV_CLEANUP_FREE char *kept = NULL, *previous = NULL;
+    DMV_CLEANUP_FREE char *kept = NULL, *previous = NULL, *trial = NULL;
     int r = folder < 0 ? folder : join(name, DMV_PREVIOUS_KEPT, &kept);
 
     if (r == 0)
         r = join(name, DMV_PREVIOUS, &previous);
+    if (r == 0)
+        r = join(name, DMV_TRIAL DMV_PREVIOUS_KEPT, &trial);
+    if (r == 0)
+        r = unlink_if_there(folder, trial);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
     if (renameat(folder, kept, folder, previous) < 0)
@@ -141,7 +145,19 @@ static int settle_kernel(const DmvRoots *r, const char *kernel, bool *ret_found)
     return result;
 }
 
-/* Whoever removes a kernel knows nothing of the previous image. */
+/* The name of the image that this lies beside, as a new string; NULL if it lies beside none (or no memory:
+ * it is found again). */
+static char *image_of(const char *name)
+{
+    static const char *const suffixes[] = {DMV_TRIAL DMV_PREVIOUS_KEPT, DMV_TRIAL, DMV_PREVIOUS};
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(suffixes); i++)
+        if (dmv_ends_with(name, suffixes[i]))
+            return strndup(name, strlen(name) - strlen(suffixes[i]));
+    return NULL;
+}
+
+/* Whoever removes a kernel knows nothing of what lies beside its image. */
 static int forget_orphans(const DmvRoots *r, bool *ret_found)
 {
     DMV_CLEANUP_CLOSE int boot = dmv_fs_open(r->fd, "boot", O_RDONLY | O_DIRECTORY, 0);
@@ -152,15 +168,10 @@ static int forget_orphans(const DmvRoots *r, bool *ret_found)
     if (result < 0)
         return result == -ENOENT ? 0 : result;
     for (size_t i = 0; result == 0 && i < n; i++) {
-        DMV_CLEANUP_FREE char *name = NULL;
+        DMV_CLEANUP_FREE char *name = entries[i].kind == DMV_FS_FILE ? image_of(entries[i].name) : NULL;
         struct stat st;
 
-        if (entries[i].kind != DMV_FS_FILE || !dmv_ends_with(entries[i].name, DMV_PREVIOUS))
-            continue;
-        name = strndup(entries[i].name, strlen(entries[i].name) - strlen(DMV_PREVIOUS));
-        if (!name)
-            result = -ENOMEM;
-        else if (fstatat(boot, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
+        if (name && fstatat(boot, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
             result = unlink_if_there(boot, entries[i].name);
             *ret_found = true;
         }

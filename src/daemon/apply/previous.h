@@ -13,17 +13,20 @@
 /* Beside the image, with its name before them. No boot loader takes such a name for an image. */
 #define DMV_PREVIOUS_KEPT ".dmv-kept"
 #define DMV_PREVIOUS ".dmv-previous"
+/* The image of a generation on trial: the default entry of the boot loader keeps the one without this. */
+#define DMV_TRIAL ".dmv-trial"
 
 /* Gives the image at @path (relative to @root, no link in it) its further name, and syncs that. A copy with
  * the same time where the filesystem has no links. Return: 0, or a negative errno. */
 int dmv_previous_keep(int root, const char *path);
 
-/* Puts the kept image back, and removes what was being built beside it. Does nothing where nothing is kept.
- * @gone: the kernel was removed meanwhile, and nothing is put back. Return: 0, or a negative errno. */
-int dmv_previous_restore(int root, const char *path, bool gone);
+/* Puts the kept image back, and removes what was being built beside it. Where nothing is kept the image
+ * stays, unless it @is_new. @gone: the kernel was removed meanwhile, and nothing is put back. Return: 0, or a
+ * negative errno. */
+int dmv_previous_restore(int root, const char *path, bool gone, bool is_new);
 
 /* Nothing can be undone any more: what is kept of any kernel becomes its previous image, in the place of the
- * one before that; and previous images in /boot whose image has gone are forgotten. @ret_found: there was
+ * one before that; and what lies in /boot beside an image that has gone is forgotten. @ret_found: there was
  * something; else untouched. Return: 0, or a negative errno. */
 int dmv_previous_clean(const DmvRoots *r, bool *ret_found);
 

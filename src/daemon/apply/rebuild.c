@@ -26,6 +26,7 @@
 static void rebuild_deinit(DmvRebuild *b)
 {
     free(b->path);
+    free(b->trial);
     free(b->kernel);
     dmv_strv_free(b->modules);
     dmv_initrd_deinit(&b->image);
@@ -67,6 +68,18 @@ static const char *obstacle(const DmvRoots *r, const char *path, const DmvStep *
                : "mkinitramfs is not installed here: run update-initramfs -u -k with that kernel later";
 }
 
+static int look_for_trial(const DmvRoots *r, DmvRebuild *x)
+{
+    struct stat st;
+
+    if (asprintf(&x->trial, "%s%s", x->path, DMV_TRIAL) < 0) {
+        x->trial = NULL;
+        return -ENOMEM;
+    }
+    x->has_trial = fstatat(r->fd, x->trial, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return x->has_trial || errno == ENOENT ? 0 : -errno;
+}
+
 static int find_image(const DmvRoots *r, const char *path, const DmvStep *s, DmvRebuilds *b)
 {
     DMV_CLEANUP(rebuild_deinit) DmvRebuild x = {0};
@@ -91,6 +104,8 @@ static int find_image(const DmvRoots *r, const char *path, const DmvStep *s, Dmv
         return dmv_strv_pushf_unique(&b->problems, "%s holds another %s and was not built again: %s", path,
                                      x.modules[0], why);
     result = dmv_fs_resolve(r->fd, path, &x.path, &exists);
+    if (result == 0)
+        result = look_for_trial(r, &x);
     if (result == 0)
         result = dmv_set_string(&x.kernel, s->kernel);
     item = result == 0 ? DMV_ARRAY_ADD(b->items, b->n) : NULL;
@@ -307,11 +322,19 @@ static int put_in_place(const DmvRoots *r, const char *from, const char *to)
     return result == 0 ? dmv_fs_sync_dir(r->fd, folder) : result;
 }
 
-static int build(const DmvRoots *r, const DmvRebuild *b, const char *path,
-                 const DmvTransactionOptions *options, DmvError *reterr)
+/* Builds the image that shall be at @to, a path beside the one that is replaced. */
+static int build(const DmvRoots *r, const DmvRebuild *b, const char *to, const DmvTransactionOptions *options,
+                 DmvError *reterr)
 {
-    int result = dmv_initrd_build(r, b->image.maker, b->kernel, path, reterr);
+    DMV_CLEANUP_FREE char *folder = NULL, *path = NULL;
+    int result = folder_of(to, &folder);
 
+    if (result == 0 && asprintf(&path, "%s/%s", folder, DMV_IMAGE_TEMPORARY) < 0) {
+        path = NULL;
+        result = -ENOMEM;
+    }
+    if (result == 0)
+        result = dmv_initrd_build(r, b->image.maker, b->kernel, path, reterr);
     if (result == 0)
         result = check_new(r, b, path, reterr);
     if (result != 0)
@@ -320,29 +343,80 @@ static int build(const DmvRoots *r, const DmvRebuild *b, const char *path,
     if (result == 0)
         result = dmv_transaction_boundary(options, "initrd-built");
     if (result == 0)
-        result = put_in_place(r, path, b->path);
+        result = put_in_place(r, path, to);
     if (result == 0)
         result = dmv_transaction_boundary(options, "initrd-replaced");
-    return result < 0 ? dmv_failure(reterr, result, "replace", b->path) : result;
+    return result < 0 ? dmv_failure(reterr, result, "replace", to) : result;
+}
+
+static int keep(const DmvRoots *r, const char *path, const DmvTransactionOptions *options, DmvError *reterr)
+{
+    int result = dmv_previous_keep(r->fd, path);
+
+    if (result == 0)
+        result = dmv_transaction_boundary(options, "initrd-kept");
+    return result < 0 ? dmv_failure(reterr, result, "keep", path) : 0;
+}
+
+/* The default entry's image holds what it should: a trial would boot the same. */
+static int drop_trial(const DmvRoots *r, const DmvRebuild *b, const DmvTransactionOptions *options,
+                      DmvError *reterr)
+{
+    int result = b->has_trial ? keep(r, b->trial, options, reterr) : 0;
+
+    if (result == 0 && b->has_trial)
+        result = dmv_fs_remove(r->fd, b->trial);
+    return result < 0 ? dmv_failure(reterr, result, "remove", b->trial) : result;
+}
+
+/* Does the trial's image hold what it should already? One that cannot be read does not. */
+static int is_trial_right(const DmvRoots *r, const DmvRebuild *b, bool *ret, DmvError *reterr)
+{
+    DMV_CLEANUP_INITRD DmvInitrd image = {0};
+    const char *wrong = NULL;
+    int result = b->has_trial ? dmv_initrd_read(r, b->trial, &image, NULL) : -ENOENT;
+
+    *ret = false;
+    if (result != 0)
+        return result == -ENOMEM ? result : 0;
+    result = first_wrong(r, b, &image, &wrong, reterr);
+    *ret = result == 0 && !wrong;
+    return result;
+}
+
+static int rebuild_trial(const DmvRoots *r, const DmvRebuild *b, const DmvTransactionOptions *options,
+                         DmvError *reterr)
+{
+    bool right = false;
+    int result = is_trial_right(r, b, &right, reterr);
+
+    if (result != 0 || right)
+        return result;
+    if (b->has_trial)
+        result = keep(r, b->trial, options, reterr);
+    return result == 0 ? build(r, b, b->trial, options, reterr) : result;
+}
+
+static int rebuild_default(const DmvRoots *r, const DmvRebuild *b, const DmvTransactionOptions *options,
+                           DmvError *reterr)
+{
+    int result = keep(r, b->path, options, reterr);
+
+    if (result == 0)
+        result = build(r, b, b->path, options, reterr);
+    return result == 0 ? drop_trial(r, b, options, reterr) : result;
 }
 
 int dmv_rebuild(const DmvRoots *r, const DmvRebuild *b, const DmvTransactionOptions *options,
                 DmvError *reterr)
 {
-    DMV_CLEANUP_FREE char *folder = NULL, *path = NULL;
     const char *wrong = NULL;
     int result = first_wrong(r, b, &b->image, &wrong, reterr);
 
-    if (result != 0 || !wrong)
+    if (result != 0)
         return result;
-    if (folder_of(b->path, &folder) < 0 || asprintf(&path, "%s/%s", folder, DMV_IMAGE_TEMPORARY) < 0) {
-        path = NULL;
-        return -ENOMEM;
-    }
-    result = dmv_previous_keep(r->fd, b->path);
-    if (result == 0)
-        result = dmv_transaction_boundary(options, "initrd-kept");
-    if (result < 0)
-        return dmv_failure(reterr, result, "keep", b->path);
-    return build(r, b, path, options, reterr);
+    if (!wrong)
+        return drop_trial(r, b, options, reterr);
+    return options && dmv_streq(options->trial, b->kernel) ? rebuild_trial(r, b, options, reterr)
+                                                           : rebuild_default(r, b, options, reterr);
 }

@@ -18,6 +18,8 @@ typedef struct DmvRebuild {
     char *kernel;
     char **modules;  /* those of the step that it holds */
     DmvInitrd image; /* as it was found */
+    char *trial;     /* the path of a trial's image beside it */
+    bool has_trial;  /* there is one */
 } DmvRebuild;
 
 typedef struct DmvRebuilds {
@@ -49,9 +51,10 @@ int dmv_rebuilds_check_space(const DmvRoots *r, const DmvRebuilds *b, DmvError *
  * @options: may be NULL
  * @reterr: filled on a refusal, may be NULL
  *
- * One that holds what the index gives already is left alone. The image is kept (previous.h), the new one
- * built beside it, opened, each module of the old one compared with the file that the index gives, synced,
- * and renamed into place. After a failure dmv_previous_restore() gives everything back.
+ * One that holds what the index gives already is left alone, and needs no image of a trial beside it.
+ * Otherwise the image is kept (previous.h), the new one built beside it, opened, each module of the old one
+ * compared with the file that the index gives, synced, and renamed into place. For a trial it is the trial's
+ * image that is kept and replaced. After a failure dmv_previous_restore() gives everything back.
  *
  * Return: 0; DMV_TOOL_FAILED; DMV_PREDICTION_FAILED if the new image does not hold what it should;
  * DMV_NO_SPACE, DMV_READ_ONLY; a negative errno.

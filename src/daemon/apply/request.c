@@ -149,6 +149,7 @@ int dmv_request_read_apply(json_object *params, DmvApplyRequest *ret, DmvError *
     const DmvJsonField fields[] = {
         {"generation", DMV_JSON_INT, DMV_JSON_REQUIRED, &generation},
         {"steps", DMV_JSON_ARRAY, DMV_JSON_REQUIRED, (void *)&steps},
+        {"trial", DMV_JSON_BOOL, 0, &ret->trial},
     };
     int r = dmv_json_read(params, "Apply", fields, DMV_N_ELEMENTS(fields), false, reterr);
 

@@ -21,6 +21,7 @@ typedef struct DmvApplyRequest {
     uint64_t generation;
     DmvStep *steps;
     size_t n_steps;
+    bool trial;             /* of Apply() only */
     char **kernels, **keys; /* of Forecast() only */
 } DmvApplyRequest;
 

@@ -108,9 +108,20 @@ static int remember_kernel(DmvTransaction *t, const char *release, DmvError *ret
     return r < 0 ? dmv_failure(reterr, r, "list", folder) : 0;
 }
 
+static int remember_initrd(DmvTransaction *t, const char *path, const char *kernel, bool is_new)
+{
+    DmvJournalInitrd *x = DMV_ARRAY_ADD(t->journal.initrds, t->journal.n_initrds);
+
+    if (!x || dmv_set_string(&x->path, path) < 0 || dmv_set_string(&x->kernel, kernel) < 0)
+        return -ENOMEM;
+    x->is_new = is_new;
+    return 0;
+}
+
 /* Which images the step concerns, one step a kernel. */
 static int remember_initrds(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
 {
+    bool trial = t->options && dmv_streq(t->options->trial, s->kernel);
     size_t first = t->rebuilds.n;
     int r = 0;
 
@@ -121,14 +132,15 @@ static int remember_initrds(DmvTransaction *t, const DmvStep *s, DmvError *reter
     r = dmv_rebuilds_find(t->roots, s, &t->rebuilds);
     if (r < 0)
         return dmv_failure(reterr, r, "look for the initrd images of", s->kernel);
-    for (size_t i = first; i < t->rebuilds.n; i++) {
-        DmvJournalInitrd *x = DMV_ARRAY_ADD(t->journal.initrds, t->journal.n_initrds);
+    for (size_t i = first; r == 0 && i < t->rebuilds.n; i++) {
+        const DmvRebuild *b = &t->rebuilds.items[i];
 
-        if (!x || dmv_set_string(&x->path, t->rebuilds.items[i].path) < 0 ||
-            dmv_set_string(&x->kernel, s->kernel) < 0)
-            return -ENOMEM;
+        if (!trial)
+            r = remember_initrd(t, b->path, s->kernel, false);
+        if (r == 0 && (trial || b->has_trial))
+            r = remember_initrd(t, b->trial, s->kernel, !b->has_trial);
     }
-    return 0;
+    return r;
 }
 
 /* What only the disk can say: a link must lead to a file, and may only take the place of a link. */

@@ -29,6 +29,9 @@ typedef struct DmvTransactionOptions {
      */
     int (*boundary)(const char *name, void *userdata);
     void *userdata;
+    /* The kernel whose images stay as they are, for the default boot entry: those that change are built
+     * beside them, for a trial (previous.h). NULL: none. */
+    const char *trial;
 } DmvTransactionOptions;
 
 /**

@@ -19,6 +19,7 @@
 #include "daemon/apply/index.h"
 #include "daemon/apply/keep.h"
 #include "daemon/apply/previous.h"
+#include "daemon/apply/trial.h"
 #include "host/fs.h"
 #include "host/initrd-build.h"
 
@@ -209,7 +210,9 @@ static void restore_initrds(Undo *u)
         DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(u->roots, x->kernel, NULL);
         bool gone = folder && is_of_gone_kernel(u->roots, folder);
 
-        note_failure(u, dmv_previous_restore(u->roots->fd, x->path, gone), "restore", x->path);
+        if (dmv_ends_with(x->path, DMV_TRIAL)) /* an entry for an image that goes */
+            note_failure(u, dmv_trial_disarm(u->roots, NULL), "disarm the boot entry of", x->path);
+        note_failure(u, dmv_previous_restore(u->roots->fd, x->path, gone, x->is_new), "restore", x->path);
         note_failure(u, dmv_transaction_boundary(u->options, "undo-initrd"), "stop at", x->path);
     }
     r = dmv_initrd_build_clean(u->roots);

@@ -225,19 +225,31 @@ static int sync_environment(const DmvRoots *r, const DmvBootloader *b)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-int dmv_bootloader_is_armed(const DmvRoots *r, const DmvBootloader *b, bool *ret, DmvError *reterr)
+/* The value of a variable, NULL if it is not set. */
+static int read_variable(const DmvRoots *r, const DmvBootloader *b, const char *name, char **ret,
+                         DmvError *reterr)
 {
-    DMV_CLEANUP_FREE char *output = NULL;
+    DMV_CLEANUP_FREE char *output = NULL, *value = NULL;
     int e = run_editenv(r, b, "list", NULL, &output, reterr);
-    bool armed = false;
+    size_t n = strlen(name);
     char *rest = output, *line;
 
-    if (e != 0)
-        return e;
-    while ((line = strsep(&rest, "\n")))
-        armed = armed || strcmp(line, NEXT_ENTRY "=" DMV_BOOT_ENTRY_ID) == 0;
-    *ret = armed;
-    return 0;
+    while (e == 0 && (line = strsep(&rest, "\n")))
+        if (strncmp(line, name, n) == 0 && line[n] == '=')
+            e = dmv_set_string(&value, line + n + 1);
+    if (e == 0)
+        *ret = DMV_TAKE_PTR(value);
+    return e;
+}
+
+int dmv_bootloader_is_armed(const DmvRoots *r, const DmvBootloader *b, bool *ret, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *value = NULL;
+    int e = read_variable(r, b, NEXT_ENTRY, &value, reterr);
+
+    if (e == 0)
+        *ret = dmv_streq(value, DMV_BOOT_ENTRY_ID);
+    return e;
 }
 
 int dmv_bootloader_arm(const DmvRoots *r, const DmvBootloader *b, DmvError *reterr)
@@ -277,6 +289,30 @@ int dmv_bootloader_check(const DmvRoots *r, const DmvBootloader *b, DmvError *re
     if (e == 0)
         e = check_place(r, b, reterr);
     return e == 0 ? check_hypervisor(r, reterr) : e;
+}
+
+int dmv_bootloader_check_default(const DmvRoots *r, const DmvBootloader *b, char *const *kernels,
+                                 const char *running, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *config = NULL, *saved = NULL;
+    const char *why;
+    int e = read_in(r, b, "grub.cfg", &config);
+
+    if (e == 0)
+        e = read_variable(r, b, "saved_entry", &saved, reterr);
+    if (e != 0)
+        return e;
+    why = dmv_boot_entry_default(config ? config : "", saved, kernels, running);
+    return why ? dmv_error_set(reterr, DMV_CONFLICT, NULL, "reboot into the kernel that is wanted first",
+                               "%s", why)
+               : 0;
+}
+
+int dmv_bootloader_remove(const DmvRoots *r, const DmvBootloader *b)
+{
+    DMV_CLEANUP_FREE char *path = path_in(b, DMV_BOOTLOADER_ENTRY);
+
+    return path ? dmv_fs_remove(r->fd, path) : -ENOMEM;
 }
 
 int dmv_bootloader_write(const DmvRoots *r, const DmvBootloader *b, const DmvBootEntry *entry,

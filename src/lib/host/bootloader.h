@@ -61,9 +61,26 @@ const char *dmv_bootloader_can_write(const DmvBootPlace *p);
  */
 int dmv_bootloader_check(const DmvRoots *r, const DmvBootloader *b, DmvError *reterr);
 
+/**
+ * dmv_bootloader_check_default() - does GRUB boot the kernel that runs, unless told otherwise?
+ * @kernels: releases of those that can be booted
+ * @running: one of them
+ * @reterr: why not, and what to do
+ *
+ * An entry for one boot starts the kernel that runs; where the next boot is to start another one, that comes
+ * first.
+ *
+ * Return: 0; DMV_CONFLICT if not, or if it is not known; DMV_NOT_INSTALLED, DMV_TOOL_FAILED; a negative
+ * errno.
+ */
+int dmv_bootloader_check_default(const DmvRoots *r, const DmvBootloader *b, char *const *kernels,
+                                 const char *running, DmvError *reterr);
+
 /* Puts the entry in place, and custom.cfg if there is none. Return: as dmv_boot_entry_render(), or a negative
  * errno. */
 int dmv_bootloader_write(const DmvRoots *r, const DmvBootloader *b, const DmvBootEntry *e, DmvError *reterr);
+/* Removes the entry; custom.cfg stays. Return: 0, or a negative errno. */
+int dmv_bootloader_remove(const DmvRoots *r, const DmvBootloader *b);
 /* Has the entry booted next, once. Return: 0; DMV_TOOL_FAILED; a negative errno. */
 int dmv_bootloader_arm(const DmvRoots *r, const DmvBootloader *b, DmvError *reterr);
 /* Takes that back; what somebody else wants booted next stays. Return: as above. */

@@ -19,7 +19,8 @@
 #define WHAT "the boot loader's entry cannot be made"
 #define MARK "dmv.generation="
 
-static const char *const left_out[] = {"BOOT_IMAGE=", "initrd=", MARK, "panic="};
+static const char *const left_out[] = {"BOOT_IMAGE=", "initrd=",   MARK,
+                                       "panic=",      "rd.shell=", "rd.emergency="};
 
 /* May it stand between single quotes? */
 static bool is_plain(const char *s)
@@ -100,19 +101,74 @@ int dmv_boot_entry_render(const DmvBootEntry *e, char **ret, DmvError *reterr)
         !dmv_name_is_valid(e->fs_uuid))
         return dmv_error_set(reterr, DMV_MALFORMED, WHAT, NULL,
                              "kernel, initrd or filesystem have no plain name");
-    dmv_text_appendf(&t,
-                     "menuentry 'dmv: kernel %s, drivers of generation %lld on trial' --id " DMV_BOOT_ENTRY_ID
-                     " {\n"
-                     "    insmod gzio\n"
-                     "    search --no-floppy --fs-uuid --set=root %s\n"
-                     "    linux %s",
-                     e->kernel, (long long)e->generation, e->fs_uuid, e->kernel_path);
+    dmv_text_appendf(
+        &t,
+        "search --no-floppy --fs-uuid --set=dmv_root %s\n"
+        "if [ -f ($dmv_root)%s ]; then\n"
+        "menuentry 'dmv: kernel %s, drivers of generation %lld on trial' --id " DMV_BOOT_ENTRY_ID " {\n"
+        "    insmod gzio\n"
+        "    search --no-floppy --fs-uuid --set=root %s\n"
+        "    linux %s",
+        e->fs_uuid, e->initrd_path, e->kernel, (long long)e->generation, e->fs_uuid, e->kernel_path);
     r = add_cmdline(&t, e->cmdline, reterr);
     if (r != 0)
         return r;
-    dmv_text_appendf(&t, " " MARK "%lld panic=30%s\n    initrd %s\n}\n", (long long)e->generation,
-                     e->dracut ? " rd.shell=0 rd.emergency=reboot" : "", e->initrd_path);
+    dmv_text_appendf(&t, " " MARK "%lld panic=30 rd.shell=0 rd.emergency=reboot\n    initrd %s\n}\nfi\n",
+                     (long long)e->generation, e->initrd_path);
     return dmv_text_take(&t, ret, NULL);
+}
+
+/* ---- what GRUB boots by default ---- */
+
+/* The longest of the releases that a text holds: "6.1.0-9-amd64" is in it where "6.1.0-9" is one as well. */
+static const char *kernel_in(const char *text, char *const *kernels)
+{
+    const char *found = NULL;
+
+    for (char *const *k = kernels; k && *k; k++)
+        if (strstr(text, *k) && (!found || strlen(*k) > strlen(found)))
+            found = *k;
+    return found;
+}
+
+static const char *newest(char *const *kernels)
+{
+    const char *found = NULL;
+
+    for (char *const *k = kernels; k && *k; k++)
+        if (!found || dmv_compare_releases(*k, found) > 0)
+            found = *k;
+    return found;
+}
+
+/* What default is set to where no next_entry is: grub-mkconfig sets it twice, first to that. A new string, or
+ * NULL if there is no such line (or no memory). */
+static char *configured_default(const char *config)
+{
+    static const char set[] = "set default=\"";
+
+    for (const char *p = config; (p = strstr(p, set));) {
+        p += strlen(set);
+        if (!dmv_starts_with(p, "${next_entry}"))
+            return strndup(p, strcspn(p, "\"\n"));
+    }
+    return NULL;
+}
+
+const char *dmv_boot_entry_default(const char *config, const char *saved, char *const *kernels,
+                                   const char *running)
+{
+    DMV_CLEANUP_FREE char *configured = configured_default(config);
+    const char *wanted = configured, *kernel;
+
+    if (!configured)
+        return "grub.cfg does not say which entry is the default";
+    if (dmv_streq(configured, "${saved_entry}"))
+        wanted = saved && saved[0] ? saved : "0";
+    kernel = dmv_streq(wanted, "0") ? newest(kernels) : kernel_in(wanted, kernels);
+    if (!kernel)
+        return "which kernel GRUB boots by default is not known";
+    return dmv_streq(kernel, running) ? NULL : "GRUB boots another kernel by default than the one that runs";
 }
 
 int64_t dmv_boot_entry_mark(const char *cmdline)

@@ -146,11 +146,11 @@ static void append_list(DmvText *t, char *const *words)
         dmv_text_appendf(t, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " and ", words[i]);
 }
 
-int dmv_lifeline_check(const DmvLifelineChanges *c, bool fallback, bool accepted, DmvError *reterr)
+int dmv_lifeline_check(const DmvLifelineChanges *c, const char *stranded, bool accepted, DmvError *reterr)
 {
     DMV_CLEANUP_TEXT DmvText why = {0};
 
-    if (c->n == 0 || fallback || accepted)
+    if (c->n == 0 || !stranded || accepted)
         return 0;
     append_list(&why, c->items[0].modules);
     dmv_text_append(&why, " would change for kernel ");
@@ -158,6 +158,7 @@ int dmv_lifeline_check(const DmvLifelineChanges *c, bool fallback, bool accepted
     dmv_text_appendf(&why, ", and this host needs it to come back (%s)", c->items[0].lifeline->chain);
     if (c->n > 1)
         dmv_text_appendf(&why, ", and for %zu more", c->n - 1);
+    dmv_text_appendf(&why, "; nothing would bring it back by itself: %s", stranded);
     return dmv_error_set(reterr, DMV_LIFELINE, NULL,
                          "if you can reach the host another way, by its console, add --accept-lifeline", "%s",
                          why.data ? why.data : "a lifeline would be changed");

@@ -55,13 +55,13 @@ int dmv_plan_lifelines(const DmvPlan *p, const DmvView *v, DmvLifelineChanges *r
 /**
  * dmv_lifeline_check() - may this plan be carried out?
  * @c: what it touches
- * @fallback: something brings the host back if it does not come up with it
+ * @stranded: why nothing brings the host back if it does not come up with it; NULL: something does
  * @accepted: somebody said that it may be lost
  * @reterr: filled on a refusal, may be NULL
  *
  * Return: 0; DMV_LIFELINE naming the first lifeline, and what to do.
  */
-int dmv_lifeline_check(const DmvLifelineChanges *c, bool fallback, bool accepted, DmvError *reterr);
+int dmv_lifeline_check(const DmvLifelineChanges *c, const char *stranded, bool accepted, DmvError *reterr);
 
 /* Renderings, as those of render.h: a new value, or NULL for lack of memory. */
 json_object *dmv_render_lifelines(const DmvWorld *w);

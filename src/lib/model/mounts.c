@@ -13,6 +13,7 @@
 
 static void mount_deinit(DmvMount *m)
 {
+    free(m->root);
     free(m->point);
     free(m->type);
     free(m->source);
@@ -105,11 +106,11 @@ static int parse_mount(char *line, DmvMount *ret)
         tail[i] = next_word(&line);
     numbers = fields[2];
     if (!tail[1] || fields[4][0] != '/' || !read_number(&numbers, ':', &ret->major) ||
-        !read_number(&numbers, '\0', &ret->minor) || !resolve_escapes(fields[4]) ||
-        !resolve_escapes(tail[1]) || (tail[2] && !resolve_escapes(tail[2])))
+        !read_number(&numbers, '\0', &ret->minor) || !resolve_escapes(fields[3]) ||
+        !resolve_escapes(fields[4]) || !resolve_escapes(tail[1]) || (tail[2] && !resolve_escapes(tail[2])))
         return 0;
-    if (dmv_set_string(&ret->point, fields[4]) < 0 || dmv_set_string(&ret->type, tail[0]) < 0 ||
-        dmv_set_string(&ret->source, tail[1]) < 0 ||
+    if (dmv_set_string(&ret->root, fields[3]) < 0 || dmv_set_string(&ret->point, fields[4]) < 0 ||
+        dmv_set_string(&ret->type, tail[0]) < 0 || dmv_set_string(&ret->source, tail[1]) < 0 ||
         dmv_set_string(&ret->options, tail[2] ? tail[2] : "") < 0)
         return -ENOMEM;
     return 1;
@@ -187,6 +188,16 @@ const DmvMount *dmv_mounts_of_path(const DmvMounts *m, const char *path)
         if (holds(m->items[i].point, path) && (!best || strlen(m->items[i].point) >= strlen(best->point)))
             best = &m->items[i];
     return best;
+}
+
+int dmv_mount_inside(const DmvMount *m, const char *path, char **ret)
+{
+    const char *rest = strcmp(m->point, "/") == 0 ? path : path + strlen(m->point);
+
+    if (asprintf(ret, "%s%s", strcmp(m->root, "/") == 0 ? "" : m->root, rest) >= 0)
+        return 0;
+    *ret = NULL;
+    return -ENOMEM;
 }
 
 int dmv_mount_option(const char *options, const char *name, char **ret)

@@ -14,6 +14,7 @@
 
 typedef struct DmvMount {
     uint32_t major, minor; /* major 0: a filesystem without a block device of its own */
+    char *root;            /* what of the filesystem is mounted: "/", without escapes */
     char *point;           /* absolute, without escapes */
     char *type;            /* "ext4" */
     char *source;          /* "/dev/sda2", "server:/export", "none" */
@@ -44,6 +45,8 @@ int dmv_mounts_parse(const char *data, size_t size, DmvMounts *ret);
 const DmvMount *dmv_mounts_at(const DmvMounts *m, const char *point);
 /* The mount that holds an absolute path, or NULL. */
 const DmvMount *dmv_mounts_of_path(const DmvMounts *m, const char *path);
+/* Where on its filesystem a path lies that this mount holds, as a new string. Return: 0, or -ENOMEM. */
+int dmv_mount_inside(const DmvMount *m, const char *path, char **ret);
 /* The value of an option ("addr" of "rw,addr=10.0.0.1"), owned by the caller. Return: 0, also if it is not
  * there (@ret NULL); -ENOMEM. */
 int dmv_mount_option(const char *options, const char *name, char **ret);
