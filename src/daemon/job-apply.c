@@ -1,43 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Apply and recover. The apply worker does the steps of the plan as one transaction and keeps its journal;
- * the daemon looks at the host again, compares it with what the plan predicted, and then confirms the
- * transaction or has it undone.
+ * Apply. The apply worker does the steps of the plan as one transaction and keeps its journal; the daemon
+ * looks at the host again, compares it with what the plan predicted, and then confirms the transaction or has
+ * it undone.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "daemon/boot.h"
-#include "daemon/job.h"
+#include "daemon/job-apply.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
 #include "model/render.h"
 
-typedef struct Apply {
-    DmvPlan plan; /* as it was applied */
-    DmvApplyReply reply;
-    void *userdata;
-    DmvError failure;
-    void (*recovered)(DmvManager *m);
-
-    bool switches; /* to the staged generation, and the boot machine knows */
-    bool admin;    /* because somebody asks for it now */
-    bool trial;    /* the boot loader can have an entry for it */
-    bool one_shot; /* it needs that */
-    bool stored;   /* the machine's state after the switch is on the disk */
-    DmvBoot next;
-    DmvBootActions actions; /* that the switch leads to, or that the boot machine has asked for */
-
-    bool shutdown;
-    bool restores; /* an earlier generation, for the boot machine */
-    bool drop_staged;
-    int64_t restored;
-    DmvIntent before; /* what was wanted until then */
-} Apply;
-
 static void apply_free(void *data)
 {
-    Apply *x = data;
+    DmvApplyJob *x = data;
 
     dmv_plan_deinit(&x->plan);
     dmv_intent_deinit(&x->before);
@@ -67,83 +45,14 @@ static void forget_old_generations(DmvManager *m)
         dmv_state_forget_generation(m, numbers[i]);
 }
 
-/* What waits for the next reboot stays wanted, unless somebody has gone back by hand. */
-static void settle_intent(DmvManager *m, Apply *x)
+static void activated(DmvJob *j, bool changed)
 {
-    const DmvGeneration *staged = dmv_generations_staged(&m->generations);
-
-    if (staged && x->drop_staged) {
-        dmv_state_forget_generation(m, staged->number);
-        dmv_generations_unstage(&m->generations);
-    } else if (staged) {
-        dmv_intent_deinit(&m->intent);
-        m->intent = x->before;
-        x->before = (DmvIntent){0};
-    }
-}
-
-static void succeed_restoring(DmvJob *j, bool changed)
-{
-    const DmvBootEvent done = {.kind = DMV_BOOT_ON_RESTORED};
-    DMV_CLEANUP_ERROR DmvError e = {0};
-    Apply *x = j->data;
-    DmvManager *m = j->m;
-    DmvBootActions actions;
-    int r;
-
-    settle_intent(m, x);
-    dmv_generations_restored(&m->generations, x->restored);
-    r = dmv_state_save(m);
-    if (r == 0)
-        r = dmv_boot_tell(m, &done, &actions, &e);
-    if (r == 0)
-        r = dmv_manager_think(m);
-    if (r != 0) {
-        e.code = r;
-        dmv_job_finish(j, &e, NULL, x->restored);
-        return;
-    }
-    dmv_manager_publish(m, "generation_changed", NULL, NULL);
-    dmv_log_event(LOG_NOTICE, DMV_MESSAGE_GENERATION_ACTIVATED, j->action, j->object, 0,
-                  "generation %lld is back: %s", (long long)x->restored, m->boot.reason);
-    dmv_job_finish(j, NULL, x->reply(m, changed, x->plan.kernels, x->userdata), x->restored);
-}
-
-/* Ends a job that has failed; the boot machine counts it if it was to go back. */
-static void give_up(DmvJob *j, DmvError *e)
-{
-    const DmvBootEvent failed = {.kind = DMV_BOOT_ON_NOT_RESTORED,
-                                 .reason = e->why ? e->why : dmv_outcome_reason(e->code)};
-    DMV_CLEANUP_ERROR DmvError lost = {0};
-    Apply *x = j->data;
-    DmvManager *m = j->m;
-    DmvBootActions actions;
-
-    if (x && x->restores) {
-        dmv_intent_deinit(&m->intent);
-        m->intent = x->before;
-        x->before = (DmvIntent){0};
-        if (dmv_boot_tell(m, &failed, &actions, &lost) != 0)
-            dmv_log(LOG_ERR, "the failure to go back is not stored: %s",
-                    lost.why ? lost.why : "out of memory");
-        if (dmv_manager_think(m) < 0)
-            dmv_log(LOG_ERR, "out of memory");
-    }
-    dmv_job_finish(j, e, NULL, -1);
-}
-
-static void succeed(DmvJob *j, bool changed)
-{
-    Apply *x = j->data;
+    DmvApplyJob *x = j->data;
     DmvManager *m = j->m;
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
     int64_t number = staged ? staged->number : m->generations.current;
     int r = 0;
 
-    if (x->restores) {
-        succeed_restoring(j, changed);
-        return;
-    }
     if (x->switches) {
         if (!changed) /* else it was stored before the confirmation */
             r = dmv_state_save_boot(m, &x->next);
@@ -172,7 +81,7 @@ static void succeed(DmvJob *j, bool changed)
 /* The state of a switch that failed must not outlive it. */
 static void take_back(DmvJob *j)
 {
-    Apply *x = j->data;
+    DmvApplyJob *x = j->data;
 
     if (x->stored && dmv_boot_take_back(j->m) < 0)
         dmv_log(LOG_WARNING, "the state of the switch stays on the disk until the next boot, ignoring");
@@ -182,17 +91,19 @@ static void take_back(DmvJob *j)
 /* It has no entry of its own: what is left of the trial before is only in the way. */
 static void on_dropped(DmvJob *j, int code, DmvError *e)
 {
+    const DmvApplyJob *x = j->data;
+
     if (code != 0)
         dmv_log(LOG_WARNING, "the boot entry of the trial before stays, ignoring: %s",
                 e->why ? e->why : dmv_outcome_reason(code));
-    succeed(j, true);
+    x->succeeded(j, true);
 }
 
 static void on_confirmed(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
                          bool continues, DmvError *e)
 {
     DmvJob *j = userdata;
-    const Apply *x = j->data;
+    DmvApplyJob *x = j->data;
     const DmvBootActions drop = {.set = x->actions.set & DMV_BOOT_DO_DISARM};
 
     (void)params;
@@ -201,7 +112,7 @@ static void on_confirmed(void *userdata, int code, json_object *params, int *fds
     (void)continues;
     if (code == 0) {
         if (!x->switches || x->one_shot || !drop.set || dmv_job_call_trial(j, &drop, on_dropped, e) != 0)
-            succeed(j, true);
+            x->succeeded(j, true);
         return;
     }
     /* without the confirmation the worker, or the next start, undoes it */
@@ -209,28 +120,28 @@ static void on_confirmed(void *userdata, int code, json_object *params, int *fds
     (void)dmv_error_set_what(e, "the change was not confirmed and is undone");
     take_back(j);
     look_or_log(j->m);
-    give_up(j, e);
+    x->failed(j, e);
 }
 
 /* ---- failure ---- */
 
 static void fail(DmvJob *j, DmvError *e)
 {
-    Apply *x = j->data;
+    DmvApplyJob *x = j->data;
 
     dmv_log_event(LOG_ERR, DMV_MESSAGE_CHANGE_UNDONE, j->action, j->object, e->code,
                   "the change was undone: %s", e->why ? e->why : dmv_outcome_reason(e->code));
     dmv_error_move(&x->failure, e);
     take_back(j);
     look_or_log(j->m);
-    give_up(j, &x->failure);
+    x->failed(j, &x->failure);
 }
 
 static void on_undone(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues,
                       DmvError *e)
 {
     DmvJob *j = userdata;
-    Apply *x = j->data;
+    DmvApplyJob *x = j->data;
     DMV_CLEANUP_ERROR DmvError failure = {0};
 
     (void)params;
@@ -249,7 +160,7 @@ static void on_undone(void *userdata, int code, json_object *params, int *fds, u
 
 static void undo(DmvJob *j, const char *what, int code, DmvError *e)
 {
-    Apply *x = j->data;
+    DmvApplyJob *x = j->data;
     int r;
 
     (void)dmv_error_set_what(e, "%s; everything is as before", what);
@@ -276,7 +187,7 @@ static void on_armed(DmvJob *j, int code, DmvError *e)
 {
     const DmvBootEvent armed = {.kind = DMV_BOOT_ON_ARMED};
     DmvBootActions none;
-    Apply *x = j->data;
+    DmvApplyJob *x = j->data;
 
     if (code == 0)
         code = dmv_boot_step(&x->next, &armed, &none);
@@ -292,7 +203,7 @@ static void on_armed(DmvJob *j, int code, DmvError *e)
 /* The machine's state after the switch is on the disk before the switch is final. */
 static int store_switch(DmvJob *j, DmvError *e)
 {
-    Apply *x = j->data;
+    DmvApplyJob *x = j->data;
     int r = dmv_boot_ask(j->m, x->admin, x->one_shot, &x->next, &x->actions, e);
 
     if (r == 0)
@@ -303,7 +214,7 @@ static int store_switch(DmvJob *j, DmvError *e)
 
 static void check_and_decide(DmvJob *j)
 {
-    Apply *x = j->data;
+    DmvApplyJob *x = j->data;
     DMV_CLEANUP_ERROR DmvError e = {0};
     int r;
 
@@ -345,7 +256,7 @@ static void on_applied(void *userdata, int code, json_object *params, int *fds, 
                                    {"total", DMV_JSON_INT, 0, &total},
                                    {"message", DMV_JSON_STRING, 0, &message},
                                    {"problems", DMV_JSON_STRV, 0, (void *)&problems},
-                                   {"trial", DMV_JSON_BOOL, 0, &((Apply *)j->data)->one_shot}};
+                                   {"trial", DMV_JSON_BOOL, 0, &((DmvApplyJob *)j->data)->one_shot}};
 
     (void)fds;
     (void)n_fds;
@@ -368,7 +279,7 @@ static void on_applied(void *userdata, int code, json_object *params, int *fds, 
 
 static int call_apply(DmvJob *j, DmvError *e)
 {
-    Apply *x = j->data;
+    DmvApplyJob *x = j->data;
     const DmvGeneration *staged = dmv_generations_staged(&j->m->generations);
     DmvJsonBuilder b = {0};
     int r = j->apply ? 0 : dmv_worker_new(j->m, DMV_WORKER_APPLY, &j->apply, e);
@@ -383,25 +294,40 @@ static int call_apply(DmvJob *j, DmvError *e)
     return dmv_worker_call(j->apply, "Apply", dmv_jb_end(&b), -1, true, on_applied, j);
 }
 
-static int job_with_data(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret,
-                         DmvError *reterr)
+static void not_applied(DmvJob *j, DmvError *e)
 {
+    dmv_job_finish(j, e, NULL, -1);
+}
+
+int dmv_apply_job_new(DmvManager *m, VlCall *call, const char *action, const char *object,
+                      DmvApplyReply reply, void *userdata, DmvJob **ret, DmvError *reterr)
+{
+    DmvApplyJob *x;
     DmvJob *j;
     int r = dmv_job_new(m, call, action, object, &j, reterr);
 
+    x = r == 0 ? calloc(1, sizeof(*x)) : NULL;
+    if (!x)
+        free(userdata);
     if (r != 0)
         return r;
     j->changes_trees = true;
-    j->data = calloc(1, sizeof(Apply));
-    j->free_data = j->data ? apply_free : NULL;
+    if (x) {
+        *x = (DmvApplyJob){.reply = reply,
+                           .userdata = userdata,
+                           .succeeded = activated,
+                           .failed = not_applied,
+                           .admin = true};
+        j->data = x;
+        j->free_data = apply_free;
+    }
     *ret = j;
     return 0;
 }
 
-/* Plans and calls the worker; @r: how it went until here. */
-static void begin(DmvJob *j, int r, DmvError *e)
+void dmv_apply_job_begin(DmvJob *j, int r, DmvError *e)
 {
-    Apply *x = j->data;
+    DmvApplyJob *x = j->data;
     DmvManager *m = j->m;
 
     dmv_job_progress(j, "plan", -1, -1);
@@ -413,7 +339,7 @@ static void begin(DmvJob *j, int r, DmvError *e)
                             m->plan_error.why ? m->plan_error.why : "");
     }
     if (r == 0 && dmv_plan_is_empty(&m->plan) && !(x->switches && m->boot.one_shot)) {
-        succeed(j, false);
+        x->succeeded(j, false);
         return;
     }
     if (r == 0) {
@@ -425,19 +351,18 @@ static void begin(DmvJob *j, int r, DmvError *e)
         r = call_apply(j, e);
     if (r != 0) {
         e->code = r;
-        give_up(j, e);
+        x->failed(j, e);
     }
 }
 
-/* Asks the boot machine whether what is staged may be switched to, and whether the boot loader can help. */
-static int prepare_switch(DmvJob *j, DmvError *e)
+int dmv_apply_job_ask(DmvJob *j, DmvError *reterr)
 {
-    Apply *x = j->data;
+    DmvApplyJob *x = j->data;
     int r;
 
     if (!dmv_boot_applies(j->m) || !dmv_generations_staged(&j->m->generations))
         return 0;
-    r = dmv_boot_ask(j->m, x->admin, j->m->boot.one_shot, &x->next, &x->actions, e);
+    r = dmv_boot_ask(j->m, x->admin, j->m->boot.one_shot, &x->next, &x->actions, reterr);
     x->switches = r == 0;
     x->trial = r == 0 && dmv_boot_check_entry(j->m, NULL) == 0;
     return r;
@@ -448,194 +373,17 @@ int dmv_job_apply(DmvManager *m, VlCall *call, const char *action, const char *o
 {
     DMV_CLEANUP_ERROR DmvError e = {0};
     DmvJob *j;
-    Apply *x;
-    int r = job_with_data(m, call, action, object, &j, reterr);
+    int r = dmv_apply_job_new(m, call, action, object, reply, userdata, &j, reterr);
 
-    if (r != 0) {
-        free(userdata);
-        return r;
-    }
-    x = j->data;
-    if (x)
-        *x = (Apply){.reply = reply, .userdata = userdata, .admin = true};
-    else
-        free(userdata);
-    r = x ? dmv_set_string(&j->because, because) : -ENOMEM;
-    if (r == 0)
-        r = prepare_switch(j, &e);
-    begin(j, r, &e);
-    return 0;
-}
-
-/* ---- what the boot machine asks for ---- */
-
-static void restore(DmvJob *j)
-{
-    DMV_CLEANUP_INTENT DmvIntent intent = {0};
-    DMV_CLEANUP_ERROR DmvError e = {0};
-    DmvManager *m = j->m;
-    Apply *x = j->data;
-    int r = dmv_set_string(&j->because, m->boot.reason);
-
-    x->restores = true;
-    x->before = m->intent;
-    m->intent = (DmvIntent){0};
-    if (r == 0)
-        r = dmv_method_earlier_intent(m, x->restored, &x->before, &intent, &e);
-    if (r == 0) {
-        m->intent = intent;
-        intent = (DmvIntent){0};
-    }
-    begin(j, r, &e);
-}
-
-/* The worker's part is done, or there is none. */
-static void go_on(DmvJob *j)
-{
-    DMV_CLEANUP_ERROR DmvError e = {0};
-    DmvManager *m = j->m;
-    Apply *x = j->data;
-
-    if (x->actions.set & DMV_BOOT_DO_RESTORE)
-        restore(j);
-    else if (x->shutdown)
-        begin(j, prepare_switch(j, &e), &e);
-    else
-        dmv_job_finish(j, NULL, x->reply(m, false, NULL, x->userdata), m->generations.current);
-}
-
-static void on_committing_armed(DmvJob *j, int code, DmvError *e)
-{
-    Apply *x = j->data;
-
-    if (code == 0)
-        (void)dmv_boot_done(j->m, DMV_BOOT_DO_ARM);
-    else
-        dmv_log(LOG_ERR, "the boot entry of the trial is not armed: %s",
-                e->why ? e->why : dmv_outcome_reason(code));
-    dmv_job_finish(j, &x->failure, NULL, -1);
-}
-
-/* Only a commit cannot do without it: the way back is by the default entry, which needs nothing. */
-static void on_worker_done(DmvJob *j, int code, DmvError *e)
-{
-    Apply *x = j->data;
-    DmvBootActions more = {0};
-    int r = code == 0 ? dmv_boot_done(j->m, x->actions.set) : dmv_boot_not_done(j->m, x->actions.set, &more);
-
-    if (code == 0)
-        code = r;
-    if (code == 0) {
-        go_on(j);
-        return;
-    }
-    dmv_log(LOG_ERR, "the boot entry or the images of the trial are not as they shall be: %s",
-            e->why     ? e->why
-            : code < 0 ? strerror(-code)
-                       : dmv_outcome_reason(code));
-    if (!(x->actions.set & DMV_BOOT_DO_COMMIT)) {
-        go_on(j);
-        return;
-    }
-    e->code = code;
-    dmv_error_move(&x->failure, e);
-    if (!more.set || dmv_job_call_trial(j, &more, on_committing_armed, NULL) != 0)
-        dmv_job_finish(j, &x->failure, NULL, -1);
-}
-
-int dmv_job_boot(DmvManager *m, VlCall *call, const DmvBootTask *t, DmvError *reterr)
-{
-    DMV_CLEANUP_ERROR DmvError e = {0};
-    DmvJob *j;
-    Apply *x;
-    int r = job_with_data(m, call, t->action, NULL, &j, reterr);
-
-    if (r != 0) {
-        free(t->userdata);
-        return r;
-    }
-    x = j->data;
-    if (!x) {
-        free(t->userdata);
-        e.code = -ENOMEM;
-        dmv_job_finish(j, &e, NULL, -1);
-        return 0;
-    }
-    *x = (Apply){.reply = t->reply,
-                 .userdata = t->userdata,
-                 .actions = t->actions,
-                 .shutdown = t->shutdown,
-                 .restored = t->actions.fallback,
-                 .drop_staged = t->drop_staged};
-    if (!(t->actions.set & DMV_BOOT_FOR_WORKER)) {
-        go_on(j);
-        return 0;
-    }
-    r = dmv_job_call_trial(j, &t->actions, on_worker_done, &e);
     if (r != 0)
-        on_worker_done(j, r, &e);
-    return 0;
-}
-
-/* ---- recover ---- */
-
-static void on_recovered(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
-                         bool continues, DmvError *e)
-{
-    DmvJob *j = userdata;
-    Apply *x = j->data;
-    DmvManager *m = j->m;
-    void (*recovered)(DmvManager * m) = x->recovered;
-    const char *outcome = NULL;
-    int64_t generation = -1;
-    const DmvJsonField fields[] = {{"outcome", DMV_JSON_STRING, DMV_JSON_REQUIRED, &outcome},
-                                   {"generation", DMV_JSON_INT, 0, &generation}};
-
-    (void)fds;
-    (void)n_fds;
-    (void)continues;
-    if (code == 0)
-        code = dmv_json_read(params, "reply", fields, DMV_N_ELEMENTS(fields), true, e);
-    e->code = code;
-    if (code == 0)
-        dmv_log_event(LOG_NOTICE, DMV_MESSAGE_CHANGE_UNDONE, "recover", NULL, DMV_UNDONE,
-                      "an interrupted transaction was found: %s", outcome);
-    else if (!m->state_problem &&
-             asprintf(&m->state_problem, "an interrupted transaction could not be undone: %s",
-                      e->why ? e->why : dmv_outcome_reason(code)) < 0)
-        m->state_problem = NULL;
-    dmv_job_finish(j, e, json_object_new_object(), generation);
-    recovered(m);
-}
-
-int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))
-{
-    DMV_CLEANUP_ERROR DmvError e = {0};
-    DmvJob *j;
-    Apply *x;
-    int r = job_with_data(m, NULL, "recover", NULL, &j, &e);
-
-    if (r == DMV_STATE_BROKEN) { /* the state says that nothing may be changed, and an undo changes */
-        done(m);
+        return r;
+    if (!j->data) {
+        not_applied(j, &(DmvError){.code = -ENOMEM});
         return 0;
     }
-    if (r != 0)
-        return r < 0 ? r : -EBUSY;
-    x = j->data;
-    if (x)
-        x->recovered = done;
-    r = x ? dmv_worker_new(m, DMV_WORKER_APPLY, &j->apply, &e) : -ENOMEM;
+    r = dmv_set_string(&j->because, because);
     if (r == 0)
-        r = dmv_worker_call(j->apply, "Recover", json_object_new_object(), -1, false, on_recovered, j);
-    if (r == 0)
-        return 0;
-    if (asprintf(&m->state_problem, "an interrupted transaction cannot be undone: %s",
-                 e.why   ? e.why
-                 : r < 0 ? strerror(-r)
-                         : dmv_outcome_reason(r)) < 0)
-        m->state_problem = NULL;
-    e.code = r;
-    dmv_job_finish(j, &e, NULL, -1);
-    done(m);
+        r = dmv_apply_job_ask(j, &e);
+    dmv_apply_job_begin(j, r, &e);
     return 0;
 }

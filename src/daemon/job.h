@@ -80,7 +80,7 @@ typedef struct DmvBootTask {
 /* Has the worker do its part, then puts the fallback in place, and reports to the machine what came of it. */
 int dmv_job_boot(DmvManager *m, VlCall *call, const DmvBootTask *t, DmvError *reterr);
 
-/* job-boot.c: has the worker of a job do what of @actions is for it (something is), and calls @done, with
+/* Has the worker of a job do what of @actions is for it (something is), and calls @done, with
  * @code 0 or what was refused. Return: 0, or what kept the worker from being asked: @done is not called then.
  */
 typedef void (*DmvTrialDone)(DmvJob *j, int code, DmvError *e);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a crash or a power cut has left behind is undone by the apply worker before anything else. */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/job.h"
+#include "daemon/log.h"
+
+typedef struct Recovery {
+    void (*done)(DmvManager *m);
+} Recovery;
+
+static void on_recovered(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
+                         bool continues, DmvError *e)
+{
+    DmvJob *j = userdata;
+    const Recovery *x = j->data;
+    DmvManager *m = j->m;
+    void (*done)(DmvManager * m) = x->done;
+    const char *outcome = NULL;
+    int64_t generation = -1;
+    const DmvJsonField fields[] = {{"outcome", DMV_JSON_STRING, DMV_JSON_REQUIRED, &outcome},
+                                   {"generation", DMV_JSON_INT, 0, &generation}};
+
+    (void)fds;
+    (void)n_fds;
+    (void)continues;
+    if (code == 0)
+        code = dmv_json_read(params, "reply", fields, DMV_N_ELEMENTS(fields), true, e);
+    e->code = code;
+    if (code == 0)
+        dmv_log_event(LOG_NOTICE, DMV_MESSAGE_CHANGE_UNDONE, "recover", NULL, DMV_UNDONE,
+                      "an interrupted transaction was found: %s", outcome);
+    else if (!m->state_problem &&
+             asprintf(&m->state_problem, "an interrupted transaction could not be undone: %s",
+                      e->why ? e->why : dmv_outcome_reason(code)) < 0)
+        m->state_problem = NULL;
+    dmv_job_finish(j, e, json_object_new_object(), generation);
+    done(m);
+}
+
+int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvJob *j;
+    Recovery *x;
+    int r = dmv_job_new(m, NULL, "recover", NULL, &j, &e);
+
+    if (r == DMV_STATE_BROKEN) { /* the state says that nothing may be changed, and an undo changes */
+        done(m);
+        return 0;
+    }
+    if (r != 0)
+        return r < 0 ? r : -EBUSY;
+    j->changes_trees = true;
+    x = j->data = calloc(1, sizeof(*x));
+    if (x) {
+        x->done = done;
+        j->free_data = free;
+    }
+    r = x ? dmv_worker_new(m, DMV_WORKER_APPLY, &j->apply, &e) : -ENOMEM;
+    if (r == 0)
+        r = dmv_worker_call(j->apply, "Recover", json_object_new_object(), -1, false, on_recovered, j);
+    if (r == 0)
+        return 0;
+    if (asprintf(&m->state_problem, "an interrupted transaction cannot be undone: %s",
+                 e.why   ? e.why
+                 : r < 0 ? strerror(-r)
+                         : dmv_outcome_reason(r)) < 0)
+        m->state_problem = NULL;
+    e.code = r;
+    dmv_job_finish(j, &e, NULL, -1);
+    done(m);
+    return 0;
+}
