@@ -220,6 +220,7 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
     DmvJsonBuilder b = {0};
     const DmvGeneration *current = dmv_generations_find(&m->generations, m->generations.current);
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+    const DmvGeneration *left = dmv_generations_left(&m->generations);
 
     if (dmv_owners_wait(m, call, params, on_status))
         return 0;
@@ -231,6 +232,8 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
         dmv_jb_value(&b, "staged", dmv_render_generation(&m->generations, staged));
     if (m->has_boot)
         dmv_jb_value(&b, "boot", dmv_boot_render(&m->boot));
+    if (left)
+        dmv_jb_value(&b, "left", dmv_render_generation(&m->generations, left));
     dmv_jb_bool(&b, "rebootNeeded", m->view.reboot_needed);
     dmv_jb_value(&b, "drivers", dmv_render_drivers(&m->view, &m->plan, DMV_FILTER_FITTING));
     dmv_render_other_adopted(&b, &m->view, DMV_FILTER_FITTING);

@@ -110,6 +110,9 @@ grep -q '2 boots ended without a report of health that lasted' "$scratch/out" ||
 equal "$(driver intel-e1000e '["selection"]')" generic@3.8.7 "selection after the way back"
 health 0
 equal "$(phase)" good "phase after the way back has proven itself"
+ok dmvctl status
+grep -q 'went back.*from generation 2 (intel-e1000e generic@3.9.0) of .*: 2 boots ended' "$scratch/out" || fail "status has forgotten why"
+grep -q 'dmvctl history' "$scratch/err" || fail "status does not say where more is"
 
 # ---- bad health: the drivers before are put back at once, and the host asks for a reboot ----
 settings reboot=always

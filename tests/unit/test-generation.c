@@ -116,6 +116,26 @@ static void test_life(void **state)
     assert_null(x->reason);
 }
 
+/* Only as long as nothing else was switched to. */
+static void test_left(void **state)
+{
+    GENERATIONS g = {0};
+
+    (void)state;
+    assert_null(dmv_generations_left(&g));
+    apply(&g, 1);
+    assert_int_equal(dmv_generations_commit(&g), 0);
+    apply(&g, 2);
+    assert_int_equal(dmv_generations_mark_bad(&g, 2, "no link"), 0);
+    assert_null(dmv_generations_left(&g)); /* it is in place still */
+    dmv_generations_restored(&g, 1);
+    assert_int_equal(dmv_generations_left(&g)->number, 2);
+    assert_int_equal(dmv_generations_stage(&g, &nothing, 5, NULL), 0);
+    assert_int_equal(dmv_generations_left(&g)->number, 2);
+    dmv_generations_activated(&g, 6);
+    assert_null(dmv_generations_left(&g));
+}
+
 static void test_rollback_target(void **state)
 {
     GENERATIONS g = {0};
@@ -262,13 +282,10 @@ static void test_json_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_states),
-        cmocka_unit_test(test_stage),
-        cmocka_unit_test(test_numbers_go_up),
-        cmocka_unit_test(test_life),
-        cmocka_unit_test(test_rollback_target),
-        cmocka_unit_test(test_prune),
-        cmocka_unit_test(test_json_there_and_back),
+        cmocka_unit_test(test_states),        cmocka_unit_test(test_stage),
+        cmocka_unit_test(test_numbers_go_up), cmocka_unit_test(test_life),
+        cmocka_unit_test(test_left),          cmocka_unit_test(test_rollback_target),
+        cmocka_unit_test(test_prune),         cmocka_unit_test(test_json_there_and_back),
         cmocka_unit_test(test_json_refused),
     };
 

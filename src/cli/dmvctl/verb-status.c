@@ -68,17 +68,36 @@ static void print_boot(const DmvScreen *s, json_object *reply)
     (void)fprintf(s->out, "%s\n", line.data ? line.data : "");
 }
 
+/* "1 (intel-ice dell@1.15.5), since 2026-11-27T12:46:18Z: the bond has no link" */
+static void print_left(const DmvScreen *s, json_object *left)
+{
+    DMV_CLEANUP_TEXT DmvText line = {0};
+    const char *since = dmv_reply_string(left, "activated");
+
+    dmv_text_appendf(&line, "from generation %lld (", (long long)dmv_reply_int(left, "number", 0));
+    if (dmv_reply_join(&line, left, "selections", ", ") == 0)
+        dmv_text_append(&line, "the kernel's own drivers");
+    dmv_text_append(&line, ")");
+    if (since)
+        dmv_text_appendf(&line, " of %s", since);
+    dmv_render_label(s, "went back");
+    (void)fprintf(s->out, "%s: %s\n", line.data ? line.data : "",
+                  dmv_reply_string_or(left, "reason", "no reason was stored"));
+}
+
 static void print_generations(const DmvScreen *s, json_object *reply)
 {
     DMV_CLEANUP_TEXT DmvText now = {0}, staged = {0};
     json_object *generation = dmv_reply_object(reply, "generation"),
-                *next = dmv_reply_object(reply, "staged");
+                *next = dmv_reply_object(reply, "staged"), *left = dmv_reply_object(reply, "left");
 
     dmv_render_label(s, "generation");
     if (generation)
         dmv_render_generation_line(&now, generation);
     (void)fprintf(s->out, "%s\n", now.data ? now.data : "none yet: the kernel's own drivers");
     print_boot(s, reply);
+    if (left)
+        print_left(s, left);
     if (!next)
         return;
     dmv_text_appendf(&staged, "%lld: ", (long long)dmv_reply_int(next, "number", 0));
@@ -145,6 +164,8 @@ static void print_next(const DmvScreen *s, json_object *reply, size_t problems, 
         dmv_screen_next(s, "dmvctl plan shows the staged change; reboot, or dmvctl activate, to apply it");
     else if (reboot)
         dmv_screen_next(s, "reboot, then dmvctl status");
+    if (dmv_reply_has(reply, "left"))
+        dmv_screen_next(s, "dmvctl history shows how that went");
     if (trial)
         dmv_screen_next(s, "dmvctl commit if this generation works, dmvctl rollback if it does not");
     if (bad_streams > 0)

@@ -70,6 +70,17 @@ static DmvGeneration *append(DmvGenerations *g)
     return &items[g->n++];
 }
 
+const DmvGeneration *dmv_generations_left(const DmvGenerations *g)
+{
+    for (size_t i = g->n; i > 0; i--) {
+        const DmvGeneration *x = &g->items[i - 1];
+
+        if (x->state != DMV_GENERATION_STAGED)
+            return x->state == DMV_GENERATION_BAD && x->number != g->current ? x : NULL;
+    }
+    return NULL;
+}
+
 int dmv_generations_stage(DmvGenerations *g, const DmvIntent *intent, int64_t now, DmvGeneration **ret)
 {
     DmvGeneration *staged = dmv_generations_staged(g);

@@ -39,6 +39,10 @@ DmvGeneration *dmv_generations_find(const DmvGenerations *g, int64_t number);
 /* The one that is staged, or NULL; there is at most one. */
 DmvGeneration *dmv_generations_staged(const DmvGenerations *g);
 
+/* The generation that was gone back from, if nothing was applied since: the newest one that was applied is
+ * bad and not the current one. NULL if there is none. */
+const DmvGeneration *dmv_generations_left(const DmvGenerations *g);
+
 /* Makes @intent the staged generation: replaces the staged one's intent, or adds a number. @ret: it,
  * borrowed. Return: 0, or -ENOMEM. */
 int dmv_generations_stage(DmvGenerations *g, const DmvIntent *intent, int64_t now, DmvGeneration **ret);
