@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the daemon keeps below var/lib/dmv: state.json (intent and current generation), one file a generation,
- * boot.json (the state of the boot machine), the history.
+ * boot.json (the state of the boot machine) with trial beside it, the history.
  *
  * A state file that cannot be read is never taken for an empty one: reading goes on, changing is refused
  * until somebody has looked.
@@ -16,6 +16,7 @@
 
 #define STATE_FILE DMV_STATE_DIR "/state.json"
 #define BOOT_FILE DMV_STATE_DIR "/boot.json"
+#define TRIAL_FILE DMV_STATE_DIR "/trial"
 #define HISTORY_FILE DMV_STATE_DIR "/history.jsonl"
 #define GENERATIONS_DIR DMV_STATE_DIR "/generations"
 #define STATE_FORMAT "dmv-state-1"
@@ -196,12 +197,29 @@ int dmv_state_save(DmvManager *m)
     return write_json(m, DMV_STATE_DIR, STATE_FILE, o);
 }
 
+/* Early in a boot only this file is looked for: it is there whenever the machine has something to do, and
+ * after a loss of power perhaps longer. */
+static int flag_trial(DmvManager *m, bool under_way)
+{
+    int r;
+
+    if (!under_way)
+        return dmv_fs_remove(m->roots.fd, TRIAL_FILE);
+    r = dmv_fs_mkdirs(m->roots.fd, DMV_STATE_DIR, 0700);
+    return r == 0 ? dmv_fs_append_file(m->roots.fd, TRIAL_FILE, "", 0, 0600) : r;
+}
+
 int dmv_state_save_boot(DmvManager *m, const DmvBoot *b)
 {
     DMV_CLEANUP_JSON json_object *o = NULL;
+    bool under_way = b->phase != DMV_BOOT_GOOD;
     int r = dmv_boot_to_json(b, &o);
 
-    return r == 0 ? write_json(m, DMV_STATE_DIR, BOOT_FILE, o) : r;
+    if (r == 0 && under_way)
+        r = flag_trial(m, true);
+    if (r == 0)
+        r = write_json(m, DMV_STATE_DIR, BOOT_FILE, o);
+    return r == 0 && !under_way ? flag_trial(m, false) : r;
 }
 
 int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g)

@@ -63,9 +63,11 @@ equal "$(dmvctl --json status | json '["boot"]')" "" "boot state before any boot
 # ---- select, activate, a healthy boot ----
 boot
 equal "$(phase)" good "phase before anything"
+[[ ! -e $root/var/lib/dmv/trial ]] || fail "a host with nothing to prove starts dmv-boot.service"
 ok dmvctl select intel-e1000e/generic@3.8.7
 ok dmvctl activate
 equal "$(phase)" trial "phase after the switch"
+[[ -e $root/var/lib/dmv/trial ]] || fail "dmv-boot.service would not start in the boot of a trial"
 runs inbox
 health 10 # the kernel still runs the old driver, and the trial has not booted yet
 equal "$(phase)" trial "a report from the boot before the switch does not count"
@@ -79,6 +81,7 @@ ok dmvctl status
 grep -q 'trial, attempt 1 of 2; back to generation 0' "$scratch/out" || fail "status does not show the trial"
 health 0
 equal "$(phase)" good "phase after a good report"
+[[ ! -e $root/var/lib/dmv/trial ]] || fail "a host that has proven itself starts dmv-boot.service"
 equal "$(state_of 1 '["state"]')" good "generation 1"
 health 0
 
