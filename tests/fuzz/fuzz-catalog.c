@@ -36,6 +36,8 @@ static void check_release(const DmvCatalog *c, const DmvRelease *r)
 
     must(dmv_catalog_release(c, r->driver, r->variant, r->version) == r);
     must(dmv_name_is_valid(r->driver) && dmv_name_is_valid(r->variant) && dmv_name_is_valid(r->version));
+    must(r->trial_boots >= 0 && r->trial_boots <= DMV_CATALOG_TRIAL_BOOTS_MAX);
+    must(r->trial_hours >= 0 && r->trial_hours <= DMV_CATALOG_TRIAL_HOURS_MAX);
     for (size_t i = 0; i < r->n_packages; i++) {
         must(dmv_release_package(r, r->packages[i].kernel) == &r->packages[i]);
         must(dmv_relative_path_is_valid(r->packages[i].href) && r->packages[i].n_files > 0);

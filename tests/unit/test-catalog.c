@@ -21,7 +21,8 @@ static const char release[] =
     "\"network\","
     "\"tier\":\"supported\",\"status\":\"production\",\"priority\":50,\"recommended\":true,\"description\":"
     "\"Words\","
-    "\"revoked\":\"eats packets\",\"dmi\":[{\"vendor\":\"Dell*\",\"product\":\"PowerEdge "
+    "\"revoked\":\"eats "
+    "packets\",\"trial\":{\"boots\":2,\"hours\":24},\"dmi\":[{\"vendor\":\"Dell*\",\"product\":\"PowerEdge "
     "R6*\"},{\"vendor\":\"HPE\"}],"
     "\"pci_ids\":{\"e1000e.ko\":[{\"vendor_id\":\"8086\",\"device_id\":\"10d3\",\"subvendor_id\":\"*\","
     "\"subdevice_id\":\"*\"},{\"vendor_id\":\"8086\",\"device_id\":\"10ea\",\"subvendor_id\":\"1028\","
@@ -116,6 +117,8 @@ static void test_reads_everything(void **state)
     assert_string_equal(r->status, "production");
     assert_string_equal(r->description, "Words");
     assert_string_equal(r->revoked, "eats packets");
+    assert_int_equal(r->trial_boots, 2);
+    assert_int_equal(r->trial_hours, 24);
     assert_int_equal(r->n_dmi, 2);
     assert_string_equal(r->dmi[0].product, "PowerEdge R6*");
     assert_string_equal(r->dmi[1].vendor, "HPE");
@@ -159,8 +162,38 @@ static void test_optional_members(void **state)
     assert_false(c->releases[0].recommended);
     assert_null(c->releases[0].revoked);
     assert_null(c->releases[0].description);
+    assert_int_equal(c->releases[0].trial_boots, 0);
+    assert_int_equal(c->releases[0].trial_hours, 0);
     assert_int_equal(c->releases[0].n_dmi, 0);
     assert_int_equal(c->releases[0].n_packages, 0);
+}
+
+/* Either member may be missing, and what a later version adds is no reason to refuse. */
+static void test_trials(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t boots, hours;
+    } cases[] = {
+        {"{\"boots\":1}", 1, 0},
+        {"{\"boots\":100,\"hours\":2160}", 100, 2160},
+        {"{\"hours\":1}", 0, 1},
+        {"{\"hours\":0}", 0, 0},
+        {"{\"boots\":2,\"hours\":null,\"later\":[1]}", 2, 0},
+        {"null", 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < DMV_N_ELEMENTS(cases); i++) {
+        DMV_CLEANUP_FREE char *one = replaced(release, "{\"boots\":2,\"hours\":24}", cases[i].text);
+        DMV_CLEANUP_FREE char *array = NULL;
+        DMV_CLEANUP_CATALOG DmvCatalog *c = NULL;
+
+        assert_true(asprintf(&array, "[%s]", one) > 0);
+        c = catalog_of(array);
+        assert_int_equal(c->releases[0].trial_boots, cases[i].boots);
+        assert_int_equal(c->releases[0].trial_hours, cases[i].hours);
+    }
 }
 
 static void test_sorts(void **state)
@@ -236,6 +269,15 @@ static void test_refuses_wrong_values(void **state)
         {"[{\"vendor\":\"Dell*\"", "[7,{\"vendor\":\"Dell*\"", "releases[0].dmi[0]"},
         {"{\"vendor\":\"HPE\"}", "{}", "releases[0].dmi[1]"},
         {"{\"vendor\":\"HPE\"}", "{\"vendr\":\"HPE\"}", "releases[0].dmi[1]"},
+        {"{\"boots\":2,\"hours\":24}", "[2,24]", "\"trial\""},
+        {"{\"boots\":2,\"hours\":24}", "{}", "releases[0].trial asks for neither"},
+        {"{\"boots\":2,\"hours\":24}", "{\"boot\":2}", "releases[0].trial asks for neither"},
+        {"\"boots\":2", "\"boots\":0", "releases[0].trial has \"boots\""},
+        {"\"boots\":2", "\"boots\":101", "releases[0].trial has \"boots\""},
+        {"\"boots\":2", "\"boots\":\"2\"", "releases[0].trial"},
+        {"\"boots\":2", "\"boots\":-1", NULL},
+        {"\"hours\":24", "\"hours\":2161", "releases[0].trial has \"hours\""},
+        {"\"hours\":24", "\"hours\":0.5", NULL},
         {"\"8086\"", "\"0x8086\"", "releases[0].pci_ids[\"e1000e.ko\"][0]"},
         {"\"10ea\"", "\"10EA\"", "releases[0].pci_ids[\"e1000e.ko\"][1]"},
         {"\"10d3\"", "4307", "pci_ids"},
@@ -446,6 +488,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_everything),
         cmocka_unit_test(test_optional_members),
+        cmocka_unit_test(test_trials),
         cmocka_unit_test(test_sorts),
         cmocka_unit_test(test_matcher_knows_places),
         cmocka_unit_test(test_refuses_wrong_values),

@@ -66,6 +66,33 @@ static int read_dmi(DmvCatalogReader *c, json_object *array, const char *where, 
     return 0;
 }
 
+static int read_trial(DmvCatalogReader *c, json_object *o, const char *where, DmvRelease *ret)
+{
+    int64_t boots = -1, hours = -1;
+    const DmvJsonField fields[] = {
+        {"boots", DMV_JSON_INT, 0, &boots},
+        {"hours", DMV_JSON_INT, 0, &hours},
+    };
+    char place[128];
+    int r;
+
+    if (!o)
+        return 0;
+    (void)snprintf(place, sizeof(place), "%s.trial", where);
+    r = dmv_json_read(o, place, fields, DMV_N_ELEMENTS(fields), true, c->reterr);
+    if (r != 0)
+        return r;
+    if (boots < 0 && hours < 0)
+        return dmv_catalog_refuse(c, place, "asks for neither boots nor hours");
+    if (boots == 0 || boots > DMV_CATALOG_TRIAL_BOOTS_MAX)
+        return dmv_catalog_refuse(c, place, "has \"boots\" that are not 1 to 100");
+    if (hours > DMV_CATALOG_TRIAL_HOURS_MAX)
+        return dmv_catalog_refuse(c, place, "has \"hours\" that are not 0 to 2160");
+    ret->trial_boots = boots > 0 ? boots : 0;
+    ret->trial_hours = hours > 0 ? hours : 0;
+    return 0;
+}
+
 static int compare_packages(const void *a, const void *b)
 {
     return strcmp(((const DmvPackage *)a)->kernel, ((const DmvPackage *)b)->kernel);
@@ -151,7 +178,7 @@ static int copy_texts(DmvCatalogReader *c, const Texts *t, DmvRelease *ret)
 
 int dmv_catalog_read_release(DmvCatalogReader *c, json_object *o, const char *where, DmvRelease *ret)
 {
-    json_object *dmi = NULL, *pci_ids = NULL, *aliases = NULL, *packages = NULL;
+    json_object *dmi = NULL, *trial = NULL, *pci_ids = NULL, *aliases = NULL, *packages = NULL;
     Texts t = {0};
     const DmvJsonField fields[] = {
         {"driver", DMV_JSON_STRING, DMV_JSON_REQUIRED, &t.driver},
@@ -166,6 +193,7 @@ int dmv_catalog_read_release(DmvCatalogReader *c, json_object *o, const char *wh
         {"description", DMV_JSON_STRING, 0, &t.description},
         {"revoked", DMV_JSON_STRING, DMV_JSON_NON_EMPTY, &t.revoked},
         {"dmi", DMV_JSON_ARRAY, 0, &dmi},
+        {"trial", DMV_JSON_OBJECT, 0, &trial},
         {"pci_ids", DMV_JSON_OBJECT, DMV_JSON_REQUIRED, &pci_ids},
         {"aliases", DMV_JSON_OBJECT, 0, &aliases},
         {"packages", DMV_JSON_ARRAY, DMV_JSON_REQUIRED, &packages},
@@ -178,6 +206,8 @@ int dmv_catalog_read_release(DmvCatalogReader *c, json_object *o, const char *wh
         r = copy_texts(c, &t, ret);
     if (r == 0)
         r = read_dmi(c, dmi, where, ret);
+    if (r == 0)
+        r = read_trial(c, trial, where, ret);
     if (r == 0)
         r = dmv_catalog_read_ids(c, pci_ids, aliases, where, ret);
     if (r == 0)

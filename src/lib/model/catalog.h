@@ -37,6 +37,12 @@ typedef struct DmvDmiMatch {
     char *vendor, *product; /* fnmatch(3) patterns, NULL: any */
 } DmvDmiMatch;
 
+/* The most that a release may ask for: what the boot machine takes. */
+enum {
+    DMV_CATALOG_TRIAL_BOOTS_MAX = 100,
+    DMV_CATALOG_TRIAL_HOURS_MAX = 2160, /* 90 days */
+};
+
 typedef struct DmvRelease {
     char *driver, *variant, *version;
     int64_t sequence; /* orders the releases of a driver: higher is newer */
@@ -46,7 +52,9 @@ typedef struct DmvRelease {
     char *description;
     int64_t priority;
     bool recommended;
-    char *revoked;    /* reason, or NULL */
+    char *revoked; /* reason, or NULL */
+    /* good boots, and hours in good health, that a trial of it needs; 0: nothing is asked for */
+    int64_t trial_boots, trial_hours;
     DmvDmiMatch *dmi; /* any of them; none: every machine */
     size_t n_dmi;
     DmvModuleIds *ids; /* one entry a module */
