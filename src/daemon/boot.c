@@ -13,6 +13,7 @@
 
 #include "daemon/log.h"
 #include "host/bootid.h"
+#include "model/demand.h"
 
 _Static_assert(DMV_BOOT_REBOOT_LIFELINE == 0 && DMV_BOOT_REBOOT_ALWAYS == 1 && DMV_BOOT_REBOOT_NEVER == 2,
                "base/settings.c has the words in another order");
@@ -126,6 +127,8 @@ int dmv_boot_ask(const DmvManager *m, bool admin, bool one_shot, DmvBoot *ret, D
                  DmvError *reterr)
 {
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+    const DmvDemand host = {(int64_t)m->settings.boot_boots, (int64_t)m->settings.boot_soak};
+    const DmvDemand demand = dmv_view_demand(&m->view, current_state(m).phase == DMV_BOOT_GOOD, host);
     char id[DMV_BOOT_ID_SIZE];
     DmvBootEvent e;
     int r = dmv_boot_event(m, DMV_BOOT_ON_ACTIVATE, id, &e, reterr);
@@ -134,8 +137,8 @@ int dmv_boot_ask(const DmvManager *m, bool admin, bool one_shot, DmvBoot *ret, D
         return r;
     e.generation = staged ? staged->number : 0;
     e.attempts_max = (int64_t)m->settings.boot_attempts;
-    e.boots_wanted = (int64_t)m->settings.boot_boots;
-    e.soak_seconds = (int64_t)m->settings.boot_soak;
+    e.boots_wanted = demand.boots;
+    e.soak_seconds = demand.seconds;
     e.admin = admin;
     e.one_shot = one_shot;
     return step(m, &e, ret, ret_actions, reterr);
