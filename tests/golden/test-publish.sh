@@ -74,7 +74,8 @@ for where in a b; do
     "$publish" release s --driver intel-e1000e --variant generic --module m/$where/e1000e.ko --type network 2>err
     equal "$(cat err)" "" "warnings about a module with a note"
 done
-"$publish" release s --driver intel-e1000e --variant dell --module m/c/e1000e.ko --firmware fw.bin=intel/e1000e.bin
+"$publish" release s --driver intel-e1000e --variant dell --module m/c/e1000e.ko --firmware fw.bin=intel/e1000e.bin \
+    --trial-boots 2 --trial-hours 24
 "$publish" release s --driver intel-e1000e --variant bare --module m/d/e1000e.ko --no-sign-module --no-sign-rpm 2>err
 grep -q 'note of e1000e.ko is missing' err || fail "no warning about a module without a note"
 "$publish" publish s
@@ -101,6 +102,7 @@ assert data == open("s/bundle.json", "rb").read(), "the record is not the bundle
 catalog = json.load(open("s/catalog.json"))
 assert [r["variant"] for r in catalog["releases"]] == ["bare", "dell", "generic"], catalog
 assert [p["kernel"] for p in catalog["releases"][2]["packages"]] == ["6.1.0-50-amd64", "6.1.0-56-amd64"]
+assert [r.get("trial") for r in catalog["releases"]] == [None, {"boots": 2, "hours": 24}, None], catalog
 names = [p["rpm"]["name"] for r in catalog["releases"] for p in r["packages"]]
 assert len(set(names)) == 4, "two packages share a Name"
 for r in catalog["releases"]:
@@ -234,6 +236,9 @@ refused 7 module-wrong-name "$publish" release s --driver d --variant v --module
 refused 7 module-not-elf "$publish" release s --driver d --variant v --version 1 --kernel $k1 --module fw.bin
 refused 2 invalid-name "$publish" release s --driver 'a b' --variant v --module m/a/e1000e.ko
 refused 2 invalid-name "$publish" release s --driver d --variant v --module m/a/e1000e.ko --firmware fw.bin=../x
+refused 2 invalid-request "$publish" release s --driver d --variant v --module m/a/e1000e.ko --trial-boots 101
+refused 2 invalid-request "$publish" release s --driver d --variant v --module m/a/e1000e.ko --trial-hours -1
+[[ ! -e s/releases/d@v@3.8.7.json ]] || fail "a release that was refused is there"
 refused 2 invalid-name "$publish" note --variant 'a"b' --version 1
 refused 3 no-such-release "$publish" revoke s intel-e1000e/dell@9 --reason x
 echo x >>"$(find s/repo -name '*-dell-*.rpm')"

@@ -12,6 +12,10 @@
 #include "base/text.h"
 #include "cli/publish/describe.h"
 
+/* Numbers that the command line does not say. */
+#define SILENT \
+    .priority = DMV_UNSAID, .sequence = DMV_UNSAID, .trial_boots = DMV_UNSAID, .trial_hours = DMV_UNSAID
+
 static const DmvReleaseName ice = {(char *)"ice", (char *)"generic", (char *)"2"};
 
 static json_object *parse(const char *text)
@@ -38,6 +42,7 @@ static void test_defaults(void **state)
     assert_int_equal(dmv_sidecar_int(r, "priority", -1), 50);
     assert_null(dmv_sidecar_string(r, "description"));
     assert_false(json_object_object_get_ex(r, "recommended", NULL));
+    assert_false(json_object_object_get_ex(r, "trial", NULL));
 }
 
 static void test_new_release_follows_the_driver(void **state)
@@ -92,17 +97,55 @@ static void test_dmi(void **state)
         "[{\"vendor\":\"Dell*\",\"product\":\"PowerEdge R6*\"},{\"vendor\":\"HPE\"},{\"product\":\"X11*\"}]");
 }
 
+static void assert_trial(json_object *release, const char *want)
+{
+    DMV_CLEANUP_FREE char *text = NULL;
+    json_object *trial = NULL;
+
+    assert_true(json_object_object_get_ex(release, "trial", &trial));
+    assert_int_equal(dmv_json_format(trial, &text, NULL), 0);
+    assert_string_equal(text, want);
+}
+
+static void test_trial(void **state)
+{
+    DMV_CLEANUP_JSON json_object *r = json_object_new_object(), *other = json_object_new_object();
+    DMV_CLEANUP_JSON json_object *all = json_object_new_array();
+    DmvDescription said = DMV_DESCRIPTION_NULL;
+
+    (void)state;
+    said.trial_hours = 24;
+    assert_int_equal(dmv_describe_release(r, &ice, all, &said, NULL), 0);
+    assert_trial(r, "{\"hours\":24}");
+    said.trial_hours = DMV_UNSAID;
+    said.trial_boots = 2;
+    assert_int_equal(dmv_describe_release(r, &ice, all, &said, NULL), 0);
+    assert_trial(r, "{\"hours\":24,\"boots\":2}");
+    said.trial_hours = 0;
+    assert_int_equal(dmv_describe_release(r, &ice, all, &said, NULL), 0);
+    assert_trial(r, "{\"hours\":0,\"boots\":2}");
+    said = (DmvDescription)DMV_DESCRIPTION_NULL;
+    assert_int_equal(dmv_describe_release(r, &ice, all, &said, NULL), 0);
+    assert_trial(r, "{\"hours\":0,\"boots\":2}"); /* as it was described before */
+    assert_int_equal(json_object_array_add(all, json_object_get(r)), 0);
+    assert_int_equal(dmv_describe_release(other, &ice, all, &said, NULL), 0);
+    assert_false(json_object_object_get_ex(other, "trial", NULL)); /* the next release speaks for itself */
+}
+
 static void test_values_that_no_host_would_take(void **state)
 {
     static const struct {
         DmvDescription said;
         const char *word;
     } cases[] = {
-        {{.tier = "best", .priority = DMV_UNSAID, .sequence = DMV_UNSAID}, "best"},
-        {{.type = "net work", .priority = DMV_UNSAID, .sequence = DMV_UNSAID}, "net work"},
-        {{.status = "a\nb", .priority = DMV_UNSAID, .sequence = DMV_UNSAID}, "status"},
-        {{.description = "\033[2J", .priority = DMV_UNSAID, .sequence = DMV_UNSAID}, "description"},
-        {{.description = "\xff", .priority = DMV_UNSAID, .sequence = DMV_UNSAID}, "description"},
+        {{.tier = "best", SILENT}, "best"},
+        {{.type = "net work", SILENT}, "net work"},
+        {{.status = "a\nb", SILENT}, "status"},
+        {{.description = "\033[2J", SILENT}, "description"},
+        {{.description = "\xff", SILENT}, "description"},
+        {{.priority = 1, .sequence = 1, .trial_boots = 0, .trial_hours = DMV_UNSAID}, "boots"},
+        {{.priority = 1, .sequence = 1, .trial_boots = 101, .trial_hours = DMV_UNSAID}, "boots"},
+        {{.priority = 1, .sequence = 1, .trial_boots = 1, .trial_hours = 2161}, "hours"},
     };
 
     (void)state;
@@ -236,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_new_release_follows_the_driver),
         cmocka_unit_test(test_old_release_stays_as_it_is),
         cmocka_unit_test(test_dmi),
+        cmocka_unit_test(test_trial),
         cmocka_unit_test(test_values_that_no_host_would_take),
         cmocka_unit_test(test_module_without_ids),
         cmocka_unit_test(test_package_is_replaced_by_a_higher_release_only),

@@ -117,7 +117,8 @@ static void test_release(void **state)
                      0);
     assert_int_equal(publish("release", "--driver", "intel-e1000e", "--variant", "dell", "--module",
                              scratch_path(&s, "dell/e1000e.ko"), "--firmware", firmware, "--dmi",
-                             "Dell*:PowerEdge*", "--tier", "alternate", NULL),
+                             "Dell*:PowerEdge*", "--tier", "alternate", "--trial-boots", "2", "--trial-hours",
+                             "24", NULL),
                      0);
     assert_int_equal(publish("release", "--driver", "intel-e1000e", "--variant", "bare", "--module",
                              scratch_path(&s, "bare/e1000e.ko"), "--no-sign-module", "--no-sign-rpm", NULL),
@@ -327,6 +328,10 @@ static void test_catalog_says_what_was_said(void **state)
     assert_int_equal(dell->sequence, 2);
     assert_string_equal(dell->type, "network");
     assert_string_equal(dell->tier, "alternate");
+    assert_int_equal(generic->trial_boots, 0);
+    assert_int_equal(generic->trial_hours, 0);
+    assert_int_equal(dell->trial_boots, 2);
+    assert_int_equal(dell->trial_hours, 24);
     assert_string_equal(dell->dmi[0].vendor, "Dell*");
     assert_string_equal(dell->dmi[0].product, "PowerEdge*");
     assert_int_equal(dell->n_ids, 1);

@@ -318,6 +318,8 @@ int dmv_command_release(int argc, char **argv, DmvError *reterr)
         {"description", DMV_ARG_STRING, &o.said.description, "TEXT", "one line for people"},
         {"recommended", DMV_ARG_FLAG, &o.said.recommended, NULL, "recommend this release"},
         {"dmi", DMV_ARG_LIST, &o.said.dmi, "VENDOR:PRODUCT", "machines it is for; patterns; may repeat"},
+        {"trial-boots", DMV_ARG_INT, &o.said.trial_boots, "N", "good boots that a trial needs (the host's)"},
+        {"trial-hours", DMV_ARG_INT, &o.said.trial_hours, "N", "hours in good health, besides (the host's)"},
         {"license", DMV_ARG_STRING, &o.licence, "TEXT", "of the modules (GPL-2.0-only)"},
         {"release", DMV_ARG_INT, &o.rpm_release, "N", "of the RPM; replaces a lower one (1)"},
         {"no-sign-module", DMV_ARG_FLAG, &o.no_sign_module, NULL, "leave the modules as they are"},

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/publish/ids.h"
+#include "model/catalog.h"
 
 #define WHAT "cannot release"
 
@@ -65,6 +66,25 @@ static int set_dmi(json_object *release, char *const *patterns)
     return dmv_json_add(release, "dmi", DMV_TAKE_PTR(array));
 }
 
+/* What is said of one of the two leaves the other one as it is. */
+static int set_trial(json_object *release, const DmvDescription *said)
+{
+    json_object *trial = NULL;
+
+    if (said->trial_boots == DMV_UNSAID && said->trial_hours == DMV_UNSAID)
+        return 0;
+    if (!json_object_object_get_ex(release, "trial", &trial) ||
+        !json_object_is_type(trial, json_type_object)) {
+        trial = json_object_new_object();
+        if (dmv_json_add(release, "trial", trial) < 0)
+            return -ENOMEM;
+    }
+    if ((said->trial_boots != DMV_UNSAID && dmv_json_add_int(trial, "boots", said->trial_boots) < 0) ||
+        (said->trial_hours != DMV_UNSAID && dmv_json_add_int(trial, "hours", said->trial_hours) < 0))
+        return -ENOMEM;
+    return 0;
+}
+
 static int set_members(json_object *r, const DmvReleaseName *n, json_object *all, const DmvDescription *said)
 {
     json_object *before = newest_release(all, n->driver);
@@ -77,7 +97,7 @@ static int set_members(json_object *r, const DmvReleaseName *n, json_object *all
         set_text(r, "tier", said->tier, NULL, "supported") < 0 ||
         set_text(r, "status", said->status, NULL, "production") < 0 ||
         set_number(r, "priority", said->priority, 50) < 0 ||
-        set_text(r, "description", said->description, before, NULL) < 0 ||
+        set_text(r, "description", said->description, before, NULL) < 0 || set_trial(r, said) < 0 ||
         (said->recommended && dmv_json_add_bool(r, "recommended", true) < 0))
         return -ENOMEM;
     return set_dmi(r, said->dmi);
@@ -92,6 +112,19 @@ bool dmv_describe_is_plain_text(const char *s)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             return false;
     return !s || dmv_json_format(o, &text, NULL) == 0;
+}
+
+static int check_trial(const DmvDescription *said, DmvError *reterr)
+{
+    if (said->trial_boots != DMV_UNSAID &&
+        (said->trial_boots < 1 || said->trial_boots > DMV_CATALOG_TRIAL_BOOTS_MAX))
+        return dmv_error_set(reterr, DMV_INVALID_REQUEST, WHAT, "use 1 to 100",
+                             "%lld is no number of boots of a trial", (long long)said->trial_boots);
+    if (said->trial_hours != DMV_UNSAID &&
+        (said->trial_hours < 0 || said->trial_hours > DMV_CATALOG_TRIAL_HOURS_MAX))
+        return dmv_error_set(reterr, DMV_INVALID_REQUEST, WHAT, "use 0 to 2160, which is 90 days",
+                             "%lld is no number of hours of a trial", (long long)said->trial_hours);
+    return 0;
 }
 
 static int check_members(json_object *r, DmvError *reterr)
@@ -115,9 +148,11 @@ static int check_members(json_object *r, DmvError *reterr)
 int dmv_describe_release(json_object *release, const DmvReleaseName *n, json_object *all,
                          const DmvDescription *said, DmvError *reterr)
 {
-    int r = set_members(release, n, all, said);
+    int r = check_trial(said, reterr);
 
-    return r < 0 ? r : check_members(release, reterr);
+    if (r == 0)
+        r = set_members(release, n, all, said);
+    return r != 0 ? r : check_members(release, reterr);
 }
 
 /* The RPM release in "NAME-VERSION-RELEASE.ARCH"; 0 if there is none. */

@@ -16,13 +16,14 @@ typedef struct DmvDescription {
     const char *type, *tier, *status, *description;
     char **dmi; /* "VENDOR:PRODUCT", patterns, either side may be empty */
     int64_t priority, sequence;
+    int64_t trial_boots, trial_hours;
     bool recommended;
 } DmvDescription;
 
 #define DMV_UNSAID INT64_MIN
-#define DMV_DESCRIPTION_NULL                           \
-    {                                                  \
-        .priority = DMV_UNSAID, .sequence = DMV_UNSAID \
+#define DMV_DESCRIPTION_NULL                                                                                 \
+    {                                                                                                        \
+        .priority = DMV_UNSAID, .sequence = DMV_UNSAID, .trial_boots = DMV_UNSAID, .trial_hours = DMV_UNSAID \
     }
 
 /**
@@ -33,8 +34,8 @@ typedef struct DmvDescription {
  * @said: what the command line says
  * @reterr: filled on a refusal
  *
- * Return: 0; DMV_INVALID_REQUEST for an unknown tier, a type that is no name, or a text with control
- * characters; -ENOMEM.
+ * Return: 0; DMV_INVALID_REQUEST for an unknown tier, a type that is no name, a text with control characters,
+ * or a trial that is too long; -ENOMEM.
  */
 int dmv_describe_release(json_object *release, const DmvReleaseName *n, json_object *all,
                          const DmvDescription *said, DmvError *reterr);
