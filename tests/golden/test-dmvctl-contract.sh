@@ -97,7 +97,7 @@ check_screens() {
     screen status 11 status --check
     screen list 0 list
     screen list-available 0 list --available --no-headings
-    screen list-fields 0 list --all --fields name,sequence,size,reasons,description
+    screen list-fields 0 list --all --fields name,sequence,size,trial,reasons,description
     screen show 0 show intel-e1000e
     screen devices 0 devices
     screen devices-unclaimed 0 devices -u -f slot,ids,class-id

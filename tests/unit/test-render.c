@@ -80,7 +80,7 @@ static int setup(void **state)
          .sequence = 2,
          .vendor = 0x8086,
          .device = 0x1592,
-         .extra = "\"recommended\":true,\"description\":\"Words\",",
+         .extra = "\"recommended\":true,\"description\":\"Words\",\"trial\":{\"boots\":2,\"hours\":24},",
          .kernels = {K1}},
         {.driver = "other",
          .variant = "v",
@@ -178,7 +178,8 @@ static void test_driver(void **state)
         "{\"name\":\"intel-ice/"
         "a@2\",\"driver\":\"intel-ice\",\"variant\":\"a\",\"version\":\"2\",\"verdict\":\"fits\","
         "\"reasons\":[\"it supports device 0000:03:00.0\"],\"tier\":\"alternate\",\"status\":\"beta\","
-        "\"description\":\"Words\",\"priority\":50,\"sequence\":2,\"stream\":\"first\",\"downloadSize\":1000,"
+        "\"description\":\"Words\",\"priority\":50,\"sequence\":2,\"stream\":\"first\",\"trialBoots\":2,"
+        "\"trialHours\":24,\"downloadSize\":1000,"
         "\"recommended\":true,\"kernels\":[\"" K1
         "\"],\"installedFor\":[],\"available\":true,\"installed\":false,"
         "\"selected\":false,\"staged\":false,\"active\":false,\"modules\":[\"ice\"],\"devices\":[\"0000:03:"

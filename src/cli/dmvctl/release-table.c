@@ -24,6 +24,7 @@ enum {
     PRIORITY,
     STREAM,
     ORIGIN,
+    TRIAL,
     SIZE,
     INSTALLED_FOR,
     MODULES,
@@ -48,6 +49,7 @@ const DmvColumn dmv_release_columns[] = {
     [PRIORITY] = {"PRIORITY", DMV_COLUMN_HIDDEN | DMV_COLUMN_RIGHT},
     [STREAM] = {"STREAM", DMV_COLUMN_HIDDEN},
     [ORIGIN] = {"ORIGIN", DMV_COLUMN_HIDDEN},
+    [TRIAL] = {"TRIAL", DMV_COLUMN_HIDDEN},
     [SIZE] = {"SIZE", DMV_COLUMN_HIDDEN | DMV_COLUMN_RIGHT},
     [INSTALLED_FOR] = {"INSTALLED-FOR", DMV_COLUMN_HIDDEN},
     [MODULES] = {"MODULES", DMV_COLUMN_HIDDEN},
@@ -106,7 +108,7 @@ static int add_release(DmvTable *t, const char *driver, json_object *release)
 {
     DMV_CLEANUP_TEXT DmvText state = {0}, kernels = {0}, installed = {0}, modules = {0}, devices = {0},
                              reasons = {0};
-    DMV_CLEANUP_TEXT DmvText sequence = {0}, priority = {0}, size = {0};
+    DMV_CLEANUP_TEXT DmvText sequence = {0}, priority = {0}, trial = {0}, size = {0};
     const char *name = dmv_reply_string_or(release, "name", "?");
     int r;
 
@@ -118,6 +120,7 @@ static int add_release(DmvTable *t, const char *driver, json_object *release)
     (void)dmv_reply_join(&reasons, release, "reasons", "; ");
     append_number(&sequence, release, "sequence");
     append_number(&priority, release, "priority");
+    dmv_render_trial(&trial, release);
     append_size(&size, release);
     r = dmv_table_add(t, (const char *const[N_COLUMNS]){
                              [DRIVER] = driver,
@@ -134,6 +137,7 @@ static int add_release(DmvTable *t, const char *driver, json_object *release)
                              [PRIORITY] = priority.data,
                              [STREAM] = dmv_reply_string(release, "stream"),
                              [ORIGIN] = dmv_reply_string(release, "origin"),
+                             [TRIAL] = trial.data,
                              [SIZE] = size.data,
                              [INSTALLED_FOR] = installed.data,
                              [MODULES] = modules.data,

@@ -43,6 +43,16 @@ void dmv_render_release_state(DmvText *t, json_object *release)
         dmv_render_word(t, "revoked");
 }
 
+void dmv_render_trial(DmvText *t, json_object *release)
+{
+    int64_t boots = dmv_reply_int(release, "trialBoots", 0), hours = dmv_reply_int(release, "trialHours", 0);
+
+    if (boots > 0)
+        dmv_text_appendf(t, "%lld boot%s", (long long)boots, boots == 1 ? "" : "s");
+    if (hours > 0)
+        dmv_text_appendf(t, "%s%lld h", boots > 0 ? ", " : "", (long long)hours);
+}
+
 static bool any_module_loaded(json_object *driver)
 {
     for (size_t i = 0; i < dmv_reply_count(driver, "modules"); i++)

@@ -23,6 +23,9 @@ void dmv_render_label(const DmvScreen *s, const char *label);
 /* The words for the state of a Release: "active, selected, installed". */
 void dmv_render_release_state(DmvText *t, json_object *release);
 
+/* What a Release asks a trial for: "2 boots, 24 h"; nothing if it does not ask. */
+void dmv_render_trial(DmvText *t, json_object *release);
+
 /* The words for the state of a Driver, "ok" if there is nothing to say, and how bad it is. */
 DmvPaint dmv_render_driver_state(DmvText *t, json_object *driver);
 

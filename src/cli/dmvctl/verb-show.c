@@ -109,12 +109,25 @@ static size_t print_fits(const DmvScreen *s, const char *driver, json_object *re
     return before;
 }
 
+static size_t print_trial(const DmvScreen *s, const char *driver, json_object *release, size_t before)
+{
+    DMV_CLEANUP_TEXT DmvText trial = {0};
+
+    dmv_render_trial(&trial, release);
+    if (!trial.data)
+        return before;
+    dmv_render_label(s, before == 0 ? "trial" : "");
+    (void)fprintf(s->out, "%s: %s\n", dmv_render_short(dmv_reply_string_or(release, "name", "?"), driver),
+                  trial.data);
+    return before + 1;
+}
+
 static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
 {
     DMV_CLEANUP_TABLE DmvTable *t = NULL;
     json_object *driver = dmv_reply_object(reply, "driver");
     const char *name = dmv_reply_string_or(driver, "name", "DRIVER");
-    size_t n_fits = 0;
+    size_t n_fits = 0, n_trials = 0;
     int r = dmv_table_new(s, dmv_release_columns, a->fields, !a->no_headings, &t);
 
     if (r == 0)
@@ -126,6 +139,8 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         print_module(s, dmv_reply_at(driver, "modules", i), i == 0 ? "modules" : "");
     for (size_t i = 0; i < dmv_reply_count(driver, "releases"); i++)
         n_fits = print_fits(s, name, dmv_reply_at(driver, "releases", i), n_fits);
+    for (size_t i = 0; i < dmv_reply_count(driver, "releases"); i++)
+        n_trials = print_trial(s, name, dmv_reply_at(driver, "releases", i), n_trials);
     (void)fputc('\n', s->out);
     r = dmv_table_print(t);
     if (r == 0)

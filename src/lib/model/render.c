@@ -139,6 +139,14 @@ static json_object *render_fits(const DmvViewRelease *r)
     return dmv_jb_end(&list);
 }
 
+static void render_trial(DmvJsonBuilder *b, const DmvRelease *c)
+{
+    if (c->trial_boots > 0)
+        dmv_jb_int(b, "trialBoots", c->trial_boots);
+    if (c->trial_hours > 0)
+        dmv_jb_int(b, "trialHours", c->trial_hours);
+}
+
 static json_object *render_release(const DmvViewRelease *r, bool staged)
 {
     const DmvInstalled *x = r->n_installed > 0 ? r->installed[0] : NULL;
@@ -162,6 +170,7 @@ static json_object *render_release(const DmvViewRelease *r, bool staged)
         dmv_jb_int(&b, "sequence", c->sequence);
         dmv_jb_string(&b, "stream", r->source->catalog->stream);
         dmv_jb_string(&b, "revoked", c->revoked);
+        render_trial(&b, c);
         dmv_jb_int(&b, "downloadSize", download_size(r));
     }
     dmv_jb_bool(&b, "recommended", r->recommended);
