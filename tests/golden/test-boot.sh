@@ -258,6 +258,43 @@ boot
 check_health 0
 equal "$(phase)" good "phase after the way back from a bad check"
 
+# ---- a release asks for more than the host does ----
+wanted() { dmvctl --json status | json "['boot']['$1']"; }
+golden_release 4.1.0 slow --trial-boots 2
+golden_release 4.2.0 slower --trial-boots 2 --trial-hours 1
+golden_publish
+ok dmvctl refresh
+ok dmvctl install intel-e1000e/slow@4.1.0 intel-e1000e/slower@4.2.0
+ok dmvctl show intel-e1000e
+grep -q '^ *slower@4.2.0: 2 boots, 1 h$' "$scratch/out" || fail "show does not say what a release asks for"
+rm "$root/etc/dmv/dmv.conf"
+ok dmvctl select intel-e1000e/slow@4.1.0
+ok dmvctl activate
+equal "$(wanted bootsWanted)" 2 "good boots that are wanted"
+equal "$(wanted soakSeconds)" 0 "seconds that are wanted"
+boot
+health 0
+equal "$(phase)" trial "phase after the first good boot"
+ok dmvctl status
+grep -q '0 of 2 good boots' "$scratch/out" || fail "status does not say how many boots are wanted"
+shut_down
+boot
+runs intel-e1000e/slow@4.1.0
+health 0
+equal "$(phase)" good "phase after the second good boot"
+settings boots=3 soak=60
+ok dmvctl select intel-e1000e/slower@4.2.0
+ok dmvctl activate
+equal "$(wanted bootsWanted)" 3 "good boots that the admin wants"
+equal "$(wanted soakSeconds)" 3600 "seconds that the release wants"
+rm "$root/etc/dmv/dmv.conf"
+ok dmvctl select intel-e1000e/generic@3.9.0
+shut_down
+equal "$(wanted bootsWanted)" 1 "good boots of a release that asks for none"
+boot
+health 0
+equal "$(phase)" good "phase after a release that asks for none"
+
 # ---- a state that cannot be is no state ----
 cp "$root/var/lib/dmv/boot.json" "$scratch/boot.json"
 echo '{"format":"dmv-boot-1"}' >"$root/var/lib/dmv/boot.json"
