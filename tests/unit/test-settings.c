@@ -66,6 +66,13 @@ static void test_boot(void **state)
     assert_int_equal(s.boot_boots, 1);
     assert_int_equal(s.boot_soak, 0);
     assert_int_equal(s.boot_reboot, DMV_BOOT_REBOOT_LIFELINE);
+    assert_int_equal(s.boot_settle, 60);
+    assert_false(s.boot_allow_renames);
+    assert_int_equal(parse("[boot]\nsettle=3600\nallow-renames=yes\n", &s, NULL), 0);
+    assert_int_equal(s.boot_settle, 3600);
+    assert_true(s.boot_allow_renames);
+    assert_int_equal(parse("[boot]\nsettle=3601\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(parse("[boot]\nallow-renames=perhaps\n", &s, NULL), DMV_BAD_SETTING);
     assert_int_equal(parse("[boot]\nattempts=10\nboots=100\nsoak=7776000\nreboot=never\n", &s, NULL), 0);
     assert_int_equal(s.boot_attempts, DMV_BOOT_ATTEMPTS_MAX);
     assert_int_equal(s.boot_boots, DMV_BOOT_BOOTS_MAX);
@@ -331,16 +338,11 @@ static void test_long_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_boot),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_stream_enabled),
-        cmocka_unit_test(test_stream_refused),
-        cmocka_unit_test(test_stream_by_a_bad_file_name),
+        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_boot),           cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_stream),         cmocka_unit_test(test_stream_enabled),
+        cmocka_unit_test(test_stream_refused), cmocka_unit_test(test_stream_by_a_bad_file_name),
         cmocka_unit_test(test_long_lines),
     };
 
