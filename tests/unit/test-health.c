@@ -192,9 +192,11 @@ static void test_inbox(void **state)
 static void test_no_selection(void **state)
 {
     Fixture *f = *state;
+    char *log[] = {(char *)"ice: probe of " NIC " failed with error -22", NULL};
 
     dmv_intent_deinit(&f->intent);
     set(&f->world.loaded[0].build_id, "unknown");
+    f->facts.kernel_log = log;
     judge(f);
     assert_well(f);
     assert_int_equal(f->health.n, 2);
