@@ -84,11 +84,19 @@ static json_object *health_reply(DmvManager *m, int64_t wait, int64_t settle)
     return dmv_jb_end(&b);
 }
 
+/* Good health with nothing under way any more is the measure of the next boot. */
+static void keep_measure(DmvManager *m)
+{
+    if (dmv_health_worst(&m->health) != DMV_HEALTH_FATAL)
+        dmv_health_remember(m);
+}
+
 static json_object *after_health(DmvManager *m, bool changed, char *const *kernels, void *userdata)
 {
     (void)changed;
     (void)kernels;
     (void)userdata;
+    keep_measure(m);
     return health_reply(m, 0, 0);
 }
 
@@ -113,7 +121,7 @@ static int join(char *const *words, const char *separator, char **ret)
     return dmv_text_take(&t, ret, NULL);
 }
 
-/* What was judged becomes a report; in good health with nothing under way it is the measure of the next. */
+/* What was judged becomes a report. */
 static int tell_health(DmvManager *m, DmvBootEvent *event, DmvBootActions *ret, DmvError *e)
 {
     DMV_CLEANUP_STRV char **problems = NULL;
@@ -127,10 +135,7 @@ static int tell_health(DmvManager *m, DmvBootEvent *event, DmvBootActions *ret, 
     event->kind = problems ? DMV_BOOT_ON_UNHEALTHY : DMV_BOOT_ON_HEALTHY;
     event->reason = reason;
     event->lifeline_lost = dmv_health_lifeline_lost(&m->health);
-    r = dmv_boot_tell(m, event, ret, e);
-    if (r == 0 && !problems)
-        dmv_health_remember(m);
-    return r;
+    return dmv_boot_tell(m, event, ret, e);
 }
 
 static int on_health(VlCall *call, json_object *params, void *userdata)
@@ -159,8 +164,10 @@ static int on_health(VlCall *call, json_object *params, void *userdata)
         return dmv_reply(call, health_reply(m, 0, settle));
     if (r == 0)
         r = tell_health(m, &event, &actions, &e);
-    if (r == 0 && !(actions.set & DMV_BOOT_DO_RESTORE))
+    if (r == 0 && !(actions.set & DMV_BOOT_DO_RESTORE)) {
+        keep_measure(m);
         return dmv_reply(call, health_reply(m, actions.wait, 0));
+    }
     if (r == 0)
         r = dmv_job_restore(m, call, "health", actions.fallback, false, after_health, NULL, &e);
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "take note of", "the host's health");

@@ -128,6 +128,21 @@ boot_that_says
 health 0 # nobody misses enp0s4 any more
 equal "$(phase)" good "phase after a warning"
 
+# ---- nor what was changed between the selection and the activation by hand ----
+ok dmvctl select intel-e1000e/generic@3.8.7
+carrier enp0s2 0
+ok dmvctl activate
+carrier enp0s4 1
+boot_that_says
+health 0
+grep -q '"links":\["enp0s4"\]' "$seen" || fail "the memory is not that of the last good report"
+carrier enp0s4 0
+carrier enp0s2 1
+ok dmvctl select intel-e1000e/generic@3.9.0
+ok dmvctl activate
+boot_that_says
+health 0
+
 # ---- what is seen in a trial is no measure ----
 switch intel-e1000e/alt@4.0.0
 boot_that_says
