@@ -22,6 +22,7 @@ __dmvctl_options() {
     rollback) echo --staged --because --dry-run ;;
     history) echo --limit --fields --no-headings ;;
     rescan) echo --now ;;
+    health) echo --waited ;;
     esac
 }
 

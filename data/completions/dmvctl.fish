@@ -40,6 +40,7 @@ complete -c dmvctl -n '__fish_seen_subcommand_from refresh' -l allow-stale -d 'a
 complete -c dmvctl -n '__fish_seen_subcommand_from install select' -l any-hardware \
     -d 'although no device here is supported'
 complete -c dmvctl -n '__fish_seen_subcommand_from activate' -l shutdown -d 'the host goes down now'
+complete -c dmvctl -n '__fish_seen_subcommand_from health' -l waited -x -d 'wait for links, after so long'
 complete -c dmvctl -n '__fish_seen_subcommand_from install remove select deselect activate rollback' -s n -l dry-run \
     -d 'check and show, change nothing'
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect activate' -l accept-lifeline \

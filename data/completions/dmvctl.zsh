@@ -123,6 +123,7 @@ rollback) _arguments $common $dry $because '--staged[at the next reboot]' '1:gen
 history) _arguments $common $table '--limit=[entries to show]:number:' '1:driver:_dmvctl_drivers' ;;
 generations) _arguments $common $table ;;
 rescan) _arguments $common '--now[apply at once]' ;;
+health) _arguments $common '--waited=[wait for links, after so long]:seconds:' ;;
 help) _arguments '1:verb:((${verbs}))' ;;
 *) _arguments $common ;;
 esac

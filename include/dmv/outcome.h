@@ -131,6 +131,7 @@ enum DmvExit {
     X(WORKER_FAILED, "worker-failed", "Failed", DMV_EXIT_FAILED)                                   \
     X(TOOL_FAILED, "tool-failed", "Failed", DMV_EXIT_FAILED)                                       \
     X(UNDONE, "undone", "Failed", DMV_EXIT_FAILED)                                                 \
+    X(UNHEALTHY, "unhealthy", "Failed", DMV_EXIT_FAILED)                                           \
     X(PREDICTION_FAILED, "prediction-failed", "Failed", DMV_EXIT_VERIFICATION)                     \
     X(STATE_BROKEN, "state-broken", "Failed", DMV_EXIT_FAILED)                                     \
     X(OWNERS_UNKNOWN, "owners-unknown", "Failed", DMV_EXIT_FAILED)                                 \

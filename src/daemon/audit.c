@@ -258,6 +258,14 @@ static void examine_pins(DmvAudit *a, const DmvManager *m)
                            m->view.drivers[i].recommended->name);
 }
 
+static void examine_memory(DmvAudit *a, const DmvManager *m)
+{
+    if (m->seen_problem)
+        dmv_audit_find(a, "warning", DMV_STATE_DIR "/seen.json", DMV_STATE_BROKEN,
+                       "the next report of good health, or the next selection, writes it anew", "%s",
+                       m->seen_problem);
+}
+
 static void examine_tool(DmvAudit *a, const DmvManager *m)
 {
     const DmvToolOwner owner = dmv_tool_owner(&m->roots);
@@ -287,6 +295,7 @@ json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean)
         examine_adopted(&a, m->view.drivers[i].adopted, m->view.drivers[i].n_adopted);
     examine_adopted(&a, m->view.adopted, m->view.n_adopted);
     examine_pins(&a, m);
+    examine_memory(&a, m);
     examine_tool(&a, m);
     *ret_clean = a.clean;
     return dmv_jb_end(&a.list);

@@ -89,16 +89,6 @@ int dmv_boot_check_fallback(const DmvManager *m, const DmvLifelineChanges *c, Dm
 /* The state for a reply: type Boot of the interface. NULL for lack of memory. */
 json_object *dmv_boot_render(const DmvBoot *b);
 
-/**
- * dmv_health_look() - is the host in good health, as far as its drivers tell?
- * @m: has just looked
- * @ret: what is wrong, a line each, owned by the caller; NULL: nothing
- * @ret_lost: a device that is to have a driver has none
- *
- * Return: 0, or -ENOMEM.
- */
-int dmv_health_look(const DmvManager *m, char ***ret, bool *ret_lost);
-
 int dmv_methods_bind_boot(DmvManager *m);
 
 #endif

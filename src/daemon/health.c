@@ -1,62 +1,162 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Is the host in good health? What the World and the View say of the drivers that somebody selected: the
- * kernel runs what it was to load, and every device of such a driver has one. The rest of a host's health is
- * for others to judge, who tell it with the report.
- */
+/* Collects the facts of health: by the edges, and from what was kept. See health.h. */
+#include "daemon/health.h"
+
 #include <errno.h>
+#include <string.h>
 
-#include "daemon/boot.h"
+#include "daemon/log.h"
+#include "host/bootid.h"
+#include "host/kernellog.h"
+#include "host/links.h"
+#include "host/names.h"
 
-static int check_modules(const DmvViewDriver *d, char ***problems)
+/* What this boot looks like, and what was found on the way. */
+typedef struct Now {
+    char **links;
+    DmvNames names;
+    DmvKernelLog log;
+    char *log_problem; /* or NULL */
+} Now;
+
+static void now_deinit(Now *n)
 {
-    for (size_t i = 0; i < d->n_modules; i++) {
-        const DmvViewModule *x = &d->modules[i];
+    dmv_strv_free(n->links);
+    dmv_names_deinit(&n->names);
+    dmv_kernel_log_deinit(&n->log);
+    free(n->log_problem);
+}
 
-        if (x->loaded && x->next && !dmv_streq(x->release, x->next) &&
-            dmv_strv_pushf_unique(problems, "%s: the kernel runs %s and not %s", x->name,
-                                  x->release ? x->release : "something unknown", x->next) < 0)
-            return -ENOMEM;
-    }
+/* A journal that cannot be read is no reason to go back, and no reason to say nothing else. */
+static int read_kernel_log(const DmvManager *m, const char *boot_id, Now *ret)
+{
+    int r = dmv_kernel_log_read(&m->roots, boot_id, dmv_health_is_failure, &ret->log);
+
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0)
+        return asprintf(&ret->log_problem, "the journal cannot be read: %s", strerror(-r)) < 0 ? -ENOMEM : 0;
+    if (ret->log.n_entries == 0)
+        return dmv_set_string(&ret->log_problem, "no journal has anything that the kernel said in this boot");
+    if (ret->log.cut)
+        return dmv_set_string(&ret->log_problem,
+                              "the kernel said so much in this boot that only the first part was looked at");
     return 0;
 }
 
-/* Virtual functions are left out: they are bound and unbound for guests. */
-static int check_devices(const DmvWorld *w, const DmvViewDriver *d, char ***problems, bool *lost)
+static int observe(const DmvManager *m, const DmvWorld *w, const char *boot_id, Now *ret)
 {
-    char *const *slots = d->selected ? d->selected->slots : d->slots;
+    int r = dmv_links_observe(&m->roots, w, &ret->links);
 
-    for (size_t i = 0; i < w->n_devices; i++) {
-        const DmvDevice *x = &w->devices[i];
-
-        if (x->driver || x->physfn || !dmv_strv_contains(slots, x->slot))
-            continue;
-        *lost = true;
-        if (dmv_strv_pushf_unique(problems, "%s: no driver is bound to it, and %s is selected", x->slot,
-                                  d->name) < 0)
-            return -ENOMEM;
-    }
-    return 0;
+    if (r == 0)
+        r = dmv_names_observe(&m->roots, w, &ret->names);
+    return r == 0 ? read_kernel_log(m, boot_id, ret) : r;
 }
 
-int dmv_health_look(const DmvManager *m, char ***ret, bool *ret_lost)
+/* ---- judging ---- */
+
+/* The View by the intent of the generation in place; 0, the host before dmv, asks for nothing. */
+static int view_in_place(const DmvManager *m, DmvView *ret)
 {
-    DMV_CLEANUP_STRV char **problems = NULL;
-    bool lost = false;
-    int r = 0;
+    static const DmvIntent nothing;
+    const DmvGeneration *g = dmv_generations_find(&m->generations, m->generations.current);
+    const DmvFacts facts = {.world = &m->world,
+                            .sources = m->sources,
+                            .n_sources = m->n_sources,
+                            .intent = g ? &g->intent : &nothing,
+                            .now = dmv_manager_now()};
 
-    for (size_t i = 0; r == 0 && i < m->view.n_drivers; i++) {
-        const DmvViewDriver *d = &m->view.drivers[i];
+    return dmv_resolve(&facts, ret);
+}
 
-        if (!d->selection)
-            continue;
-        r = check_modules(d, &problems);
-        if (r == 0)
-            r = check_devices(&m->world, d, &problems, &lost);
-    }
+static const char *problem_of_memory(const DmvManager *m)
+{
+    if (m->seen_problem)
+        return m->seen_problem;
+    return m->has_seen ? NULL : "nothing is known of it: links, names and lifelines are not compared";
+}
+
+int dmv_health_look(DmvManager *m, const char *boot_id, char *const *told)
+{
+    DMV_CLEANUP_HEALTH DmvHealth health = {0};
+    DMV_CLEANUP_VIEW DmvView view = {0};
+    DMV_CLEANUP(now_deinit) Now now = {0};
+    DmvHealthFacts f = {.view = &view,
+                        .allow_renames = m->settings.boot_allow_renames,
+                        .before_problem = problem_of_memory(m),
+                        .told = told};
+    int r = view_in_place(m, &view);
+
+    if (r == 0)
+        r = observe(m, &m->world, boot_id, &now);
     if (r < 0)
         return r;
-    *ret = DMV_TAKE_PTR(problems);
-    *ret_lost = lost;
+    f.links_now = now.links;
+    f.names_now = &now.names;
+    f.kernel_log = now.log.lines;
+    f.kernel_log_problem = now.log_problem;
+    if (m->has_seen) {
+        f.lifelines_before = m->seen.lifelines;
+        f.n_lifelines_before = m->seen.n_lifelines;
+        f.links_before = m->seen.links;
+        f.names_before = &m->seen.names;
+        f.kernel_log_before = m->seen.kernel_log;
+    }
+    r = dmv_health_judge(&f, &health);
+    if (r < 0)
+        return r;
+    dmv_health_deinit(&m->health);
+    m->health = health;
+    health = (DmvHealth){0};
     return 0;
+}
+
+/* ---- remembering ---- */
+
+static int see(DmvManager *m, const char *boot_id, DmvSeen *ret)
+{
+    DMV_CLEANUP_WORLD DmvWorld world = {0};
+    DMV_CLEANUP(now_deinit) Now now = {0};
+    int r = dmv_observe_hardware(&m->roots, &world);
+
+    if (r == 0)
+        r = observe(m, &world, boot_id, &now);
+    if (r < 0)
+        return r;
+    *ret = (DmvSeen){.lifelines = world.lifelines,
+                     .n_lifelines = world.n_lifelines,
+                     .links = DMV_TAKE_PTR(now.links),
+                     .names = now.names,
+                     .kernel_log = DMV_TAKE_PTR(now.log.lines)};
+    world.lifelines = NULL;
+    world.n_lifelines = 0;
+    now.names = (DmvNames){0};
+    return 0;
+}
+
+void dmv_health_remember(DmvManager *m)
+{
+    DMV_CLEANUP_SEEN DmvSeen seen = {0};
+    char boot_id[DMV_BOOT_ID_SIZE];
+    int64_t mark;
+    int r = dmv_boot_running(&m->roots, boot_id, &mark);
+
+    if (r == 0 && (boot_id[0] == '\0' || m->boot.phase != DMV_BOOT_GOOD))
+        return;
+    if (r == 0)
+        r = see(m, boot_id, &seen);
+    if (r == 0)
+        r = dmv_state_save_seen(m, &seen);
+    if (r < 0) {
+        dmv_log(LOG_WARNING,
+                "what the host looks like now is not kept for the next boot to compare with, ignoring: %s",
+                strerror(-r));
+        return;
+    }
+    dmv_seen_deinit(&m->seen);
+    m->seen = seen;
+    seen = (DmvSeen){0};
+    m->has_seen = true;
+    free(m->seen_problem);
+    m->seen_problem = NULL;
 }

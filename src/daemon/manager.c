@@ -14,6 +14,7 @@
 #include "config.h"
 #include "daemon/boot.h"
 #include "daemon/forecast.h"
+#include "daemon/health.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/owners.h"
@@ -220,6 +221,8 @@ int dmv_manager_ask_intent(DmvManager *m, const DmvIntent *intent, const DmvCons
         r = dmv_state_save(m);
     if (r == 0) {
         dmv_intent_deinit(&before);
+        if (dmv_generations_staged(&m->generations))
+            dmv_health_remember(m);
         return 0;
     }
     forget_thoughts(m);
@@ -439,6 +442,9 @@ DmvManager *dmv_manager_free(DmvManager *m)
     dmv_intent_deinit(&m->intent);
     dmv_generations_deinit(&m->generations);
     dmv_history_deinit(&m->history);
+    dmv_seen_deinit(&m->seen);
+    dmv_health_deinit(&m->health);
+    free(m->seen_problem);
     free(m->state_problem);
     free(m->libexec);
     free(m->listen);

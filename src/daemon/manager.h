@@ -15,8 +15,10 @@
 #include "host/observe.h"
 #include "model/boot.h"
 #include "model/generation.h"
+#include "model/health.h"
 #include "model/history.h"
 #include "model/plan.h"
+#include "model/seen.h"
 #include "trust/bundle.h"
 #include "varlink/varlink.h"
 
@@ -61,6 +63,9 @@ struct DmvManager {
     DmvHistory history;
     DmvBoot boot;        /* what becomes of the generation in place, see boot.h of this room */
     bool has_boot;       /* it is stored: the machine is in charge */
+    DmvSeen seen;        /* what the host looked like when all was good, see health.h of this room */
+    bool has_seen;       /* it is stored */
+    char *seen_problem;  /* why it is not known although it is stored, or NULL */
     char *state_problem; /* why nothing may be changed, or NULL */
 
     /* what is observed, and what follows */
@@ -73,6 +78,7 @@ struct DmvManager {
     DmvError plan_error;       /* why there is no plan; code 0: there is one */
     DmvForecaster *forecaster; /* of the plan, see forecast.h; NULL until somebody asks */
     DmvProblems config_problems;
+    DmvHealth health;  /* as it was judged last */
     DmvOwning *owning; /* who owns the adopted modules; NULL: nobody asked yet */
 
     DmvJob *job; /* the one changing job, or NULL */
@@ -132,6 +138,10 @@ int dmv_state_save(DmvManager *m);
 int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g);
 /* Stores what becomes the boot state; the manager's own stays. Return: 0 or a negative errno. */
 int dmv_state_save_boot(DmvManager *m, const DmvBoot *b);
+/* Stores what becomes the memory of the last good boot; the manager's own stays. Return: 0 or a negative
+ * errno.
+ */
+int dmv_state_save_seen(DmvManager *m, const DmvSeen *s);
 void dmv_state_forget_generation(DmvManager *m, int64_t number);
 /* Appends to the history; a failure is logged, never returned: what happened has happened. @generation -1:
  * none. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/boot.h"
+#include "daemon/health.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
@@ -73,6 +74,8 @@ static int on_activate(VlCall *call, json_object *params, void *userdata)
         return dmv_method_fail(call, &e, r, "activate", "the plan");
     if (dry)
         return dmv_reply(call, activate_dry_run(m));
+    if (dmv_generations_staged(&m->generations))
+        dmv_health_remember(m);
     r = dmv_job_apply(m, call, "activate", NULL, NULL, after_activate, NULL, &e);
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "activate", "the plan");
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the daemon keeps below var/lib/dmv: state.json (intent and current generation), one file a generation,
- * boot.json (the state of the boot machine) with trial beside it, the history.
+ * boot.json (the state of the boot machine) with trial beside it, seen.json (what the host looked like when
+ * all was good), the history.
  *
  * A state file that cannot be read is never taken for an empty one: reading goes on, changing is refused
- * until somebody has looked.
+ * until somebody has looked. seen.json is no state: without it nothing is compared, and that is said.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #define STATE_FILE DMV_STATE_DIR "/state.json"
 #define BOOT_FILE DMV_STATE_DIR "/boot.json"
 #define TRIAL_FILE DMV_STATE_DIR "/trial"
+#define SEEN_FILE DMV_STATE_DIR "/seen.json"
 #define HISTORY_FILE DMV_STATE_DIR "/history.jsonl"
 #define GENERATIONS_DIR DMV_STATE_DIR "/generations"
 #define STATE_FORMAT "dmv-state-1"
@@ -139,6 +141,31 @@ static int load_boot(DmvManager *m)
                                              : "malformed");
 }
 
+static int load_seen(DmvManager *m)
+{
+    DMV_CLEANUP_ERROR DmvError error = {0};
+    DMV_CLEANUP_FREE char *data = NULL;
+    size_t size = 0;
+    int r = dmv_fs_read_file(m->roots.fd, SEEN_FILE, DMV_SEEN_MAX_BYTES, &data, &size);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r == 0)
+        r = dmv_seen_parse(data, size, &m->seen, &error);
+    m->has_seen = r == 0;
+    if (r == 0 || r == -ENOMEM)
+        return r;
+    if (asprintf(&m->seen_problem, "%s cannot be used, nothing is compared with it: %s", SEEN_FILE,
+                 r < 0       ? strerror(-r)
+                 : error.why ? error.why
+                             : "malformed") < 0) {
+        m->seen_problem = NULL;
+        return -ENOMEM;
+    }
+    dmv_log(LOG_WARNING, "%s", m->seen_problem);
+    return 0;
+}
+
 static int load_history(DmvManager *m)
 {
     DMV_CLEANUP_FREE char *data = NULL;
@@ -165,6 +192,8 @@ int dmv_state_load(DmvManager *m)
         r = load_generations(m);
     if (r == 0)
         r = load_boot(m);
+    if (r == 0)
+        r = load_seen(m);
     return r == 0 ? load_history(m) : r;
 }
 
@@ -220,6 +249,14 @@ int dmv_state_save_boot(DmvManager *m, const DmvBoot *b)
     if (r == 0)
         r = write_json(m, DMV_STATE_DIR, BOOT_FILE, o);
     return r == 0 && !under_way ? flag_trial(m, false) : r;
+}
+
+int dmv_state_save_seen(DmvManager *m, const DmvSeen *s)
+{
+    DMV_CLEANUP_JSON json_object *o = NULL;
+    int r = dmv_seen_to_json(s, &o);
+
+    return r == 0 ? write_json(m, DMV_STATE_DIR, SEEN_FILE, o) : r;
 }
 
 int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g)

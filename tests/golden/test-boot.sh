@@ -1,57 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What becomes of a generation over boots that are told of: proven, given up, gone back from, by hand and by itself. A boot is
-# a new boot id in the recorded procfs and the build-id of what the real modprobe would have loaded in the recorded sysfs.
+# What becomes of a generation over boots that are told of: proven, given up, gone back from, by hand and by itself.
 set -eu -o pipefail
 . "$DMV_SOURCE/tests/golden/lib.sh"
 
 golden_host
 golden_stream
 inbox=kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko
-boots=0
-
-# power_on [WORD...]: a boot begins; the words are on the kernel's command line. Nothing has loaded a driver yet.
-power_on() {
-    boots=$((boots + 1))
-    mkdir -p "$DMV_PROCFS/sys/kernel/random"
-    printf '%08d-7f0e-4a55-8f5a-0d3b6c1c9a11\n' "$boots" >"$DMV_PROCFS/sys/kernel/random/boot_id"
-    echo "root=/dev/sda1 ro $*" >"$DMV_PROCFS/cmdline"
-}
-
-# load: udev loads what the index gives, and the kernel shows its build-id.
-load() {
-    objcopy -O binary --only-section=.note.gnu.build-id "$root/usr/lib/modules/$K2/$(effective "$K2" e1000e)" \
-        "$DMV_SYSFS/module/e1000e/notes/.note.gnu.build-id"
-}
-
-boot() {
-    power_on "$@"
-    ok dmvctl boot
-    load
-}
-
-# health STATUS [PROBLEM...]
-health() {
-    local want=$1 status=0
-    shift
-    dmvctl --json health "$@" >"$scratch/out" 2>"$scratch/err" || status=$?
-    equal "$status" "$want" "exit status of dmvctl health $*"
-}
-
-shut_down() { ok dmvctl activate --shutdown; }
-phase() { dmvctl --json status | json '["boot"]["phase"]'; }
-in_place() { dmvctl --json status | json '["generation"]["number"]'; }
-generation() { dmvctl --json generations | json "['generations'][[g['number'] for g in json.load(open('$scratch/generations'))['generations']].index($1)]$2"; }
-state_of() {
-    dmvctl --json generations >"$scratch/generations"
-    generation "$1" "$2"
-}
-runs() { equal "$(driver intel-e1000e '["activeRelease"]')" "$1" "what the kernel runs"; }
-settings() {
-    mkdir -p "$root/etc/dmv"
-    printf '[boot]\n' >"$root/etc/dmv/dmv.conf"
-    printf '%s\n' "$@" >>"$root/etc/dmv/dmv.conf"
-}
+. "$DMV_SOURCE/tests/golden/boots.sh"
 
 ok dmvctl refresh
 ok dmvctl install intel-e1000e/generic@3.8.7 intel-e1000e/generic@3.9.0 intel-e1000e/alt@4.0.0
@@ -126,27 +82,29 @@ boot
 runs intel-e1000e/alt@4.0.0
 health 11 "the bond has no link" "no answer from the storage"
 equal "$(json '["boot"]["phase"]' <"$scratch/out")" returned "phase in the answer"
-equal "$(json '["problems"][1]' <"$scratch/out")" "no answer from the storage" "problems in the answer"
+equal "$(json '["problems"][1]' <"$scratch/out")" "report: no answer from the storage" "problems in the answer"
 equal "$(effective "$K2" e1000e)" updates/e1000e.ko "the tree after bad health"
 equal "$(state_of 3 '["state"]')" bad "generation 3"
-equal "$(generation 3 '["reason"]')" "the bond has no link; no answer from the storage" "why"
+equal "$(generation 3 '["reason"]')" "report: the bond has no link; report: no answer from the storage" "why"
 shut_down
 boot
 runs intel-e1000e/generic@3.8.7
 health 0
 equal "$(phase)" good "phase after the reboot"
 
-# ---- the same by what the host itself says: the device has no driver ----
+# ---- the same by what the host itself says: the device by which it is reached has no driver ----
 settings reboot=lifeline
 ok dmvctl select intel-e1000e/generic@3.9.0
 ok dmvctl activate
 shut_down
 boot
+management enp0s2
 device=$DMV_SYSFS/bus/pci/devices/0000:00:02.0
 mv "$device/driver" "$scratch/driver"
 health 11
 grep -q '0000:00:02.0: no driver is bound to it, and intel-e1000e is selected' "$scratch/out" || fail "no word of the device"
 mv "$scratch/driver" "$device/driver"
+management
 equal "$(state_of 4 '["state"]')" bad "generation 4"
 shut_down
 boot
@@ -225,11 +183,6 @@ health 0
 equal "$(phase)" good "phase at the end"
 
 # ---- what the unit does: the site's own checks, and the report ----
-check_health() {
-    local want=$1 status=0
-    DMVCTL=$DMV_BUILD/bin/dmvctl "$DMV_BUILD/generated/hooks/check-health" >"$scratch/out" 2>"$scratch/err" || status=$?
-    equal "$status" "$want" "exit status of check-health"
-}
 checks=$root/etc/dmv/health.d
 mkdir -p "$checks"
 printf '#!/bin/sh\necho fine\n' >"$checks/10-fine"

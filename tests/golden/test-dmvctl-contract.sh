@@ -149,6 +149,7 @@ check_requests() {
     expect_call 'Install {"release":"c","anyHardware":true,"dryRun":true}'
     run activate --shutdown && expect_call 'Activate {"shutdown":true}'
     run health "the bond has no link" && expect_call 'Health {"problems":["the bond has no link"]}'
+    run health --waited 7 -- x && expect_call 'Health {"problems":["x"],"waited":7}'
     run boot && expect_call 'Boot {}'
     run remove a/b@1 -n && expect_call 'Remove {"release":"a/b@1","dryRun":true}'
     run select a dell@2 --now --because 'a "reason"' -n
@@ -206,6 +207,7 @@ pin a --until tomorrow
 pin a --until 2027-02-30
 rollback x
 rollback -1
+health --waited x
 rollback 4294967296
 rollback --now --staged
 history --limit x

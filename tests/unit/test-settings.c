@@ -66,6 +66,13 @@ static void test_boot(void **state)
     assert_int_equal(s.boot_boots, 1);
     assert_int_equal(s.boot_soak, 0);
     assert_int_equal(s.boot_reboot, DMV_BOOT_REBOOT_LIFELINE);
+    assert_int_equal(s.boot_settle, 60);
+    assert_false(s.boot_allow_renames);
+    assert_int_equal(parse("[boot]\nsettle=3600\nallow-renames=yes\n", &s, NULL), 0);
+    assert_int_equal(s.boot_settle, 3600);
+    assert_true(s.boot_allow_renames);
+    assert_int_equal(parse("[boot]\nsettle=3601\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(parse("[boot]\nallow-renames=perhaps\n", &s, NULL), DMV_BAD_SETTING);
     assert_int_equal(parse("[boot]\nattempts=10\nboots=100\nsoak=7776000\nreboot=never\n", &s, NULL), 0);
     assert_int_equal(s.boot_attempts, DMV_BOOT_ATTEMPTS_MAX);
     assert_int_equal(s.boot_boots, DMV_BOOT_BOOTS_MAX);

@@ -62,6 +62,7 @@ static const OptionRow option_table[DMV_OPTION_MAX] = {
     [DMV_OPTION_LIMIT] = {"limit", 0, "N", NUMBER, AT(limit), "entries to show (50)"},
     [DMV_OPTION_CHECK] = {"check", 0, NULL, FLAG, AT(check), "exit status 11 if a reboot is pending"},
     [DMV_OPTION_SHUTDOWN] = {"shutdown", 0, NULL, FLAG, AT(shutdown), "the host goes down now"},
+    [DMV_OPTION_WAITED] = {"waited", 0, "SECONDS", NUMBER, AT(waited), "wait for links, after so long"},
     [DMV_OPTION_DETAILED_EXIT_CODE] = {"detailed-exit-code", 0, NULL, FLAG, AT(detailed_exit_code),
                                        "exit status 10 if there are changes"},
 };
@@ -317,7 +318,7 @@ int dmv_arguments_parse(int argc, char **argv, const DmvVerb *const verbs[], Dmv
     const DmvVerb *verb = verbs[0];
     int i, r;
 
-    *a = (DmvArguments){.timeout = UINT64_MAX};
+    *a = (DmvArguments){.timeout = UINT64_MAX, .waited = UINT64_MAX};
     i = read_options(argc, argv, "+:", NULL, a, reterr);
     if (i >= 0 && i < argc) {
         verb = dmv_verb_find(verbs, argv[i]);

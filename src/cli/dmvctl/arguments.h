@@ -45,6 +45,7 @@ typedef enum DmvOption {
     DMV_OPTION_LIMIT,
     DMV_OPTION_CHECK,
     DMV_OPTION_SHUTDOWN,
+    DMV_OPTION_WAITED,
     DMV_OPTION_DETAILED_EXIT_CODE,
     DMV_OPTION_MAX,
 } DmvOption;
@@ -70,8 +71,9 @@ typedef struct DmvArguments {
     bool now, staged, any_hardware, allow_stale, accept_lifeline, dry_run, check, shutdown,
         detailed_exit_code;
     const char *because;
-    char until[21]; /* YYYY-MM-DDTHH:MM:SSZ, or empty */
-    uint64_t limit; /* 0: not given */
+    char until[21];  /* YYYY-MM-DDTHH:MM:SSZ, or empty */
+    uint64_t limit;  /* 0: not given */
+    uint64_t waited; /* seconds; UINT64_MAX: not given */
 } DmvArguments;
 
 /**

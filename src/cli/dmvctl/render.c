@@ -347,7 +347,7 @@ static DmvPaint severity_paint(const char *severity)
     return strcmp(severity, "warning") == 0 ? DMV_PAINT_WARN : DMV_PAINT_BAD;
 }
 
-void dmv_render_findings(const DmvScreen *s, json_object *reply, const char *ok)
+void dmv_render_finding_list(const DmvScreen *s, json_object *reply, size_t *ret_errors, size_t *ret_warnings)
 {
     size_t n = dmv_reply_count(reply, "findings"), errors = 0, warnings = 0;
 
@@ -364,6 +364,17 @@ void dmv_render_findings(const DmvScreen *s, json_object *reply, const char *ok)
         errors += strcmp(severity, "error") == 0;
         warnings += strcmp(severity, "warning") == 0;
     }
+    if (ret_errors)
+        *ret_errors = errors;
+    if (ret_warnings)
+        *ret_warnings = warnings;
+}
+
+void dmv_render_findings(const DmvScreen *s, json_object *reply, const char *ok)
+{
+    size_t errors, warnings;
+
+    dmv_render_finding_list(s, reply, &errors, &warnings);
     if (dmv_reply_bool(reply, "clean"))
         (void)fprintf(s->out, "%sok%s       %s\n", dmv_screen_paint(s, DMV_PAINT_GOOD),
                       dmv_screen_paint(s, DMV_PAINT_NONE), ok);

@@ -61,6 +61,12 @@ bool dmv_render_reasons(const DmvScreen *s, json_object *reply);
  * many there are. */
 size_t dmv_render_touched(const DmvScreen *s, json_object *reply);
 
+/* Member "findings", a line each, with what to do under it. @ret_errors, @ret_warnings: how many; may be
+ * NULL.
+ */
+void dmv_render_finding_list(const DmvScreen *s, json_object *reply, size_t *ret_errors,
+                             size_t *ret_warnings);
+
 /* Members "clean" and "findings". @ok: what to say if there is none. */
 void dmv_render_findings(const DmvScreen *s, json_object *reply, const char *ok);
 

@@ -22,10 +22,12 @@ typedef struct DmvSettings {
     uint64_t max_catalog;      /* bytes of a bundle. Default 64 MiB, at most that */
     uint64_t max_package;      /* bytes of an RPM. Default 1 GiB */
     uint64_t
-        boot_attempts;   /* failed boots that end a trial; 0: the machine's default, which is the default */
-    uint64_t boot_boots; /* good boots that a trial needs. Default 1 */
-    uint64_t boot_soak;  /* seconds in good health that it needs. Default 0 */
-    int boot_reboot;     /* when the host reboots by itself: a DmvBootReboot. Default: lifeline */
+        boot_attempts;    /* failed boots that end a trial; 0: the machine's default, which is the default */
+    uint64_t boot_boots;  /* good boots that a trial needs. Default 1 */
+    uint64_t boot_soak;   /* seconds in good health that it needs. Default 0 */
+    int boot_reboot;      /* when the host reboots by itself: a DmvBootReboot. Default: lifeline */
+    uint64_t boot_settle; /* seconds that links may take to come up. Default 60 */
+    bool boot_allow_renames;  /* interfaces may change their names and order. Default false */
     char **alternate_kernels; /* fnmatch(3) patterns of kernel releases. Default: none */
     char **management; /* interfaces by which the host is reached, or "none"; NULL: those of the default
                           routes */

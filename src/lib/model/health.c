@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Health: one function a question, each adding what it finds. */
-#include "model/health.h"
+#include "model/health-internal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,9 +27,7 @@ void dmv_health_deinit(DmvHealth *h)
     *h = (DmvHealth){0};
 }
 
-/* Return: 0, or -ENOMEM. */
-__attribute__((format(printf, 5, 6))) static int add(DmvHealth *h, DmvHealthLevel level, bool lost,
-                                                     const char *object, const char *format, ...)
+int dmv_health_add(DmvHealth *h, DmvHealthVerdict v, const char *object, const char *format, ...)
 {
     DmvHealthFinding *x = DMV_ARRAY_ADD(h->items, h->n);
     DMV_CLEANUP_FREE char *why = NULL;
@@ -38,8 +35,9 @@ __attribute__((format(printf, 5, 6))) static int add(DmvHealth *h, DmvHealthLeve
 
     if (!x)
         return -ENOMEM;
-    x->level = level;
-    x->lifeline_lost = lost;
+    x->level = v.level;
+    x->lifeline_lost = v.lifeline_lost;
+    x->time = v.time;
     va_start(ap, format);
     why = dmv_vformat(format, ap);
     va_end(ap);
@@ -66,19 +64,20 @@ static int judge_module(const DmvViewDriver *d, const DmvViewModule *m, const Dm
                         DmvHealth *h)
 {
     if (!m->loaded)
-        return is_needed(k, m->name) ? add(h, DMV_HEALTH_FATAL, false, d->name,
-                                           "module %s is not loaded, although a device needs it", m->name)
-                                     : 0;
+        return is_needed(k, m->name)
+                   ? dmv_health_add(h, dmv_health_fatal, d->name,
+                                    "module %s is not loaded, although a device needs it", m->name)
+                   : 0;
     if (dmv_streq(m->release, want))
-        return add(h, DMV_HEALTH_OK, false, d->name, "module %s is loaded from %s (known by %s)", m->name,
-                   want, m->proof ? m->proof : "nothing");
+        return dmv_health_add(h, dmv_health_ok, d->name, "module %s is loaded from %s (known by %s)", m->name,
+                              want, m->proof ? m->proof : "nothing");
     if (m->release)
-        return add(h, DMV_HEALTH_FATAL, false, d->name, "module %s is loaded from %s, and not from %s",
-                   m->name, m->release, want);
+        return dmv_health_add(h, dmv_health_fatal, d->name, "module %s is loaded from %s, and not from %s",
+                              m->name, m->release, want);
     /* the kernel's own file can be gone from the disk; that of a release has a build-id that would be known
      */
-    return add(h, strcmp(want, "inbox") == 0 ? DMV_HEALTH_WARNING : DMV_HEALTH_FATAL, false, d->name,
-               "module %s is loaded, but nothing proves that it is from %s", m->name, want);
+    return dmv_health_add(h, strcmp(want, "inbox") == 0 ? dmv_health_warning : dmv_health_fatal, d->name,
+                          "module %s is loaded, but nothing proves that it is from %s", m->name, want);
 }
 
 static bool brings(const DmvViewRelease *r, const char *module)
@@ -98,7 +97,40 @@ static const DmvTarget *running_target(const DmvViewDriver *d)
     return NULL;
 }
 
-static int judge_driver(const DmvViewDriver *d, DmvHealth *h)
+/* What the module is to be from. What is recommended can be another release than the one that was activated;
+ * there a release of the driver that the index gives is right. */
+static const char *wanted(const DmvViewDriver *d, const DmvViewModule *m, const char *target)
+{
+    size_t n = strlen(d->name);
+
+    if (target && d->selected && !brings(d->selected, m->name))
+        target = NULL; /* a module that the release does not bring is the kernel's own */
+    if (d->selection->kind == DMV_SELECT_RECOMMENDED && m->next && strncmp(m->next, d->name, n) == 0 &&
+        m->next[n] == '/')
+        return m->next;
+    return target ? target : "inbox";
+}
+
+/* Each device that the running kernel has a module of the driver for has a driver, maybe another one: a guest
+ * may have it. Virtual functions are bound and unbound for guests. */
+static int judge_driver_devices(const DmvViewDriver *d, const DmvKernel *k, const DmvWorld *w, DmvHealth *h)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < k->n_bindings; i++) {
+        const DmvDevice *x = dmv_world_device(w, k->bindings[i].slot);
+        bool ours = false;
+
+        for (char **m = k->bindings[i].modules; m && *m; m++)
+            ours = ours || dmv_view_driver_has_module(d, *m);
+        if (ours && x && !x->driver && !x->physfn)
+            r = dmv_health_add(h, dmv_health_fatal, x->slot, "no driver is bound to it, and %s is selected",
+                               d->name);
+    }
+    return r;
+}
+
+static int judge_driver(const DmvViewDriver *d, const DmvWorld *w, DmvHealth *h)
 {
     const DmvTarget *t = running_target(d);
     DMV_CLEANUP_FREE char *name = NULL;
@@ -107,20 +139,16 @@ static int judge_driver(const DmvViewDriver *d, DmvHealth *h)
     if (!t)
         return 0;
     if (t->problem)
-        r = add(h, DMV_HEALTH_WARNING, false, d->name, "the running kernel loads its own driver: %s",
-                t->problem);
+        r = dmv_health_add(h, dmv_health_warning, d->name, "the running kernel loads its own driver: %s",
+                           t->problem);
     if (t->installed &&
         asprintf(&name, "%s/%s@%s", t->installed->driver, t->installed->variant, t->installed->version) < 0) {
         name = NULL;
         return -ENOMEM;
     }
-    for (size_t i = 0; r == 0 && i < d->n_modules; i++) {
-        /* a module that the release does not bring is the kernel's own */
-        bool own = !name || (d->selected && !brings(d->selected, d->modules[i].name));
-
-        r = judge_module(d, &d->modules[i], t->kernel, own ? "inbox" : name, h);
-    }
-    return r;
+    for (size_t i = 0; r == 0 && i < d->n_modules; i++)
+        r = judge_module(d, &d->modules[i], t->kernel, wanted(d, &d->modules[i], name), h);
+    return r == 0 ? judge_driver_devices(d, t->kernel, w, h) : r;
 }
 
 static int judge_drivers(const DmvView *v, DmvHealth *h)
@@ -129,17 +157,22 @@ static int judge_drivers(const DmvView *v, DmvHealth *h)
 
     for (size_t i = 0; r == 0 && i < v->n_drivers; i++)
         if (v->drivers[i].selection)
-            r = judge_driver(&v->drivers[i], h);
+            r = judge_driver(&v->drivers[i], v->facts.world, h);
     return r;
 }
 
 /* ---- lifelines ---- */
 
-static const DmvLifeline *find_lifeline(const DmvLifeline *items, size_t n, const DmvLifeline *like)
+/* What became of a lifeline of before. */
+static const DmvLifeline *find_lifeline(const DmvHealthFacts *f, const DmvLifeline *before)
 {
-    for (size_t i = 0; i < n; i++)
-        if (items[i].kind == like->kind && dmv_streq(items[i].what, like->what))
-            return &items[i];
+    const DmvWorld *w = f->view->facts.world;
+    const char *what =
+        before->kind == DMV_LIFELINE_MANAGEMENT ? dmv_health_name_now(f, before->what) : before->what;
+
+    for (size_t i = 0; i < w->n_lifelines; i++)
+        if (w->lifelines[i].kind == before->kind && dmv_streq(w->lifelines[i].what, what))
+            return &w->lifelines[i];
     return NULL;
 }
 
@@ -160,11 +193,13 @@ static int judge_devices(const DmvWorld *w, const DmvLifeline *l, DmvHealth *h)
         bound += is_bound(w, l->slots[i]);
     for (size_t i = 0; r == 0 && i < n; i++)
         if (!is_bound(w, l->slots[i]))
-            r = add(h, DMV_HEALTH_FATAL, bound == 0, l->slots[i], "%s, and %s stands on it: %s",
-                    dmv_world_device(w, l->slots[i]) ? "no driver is bound to it" : "it is not there",
-                    l->what, l->chain);
+            r = dmv_health_add(h, bound == 0 ? dmv_health_lost : dmv_health_fatal, l->slots[i],
+                               "%s, and %s stands on it: %s",
+                               dmv_world_device(w, l->slots[i]) ? "no driver is bound to it"
+                                                                : "it is not there",
+                               l->what, l->chain);
     return r == 0 && n > 0 && bound == n
-               ? add(h, DMV_HEALTH_OK, false, l->what, "all devices under it are bound: %s", l->chain)
+               ? dmv_health_add(h, dmv_health_ok, l->what, "all devices under it are bound: %s", l->chain)
                : r;
 }
 
@@ -172,11 +207,11 @@ static int judge_devices(const DmvWorld *w, const DmvLifeline *l, DmvHealth *h)
 static int judge_missing(const DmvLifeline *l, DmvHealth *h)
 {
     if (l->kind == DMV_LIFELINE_SWAP)
-        return add(h, DMV_HEALTH_WARNING, false, l->what, "it is not swapped to any more");
-    return add(h, DMV_HEALTH_FATAL, true, l->what, "%s: %s",
-               l->kind == DMV_LIFELINE_MANAGEMENT ? "no default route goes there any more"
-                                                  : "it is not mounted any more",
-               l->chain);
+        return dmv_health_add(h, dmv_health_warning, l->what, "it is not swapped to any more");
+    if (l->kind == DMV_LIFELINE_MANAGEMENT) /* a route comes with the link, and with what answers on it */
+        return dmv_health_add(h, dmv_health_not_yet(dmv_health_lost), l->what,
+                              "no default route goes there any more: %s", l->chain);
+    return dmv_health_add(h, dmv_health_lost, l->what, "it is not mounted any more: %s", l->chain);
 }
 
 static int judge_lifelines(const DmvHealthFacts *f, DmvHealth *h)
@@ -188,215 +223,53 @@ static int judge_lifelines(const DmvHealthFacts *f, DmvHealth *h)
         r = judge_devices(w, &w->lifelines[i], h);
     for (size_t i = 0; r == 0 && i < f->n_lifelines_before; i++) {
         const DmvLifeline *before = &f->lifelines_before[i];
-        const DmvLifeline *now = find_lifeline(w->lifelines, w->n_lifelines, before);
+        const DmvLifeline *now = find_lifeline(f, before);
 
         if (!now)
             r = judge_missing(before, h);
         /* a leg that is gone is in the old list only */
         for (char **s = before->slots; r == 0 && now && s && *s; s++)
             if (!dmv_lifeline_has_slot(now, *s) && !is_bound(w, *s))
-                r = add(h, DMV_HEALTH_FATAL, !now->slots, *s, "%s stood on it, and it has no driver now: %s",
-                        before->what, before->chain);
+                r = dmv_health_add(h, now->slots ? dmv_health_fatal : dmv_health_lost, *s,
+                                   "%s stood on it, and it has no driver now: %s", before->what,
+                                   before->chain);
     }
     return r;
 }
 
-/* ---- links ---- */
+/* ---- what others found ---- */
 
-static bool is_up(const DmvLink *links, size_t n, const char *interface)
+/* "OBJECT: WHY", where OBJECT is one word; all of it is the reason where it is not. */
+static int judge_word(const char *word, DmvHealth *h)
 {
-    for (size_t i = 0; i < n; i++)
-        if (dmv_streq(links[i].interface, interface))
-            return links[i].up;
-    return false;
+    const DmvHealthVerdict told = {.level = DMV_HEALTH_FATAL, .time = DMV_HEALTH_FOLLOWS};
+    size_t n = strcspn(word, ": \t");
+    DMV_CLEANUP_FREE char *object = strndup(word, n);
+
+    if (!object)
+        return -ENOMEM;
+    if (n > 0 && dmv_starts_with(word + n, ": "))
+        return dmv_health_add(h, told, object, "%s", word + n + 2);
+    return dmv_health_add(h, told, "report", "%s", word);
 }
 
-static const DmvDevice *device_of(const DmvWorld *w, const char *interface)
-{
-    for (size_t i = 0; i < w->n_devices; i++)
-        if (dmv_strv_contains(w->devices[i].interfaces, interface))
-            return &w->devices[i];
-    return NULL;
-}
-
-/* Has the lifeline another interface that is up? */
-static bool has_other_link(const DmvHealthFacts *f, const DmvLifeline *l)
-{
-    const DmvWorld *w = f->view->facts.world;
-
-    for (size_t i = 0; i < f->n_links_now; i++) {
-        const DmvDevice *d = f->links_now[i].up ? device_of(w, f->links_now[i].interface) : NULL;
-
-        if (d && dmv_lifeline_has_slot(l, d->slot))
-            return true;
-    }
-    return false;
-}
-
-/* Was it the last link under the management? */
-static bool loses_management(const DmvHealthFacts *f, const char *interface)
-{
-    const DmvWorld *w = f->view->facts.world;
-    const DmvDevice *d = device_of(w, interface);
-
-    for (size_t i = 0; d && i < w->n_lifelines; i++) {
-        const DmvLifeline *l = &w->lifelines[i];
-
-        if (l->kind == DMV_LIFELINE_MANAGEMENT && dmv_lifeline_has_slot(l, d->slot) && !has_other_link(f, l))
-            return true;
-    }
-    return false;
-}
-
-/* A cable that was pulled from a card with which nobody changed anything is no reason to go back. */
-static bool is_ours(const DmvHealthFacts *f, const char *interface)
-{
-    const DmvDevice *d = device_of(f->view->facts.world, interface);
-    const DmvWorld *w = f->view->facts.world;
-    bool found = false;
-
-    for (size_t i = 0; d && !found && i < f->view->n_drivers; i++)
-        found = f->view->drivers[i].selection && dmv_strv_contains(f->view->drivers[i].slots, d->slot);
-    for (size_t i = 0; !found && i < w->n_lifelines; i++)
-        found = dmv_streq(w->lifelines[i].what, interface) ||
-                (d && dmv_lifeline_has_slot(&w->lifelines[i], d->slot));
-    return found;
-}
-
-static int judge_links(const DmvHealthFacts *f, DmvHealth *h)
+static int judge_told(const DmvHealthFacts *f, DmvHealth *h)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < f->n_links_before; i++) {
-        const char *interface = f->links_before[i].interface;
-
-        if (!f->links_before[i].up)
-            continue;
-        if (is_up(f->links_now, f->n_links_now, interface))
-            r = add(h, DMV_HEALTH_OK, false, interface, "the link is up");
-        else
-            r = add(h, is_ours(f, interface) ? DMV_HEALTH_FATAL : DMV_HEALTH_WARNING,
-                    loses_management(f, interface), interface, "the link was up and is not any more");
-    }
-    return r;
-}
-
-/* ---- the kernel's words ---- */
-
-static bool says(const char *line, const char *const words[])
-{
-    for (size_t i = 0; words[i]; i++)
-        if (strcasestr(line, words[i]))
-            return true;
-    return false;
-}
-
-bool dmv_health_is_failure(const char *line)
-{
-    static const char *const subjects[] = {"probe", "probing", "firmware", "initialization", NULL};
-    static const char *const failures[] = {"fail",    "error",     "invalid",   "not found", "timed out",
-                                           "timeout", "unable to", "could not", "corrupt",   NULL};
-
-    return says(line, subjects) && says(line, failures);
-}
-
-/* Is the word in the line, and no part of a longer one? */
-static bool mentions(const char *line, const char *word)
-{
-    size_t n = strlen(word);
-
-    for (const char *s = line; n > 0 && (s = strstr(s, word)); s++) {
-        bool begins = s == line || !(isalnum((unsigned char)s[-1]) || s[-1] == '_');
-
-        if (begins && !isalnum((unsigned char)s[n]) && s[n] != '_')
-            return true;
-    }
-    return false;
-}
-
-static bool is_about(const char *line, const DmvViewDriver *d)
-{
-    for (char **s = d->slots; s && *s; s++)
-        if (mentions(line, *s))
-            return true;
-    for (size_t i = 0; i < d->n_modules; i++)
-        if (mentions(line, d->modules[i].name))
-            return true;
-    return false;
-}
-
-static int judge_kernel_log(const DmvHealthFacts *f, DmvHealth *h)
-{
-    int r = 0;
-
-    for (char *const *line = f->kernel_log; r == 0 && line && *line; line++)
-        for (size_t i = 0; r == 0 && dmv_health_is_failure(*line) && i < f->view->n_drivers; i++)
-            if (f->view->drivers[i].selection && is_about(*line, &f->view->drivers[i]))
-                r = add(h, DMV_HEALTH_FATAL, false, f->view->drivers[i].name, "the kernel says: %s", *line);
-    return r;
-}
-
-/* ---- names ---- */
-
-static int judge_name(const DmvNameDifference *x, bool allowed, DmvHealth *h)
-{
-    DmvHealthLevel level = allowed ? DMV_HEALTH_WARNING : DMV_HEALTH_FATAL;
-
-    switch (x->change) {
-    case DMV_NAME_RENAMED:
-        return add(h, level, false, x->before->name, "it is called %s now (%s)", x->now->name, x->now->slot);
-    case DMV_NAME_GONE:
-        return add(h, level, false, x->before->name, "it is gone (it was on %s)", x->before->slot);
-    case DMV_NAME_NEW:
-        return add(h, DMV_HEALTH_OK, false, x->now->name, "it is new (on %s)", x->now->slot);
-    case DMV_NAME_REORDERED: /* drivers of different cards race at every boot; names that stay are what counts
-                              */
-        return add(h, DMV_HEALTH_WARNING, false, x->before->name,
-                   "the kernel found others before it this time");
-    case DMV_NAME_CHANGE_MAX:
-    case DMV_NAME_CHANGE_INVALID:
-        break;
-    }
-    return 0;
-}
-
-static int judge_names(const DmvHealthFacts *f, DmvHealth *h)
-{
-    DMV_CLEANUP_FREE DmvNameDifference *differences = NULL;
-    size_t n = 0;
-    int r = 0;
-
-    if (f->names_before && f->names_now)
-        r = dmv_names_compare(f->names_before, f->names_now, &differences, &n);
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = judge_name(&differences[i], f->allow_renames, h);
-    return r;
-}
-
-/* ---- the site's own ---- */
-
-static int judge_checks(const DmvHealthFacts *f, DmvHealth *h)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < f->n_checks; i++) {
-        const DmvSiteCheck *c = &f->checks[i];
-        const char *output = c->output ? c->output : "";
-        int n = (int)strcspn(output, "\n");
-
-        if (c->status == 0)
-            r = add(h, DMV_HEALTH_OK, false, c->name, "the check passed");
-        else if (c->status < 0)
-            r = add(h, DMV_HEALTH_FATAL, false, c->name, "the check did not end%s%.*s", n ? ": " : "", n,
-                    output);
-        else
-            r = add(h, DMV_HEALTH_FATAL, false, c->name, "the check ended with %d%s%.*s", c->status,
-                    n ? ": " : "", n, output);
-    }
+    for (char *const *word = f->told; r == 0 && word && *word; word++)
+        r = judge_word(*word, h);
     return r;
 }
 
 /* ---- all of it ---- */
+
+static int judge_before(const DmvHealthFacts *f, DmvHealth *h)
+{
+    return f->before_problem
+               ? dmv_health_add(h, dmv_health_warning, "last good boot", "%s", f->before_problem)
+               : 0;
+}
 
 int dmv_health_judge(const DmvHealthFacts *f, DmvHealth *ret)
 {
@@ -404,15 +277,17 @@ int dmv_health_judge(const DmvHealthFacts *f, DmvHealth *ret)
     int r = judge_drivers(f->view, &h);
 
     if (r == 0)
+        r = judge_before(f, &h);
+    if (r == 0)
         r = judge_lifelines(f, &h);
     if (r == 0)
-        r = judge_links(f, &h);
+        r = dmv_health_judge_links(f, &h);
     if (r == 0)
-        r = judge_kernel_log(f, &h);
+        r = dmv_health_judge_kernel_log(f, &h);
     if (r == 0)
-        r = judge_names(f, &h);
+        r = dmv_health_judge_names(f, &h);
     if (r == 0)
-        r = judge_checks(f, &h);
+        r = judge_told(f, &h);
     if (r < 0)
         return r;
     *ret = h;
@@ -437,15 +312,28 @@ bool dmv_health_lifeline_lost(const DmvHealth *h)
     return false;
 }
 
-int dmv_health_summary(const DmvHealth *h, char **ret)
+bool dmv_health_may_settle(const DmvHealth *h)
 {
-    DmvHealthLevel worst = dmv_health_worst(h);
-    DMV_CLEANUP_TEXT DmvText t = {0};
+    bool settles = false;
 
-    for (size_t i = 0; t.size == 0 && i < h->n; i++)
-        if (worst > DMV_HEALTH_OK && h->items[i].level == worst)
-            dmv_text_appendf(&t, "%s: %s", h->items[i].object, h->items[i].why);
-    if (t.size == 0)
-        dmv_text_append(&t, "all is as it should be");
-    return dmv_text_take(&t, ret, NULL);
+    for (size_t i = 0; i < h->n; i++) {
+        if (h->items[i].level != DMV_HEALTH_FATAL)
+            continue;
+        if (h->items[i].time == DMV_HEALTH_STAYS)
+            return false;
+        settles = settles || h->items[i].time == DMV_HEALTH_SETTLES;
+    }
+    return settles;
+}
+
+int dmv_health_problems(const DmvHealth *h, char ***ret)
+{
+    DMV_CLEANUP_STRV char **problems = NULL;
+
+    for (size_t i = 0; i < h->n; i++)
+        if (h->items[i].level == DMV_HEALTH_FATAL &&
+            dmv_strv_pushf_unique(&problems, "%s: %s", h->items[i].object, h->items[i].why) < 0)
+            return -ENOMEM;
+    *ret = DMV_TAKE_PTR(problems);
+    return 0;
 }

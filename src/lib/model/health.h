@@ -19,10 +19,18 @@ typedef enum DmvHealthLevel {
 /* As severities of the interface: "ok", "warning", "error". */
 const char *dmv_health_level_to_string(DmvHealthLevel l);
 
+/* What time can do for what is bad. */
+typedef enum DmvHealthTime {
+    DMV_HEALTH_STAYS,   /* nothing */
+    DMV_HEALTH_SETTLES, /* a link, or what comes with one: it may still come */
+    DMV_HEALTH_FOLLOWS, /* it may be bad because of something that settles */
+} DmvHealthTime;
+
 typedef struct DmvHealthFinding {
     DmvHealthLevel level;
     bool lifeline_lost; /* the host may not be reached any more: worth a reboot by itself */
-    char *object;       /* driver, slot, interface, lifeline or check */
+    DmvHealthTime time;
+    char *object; /* driver, slot, interface, lifeline or check */
     char *why;
 } DmvHealthFinding;
 
@@ -34,32 +42,19 @@ typedef struct DmvHealth {
 void dmv_health_deinit(DmvHealth *h);
 #define DMV_CLEANUP_HEALTH DMV_CLEANUP(dmv_health_deinit)
 
-/* Has an interface a carrier? */
-typedef struct DmvLink {
-    const char *interface;
-    bool up;
-} DmvLink;
-
-/* What a check of the site said. */
-typedef struct DmvSiteCheck {
-    const char *name;   /* of the file in /etc/dmv/health.d */
-    int status;         /* exit status; below 0: it did not end by itself */
-    const char *output; /* what it printed; may be NULL */
-} DmvSiteCheck;
-
-/* Everything that is judged, borrowed. "Before" is what the last boot that was good looked like; nothing is
- * said about what is not there. */
+/* Everything that is judged, borrowed. "Before" is what the host looked like when all was good; nothing is
+ * said about what is not there. Every pointer but @view may be NULL. */
 typedef struct DmvHealthFacts {
-    const DmvView *view; /* now */
+    const DmvView *view; /* now, by the intent of the generation in place */
     const DmvLifeline *lifelines_before;
     size_t n_lifelines_before;
-    const DmvLink *links_before, *links_now;
-    size_t n_links_before, n_links_now;
-    char *const *kernel_log;                  /* lines of this boot */
-    const DmvNames *names_before, *names_now; /* may be NULL */
+    char *const *links_before, *const *links_now;       /* interfaces that have a carrier */
+    char *const *kernel_log_before, *const *kernel_log; /* lines of that boot, and of this one */
+    const DmvNames *names_before, *names_now;
     bool allow_renames;
-    const DmvSiteCheck *checks;
-    size_t n_checks;
+    const char *before_problem;     /* why nothing is known of before */
+    const char *kernel_log_problem; /* why not all of the kernel's words are known */
+    char *const *told;              /* what others found wrong, "OBJECT: WHY" or just why */
 } DmvHealthFacts;
 
 /**
@@ -67,10 +62,13 @@ typedef struct DmvHealthFacts {
  * @f: borrowed
  * @ret: must be empty before; free with dmv_health_deinit()
  *
- * Finds, in this order: of every selected driver, whether the running kernel has loaded the selected release;
- * of every lifeline, whether its devices are bound; interfaces that had a carrier and have none (a reason to
- * go back only for devices of selected drivers and of lifelines); lines of the kernel in which a probe or a
- * firmware failed for a device or module of a selected driver; names that changed; checks that failed.
+ * Finds, in this order: of every selected driver, whether the running kernel has loaded the selected release,
+ * and whether each device that it has a module of it for has a driver; of every lifeline, whether its devices
+ * are bound, and whether it still is one; interfaces that had a carrier and have none (a reason to go back
+ * only for devices of selected drivers and of lifelines); lines of the kernel in which a probe or a firmware
+ * failed for a device or module of a selected driver (a reason only if it did not say the same before); names
+ * that changed (a reason for those of interfaces, and for what is gone of selected drivers and of lifelines,
+ * unless that is allowed); what others found.
  *
  * Return: 0, or -ENOMEM.
  */
@@ -79,8 +77,10 @@ int dmv_health_judge(const DmvHealthFacts *f, DmvHealth *ret);
 /* The worst of all; DMV_HEALTH_OK if there is none. */
 DmvHealthLevel dmv_health_worst(const DmvHealth *h);
 bool dmv_health_lifeline_lost(const DmvHealth *h);
-/* The first of the worst in words, "OBJECT: WHY", owned by the caller. Return: 0, or -ENOMEM. */
-int dmv_health_summary(const DmvHealth *h, char **ret);
+/* Is it bad only because of links that may still come, and of what may be bad because of them? */
+bool dmv_health_may_settle(const DmvHealth *h);
+/* What is fatal in words, "OBJECT: WHY", owned by the caller; NULL: nothing. Return: 0, or -ENOMEM. */
+int dmv_health_problems(const DmvHealth *h, char ***ret);
 
 /* Does a line of the kernel say that a probe or a firmware failed? */
 bool dmv_health_is_failure(const char *line);
