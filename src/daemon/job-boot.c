@@ -161,7 +161,7 @@ static void go_on(DmvJob *j)
 
     if (x->actions.set & DMV_BOOT_DO_RESTORE)
         restore(j);
-    else if (x->shutdown)
+    else if (x->shutdown && dmv_generations_staged(&m->generations))
         dmv_apply_job_begin(j, dmv_apply_job_ask(j, &e), &e);
     else
         dmv_job_finish(j, NULL, x->reply(m, false, NULL, x->userdata), m->generations.current);

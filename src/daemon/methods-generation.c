@@ -46,6 +46,8 @@ static int activate_at_shutdown(DmvManager *m, VlCall *call)
         if (r == 0)
             r = dmv_boot_tell(m, &event, &actions, &e);
     }
+    if (r == 0 && !actions.set && !dmv_generations_staged(&m->generations))
+        return dmv_reply(call, after_activate(m, false, NULL, NULL));
     if (r == 0)
         r = dmv_job_boot(
             m, call,

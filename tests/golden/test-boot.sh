@@ -27,6 +27,9 @@ equal "$(phase)" trial "phase after the switch"
 runs inbox
 health 10 # the kernel still runs the old driver, and the trial has not booted yet
 equal "$(phase)" trial "a report from the boot before the switch does not count"
+entries=$(dmvctl --json history | json '["entries"][0]["number"]')
+shut_down
+equal "$(dmvctl --json history | json '["entries"][0]["number"]')" "$entries" "history after a shutdown with nothing to do"
 shut_down
 boot
 equal "$(phase)" trial "phase in the trial's boot"
