@@ -113,7 +113,7 @@ int dmv_health_look(DmvManager *m, const char *boot_id, char *const *told)
 
 /* ---- remembering ---- */
 
-static int see(DmvManager *m, const char *boot_id, DmvSeen *ret)
+static int see(const DmvManager *m, const char *boot_id, DmvSeen *ret)
 {
     DMV_CLEANUP_WORLD DmvWorld world = {0};
     DMV_CLEANUP(now_deinit) Now now = {0};

@@ -138,8 +138,7 @@ int dmv_state_save(DmvManager *m);
 int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g);
 /* Stores what becomes the boot state; the manager's own stays. Return: 0 or a negative errno. */
 int dmv_state_save_boot(DmvManager *m, const DmvBoot *b);
-/* Stores what becomes the memory of the last good boot; the manager's own stays. Return: 0 or a negative
- * errno.
+/* Stores what the host looked like when all was good; the manager's own stays. Return: 0 or a negative errno.
  */
 int dmv_state_save_seen(DmvManager *m, const DmvSeen *s);
 void dmv_state_forget_generation(DmvManager *m, int64_t number);

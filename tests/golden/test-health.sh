@@ -247,7 +247,7 @@ switch intel-e1000e/generic@3.8.7
 boot_that_says
 carrier enp0s2 0
 check_health 11
-grep -q 'nothing is reported yet: links may be up in [12] seconds' "$scratch/out" || fail "check-health has not waited"
+grep -q 'nothing is reported yet: what is missing may come in [12] seconds' "$scratch/out" || fail "check-health has not waited"
 went_back "enp0s2: the link was up and is not any more"
 carrier enp0s2 1
 recovers

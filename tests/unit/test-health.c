@@ -171,6 +171,17 @@ static void test_nothing_is_loaded(void **state)
                    "module ice is not loaded, although a device needs it");
 }
 
+static void test_initialization_hangs(void **state)
+{
+    Fixture *f = *state;
+
+    f->world.loaded[0].coming = true;
+    judge(f);
+    assert_finding(f, DMV_HEALTH_FATAL, false, "intel-ice",
+                   "module ice is not initialized: it hangs, or an error of its own stopped it");
+    assert_true(dmv_health_may_settle(&f->health));
+}
+
 static void test_inbox(void **state)
 {
     Fixture *f = *state;
@@ -581,6 +592,7 @@ int main(void)
         TEST(test_well),
         TEST(test_another_release_is_loaded),
         TEST(test_nothing_is_loaded),
+        TEST(test_initialization_hangs),
         TEST(test_inbox),
         TEST(test_no_selection),
         TEST(test_the_release_has_vanished),

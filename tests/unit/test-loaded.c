@@ -63,6 +63,11 @@ static void test_built_in_is_not_loaded(void **state)
     observe(&s, &w);
     assert_int_equal(w.n_loaded, 1);
     assert_string_equal(w.loaded[0].name, "real");
+    assert_false(w.loaded[0].coming);
+    scratch_write(&s, "sys/module/real/initstate", "coming\n");
+    dmv_world_deinit(&w);
+    observe(&s, &w);
+    assert_true(w.loaded[0].coming);
 }
 
 static void test_odd_modules(void **state)

@@ -34,7 +34,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     if (wait > 0)
         (void)fprintf(s->out, "a report in %lld seconds can end the trial\n", (long long)wait);
     if (settle > 0)
-        (void)fprintf(s->out, "nothing is reported yet: links may be up in %lld seconds\n",
+        (void)fprintf(s->out, "nothing is reported yet: what is missing may come in %lld seconds\n",
                       (long long)settle);
     if (dmv_reply_bool(reply, "reboot"))
         dmv_screen_next(s, "reboot: the kernel still runs the drivers that were gone back from");
@@ -56,8 +56,8 @@ const DmvVerb dmv_verb_health = {
     .help = "For dmv-commit.service: judges the host's health, and reports it. What is named\n"
             "on the command line was found wrong by somebody else. A trial in good health is\n"
             "committed, one in bad health is gone back from. With --waited nothing is\n"
-            "reported while links may still come up. The exit status is 0 for good health,\n"
-            "10 for bad, and 11 if the host has to be rebooted now. See dmv-boot(7).\n",
+            "reported while something may still come up. The exit status is 0 for good\n"
+            "health, 10 for bad, and 11 if the host has to be rebooted now. See dmv-boot(7).\n",
     .max_objects = UINT_MAX,
     .options = {DMV_OPTION_WAITED},
     .method = "Health",

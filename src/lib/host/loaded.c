@@ -35,10 +35,14 @@ static int add_problem(DmvWorld *w, const char *module, const char *what, int co
 
 static int read_texts(int fd, DmvLoaded *l, DmvWorld *w)
 {
+    DMV_CLEANUP_FREE char *state = NULL;
     const struct {
         const char *name;
         char **ret;
-    } texts[] = {{"version", &l->version}, {"srcversion", &l->srcversion}, {"taint", &l->taint}};
+    } texts[] = {{"version", &l->version},
+                 {"srcversion", &l->srcversion},
+                 {"taint", &l->taint},
+                 {"initstate", &state}};
 
     for (size_t i = 0; i < DMV_N_ELEMENTS(texts); i++) {
         int r = dmv_sysfs_text(fd, texts[i].name, texts[i].ret);
@@ -48,6 +52,7 @@ static int read_texts(int fd, DmvLoaded *l, DmvWorld *w)
         if (r < 0)
             return r;
     }
+    l->coming = dmv_streq(state, "coming");
     return 0;
 }
 

@@ -68,6 +68,11 @@ static int judge_module(const DmvViewDriver *d, const DmvViewModule *m, const Dm
                    ? dmv_health_add(h, dmv_health_fatal, d->name,
                                     "module %s is not loaded, although a device needs it", m->name)
                    : 0;
+    /* the kernel shows a driver at a device before its probe, so one that hangs there looks bound */
+    if (m->loaded->coming)
+        return dmv_health_add(h, dmv_health_not_yet(dmv_health_fatal), d->name,
+                              "module %s is not initialized: it hangs, or an error of its own stopped it",
+                              m->name);
     if (dmv_streq(m->release, want))
         return dmv_health_add(h, dmv_health_ok, d->name, "module %s is loaded from %s (known by %s)", m->name,
                               want, m->proof ? m->proof : "nothing");

@@ -22,7 +22,7 @@ const char *dmv_health_level_to_string(DmvHealthLevel l);
 /* What time can do for what is bad. */
 typedef enum DmvHealthTime {
     DMV_HEALTH_STAYS,   /* nothing */
-    DMV_HEALTH_SETTLES, /* a link, or what comes with one: it may still come */
+    DMV_HEALTH_SETTLES, /* a link, what comes with one, an initialization: it may still come */
     DMV_HEALTH_FOLLOWS, /* it may be bad because of something that settles */
 } DmvHealthTime;
 
@@ -77,7 +77,7 @@ int dmv_health_judge(const DmvHealthFacts *f, DmvHealth *ret);
 /* The worst of all; DMV_HEALTH_OK if there is none. */
 DmvHealthLevel dmv_health_worst(const DmvHealth *h);
 bool dmv_health_lifeline_lost(const DmvHealth *h);
-/* Is it bad only because of links that may still come, and of what may be bad because of them? */
+/* Is it bad only because of what may still come, and of what may be bad because of that? */
 bool dmv_health_may_settle(const DmvHealth *h);
 /* What is fatal in words, "OBJECT: WHY", owned by the caller; NULL: nothing. Return: 0, or -ENOMEM. */
 int dmv_health_problems(const DmvHealth *h, char ***ret);

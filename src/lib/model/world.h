@@ -171,6 +171,7 @@ typedef struct DmvLoaded {
     char *version, *srcversion, *build_id; /* NULL where the kernel does not say */
     char *note_variant, *note_version, *note_release;
     char *taint;
+    bool coming; /* its initialization has not ended, and with it no probe that it began */
 } DmvLoaded;
 
 /* ---- installed releases ---- */
