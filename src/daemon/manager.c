@@ -254,15 +254,29 @@ void dmv_manager_publish(DmvManager *m, const char *type, const char *object, co
         dmv_log(LOG_DEBUG, "an event got lost");
 }
 
+static void follow_hardware(DmvManager *m, const char *what)
+{
+    forget_thoughts(m);
+    if (dmv_observe_hardware(&m->roots, &m->world) < 0 || dmv_manager_think(m) < 0)
+        dmv_log(LOG_WARNING, "the change of %s could not be followed, ignoring until the next look", what);
+}
+
+/* udev tells of a device only after its rules have run, and of a module that no device is bound to not at
+ * all. Who has loaded a module and asks then gets an answer that knows of it. */
+static void on_call(void *userdata)
+{
+    DmvManager *m = userdata;
+
+    if (m->serving && dmv_observe_is_behind(&m->roots, &m->world))
+        follow_hardware(m, "devices and modules");
+}
+
 static void on_hotplug(const char *action, const char *slot, void *userdata)
 {
     DmvManager *m = userdata;
 
     (void)action;
-    forget_thoughts(m);
-    if (dmv_observe_hardware(&m->roots, &m->world) < 0 || dmv_manager_think(m) < 0)
-        dmv_log(LOG_WARNING, "the change of device %s could not be followed, ignoring until the next look",
-                slot);
+    follow_hardware(m, slot);
     dmv_manager_publish(m, "device_changed", slot, NULL);
 }
 
@@ -376,6 +390,7 @@ static int make_server(DmvManager *m)
         r = vl_server_set_failure(m->server, DMV_INTERFACE ".Failed");
     if (r < 0)
         return r;
+    vl_server_on_call(m->server, on_call, m);
     vl_server_on_connections(m->server, on_connections, m);
     vl_server_on_failure(m->server, on_failure, m);
     vl_server_on_mismatch(m->server, on_mismatch, m);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Methods that only read: renderings of what the manager knows. None of them looks at the host anew, so that
- * they answer at once, also while a job runs; Plan, and Why for a device, wait for the forecast of the plan
- * the first time.
+ * Methods that only read: renderings of what the manager knows. None of them looks at the whole host anew, so
+ * that they answer at once, also while a job runs; Plan, and Why for a device, wait for the forecast of the
+ * plan the first time.
  */
 #include <errno.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 """The life of dmvd: what a service manager, two clients and a stalled server see of it."""
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -322,6 +323,44 @@ def test_restart_between_calls():
     assert client.call("Status")["parameters"]["generation"]["number"] == status["staged"]["number"]
     client.close()
     daemon.stop()
+
+
+def test_module_reloaded_between_calls():
+    """Who has unloaded or loaded a module and asks gets an answer that knows of it, whatever udev has told until then."""
+    module, count = f"{SYSFS}/module/e1000e", f"{SYSFS}/kernel/uevent_seqnum"
+    kernel = open(f"{PROCFS}/sys/kernel/osrelease").read().strip()
+    inbox = f"{ROOT}/usr/lib/modules/{kernel}/kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko"
+    note = f"{module}/notes/.note.gnu.build-id"
+
+    def event(number):
+        os.makedirs(os.path.dirname(count), exist_ok=True)
+        with open(count, "w") as f:
+            f.write(f"{number}\n")
+
+    def active():
+        return client.call("Show", {"object": "intel-e1000e"})["parameters"]["driver"].get("activeRelease")
+
+    shutil.copytree(module, "e1000e.recorded")
+    subprocess.run(["objcopy", "-O", "binary", "--only-section=.note.gnu.build-id", inbox, note], check=True)
+    os.rename(module, "e1000e.unloaded")
+    event(1000)
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    client = Client(daemon.path)
+    assert "error" not in client.call("Refresh")
+    assert active() is None
+    # the daemon has never looked while it was loaded, and proves by the kernel's own file all the same
+    os.rename("e1000e.unloaded", module)
+    event(1001)
+    assert active() == "inbox", active()
+    os.rename(module, "e1000e.unloaded")
+    event(1002)
+    assert active() is None
+    client.close()
+    daemon.stop()
+    shutil.rmtree("e1000e.unloaded")
+    os.rename("e1000e.recorded", module)
+    os.unlink(count)
 
 
 def journal_has_fields():

@@ -31,7 +31,7 @@ static void make_host(const Scratch *s, DmvRoots *r)
     komod_build(s, TREE "kernel/ice.ko",
                 &(Komod){.name = "ice", .aliases = {"pci:v00008086d0000159Bsv*sd*bc*sc*i*"}});
     komod_build(s, TREE "kernel/nvme.ko",
-                &(Komod){.name = "nvme", .aliases = {"pci:v*d*sv*sd*bc01sc08i02*"}});
+                &(Komod){.name = "nvme", .build_id = 0x5a, .aliases = {"pci:v*d*sv*sd*bc01sc08i02*"}});
     komod_build(s, TREE "extra/foreign.ko", &(Komod){.name = "foreign"});
     komod_build(s, TREE "kernel/bystander.ko", &(Komod){.name = "bystander"});
     komod_build(
@@ -183,6 +183,46 @@ static void test_hardware_anew(void **state)
     assert_int_equal(w.n_installed, 1);
 }
 
+static const char *own_build_id(const DmvWorld *w, const char *path)
+{
+    const DmvKernel *k = dmv_world_kernel(w, K);
+
+    for (size_t i = 0; i < k->n_files; i++)
+        if (strcmp(k->files[i].path, path) == 0)
+            return k->files[i].build_id;
+    fail_msg("%s is not there", path);
+    return NULL;
+}
+
+/* The kernel counts; a World without a count, as of a recorded host without one, is never behind. What was
+ * loaded since is proven by the kernel's own file as well. */
+static void test_behind(void **state)
+{
+    DMV_CLEANUP(dmv_roots_deinit) DmvRoots r;
+    DMV_CLEANUP_WORLD DmvWorld w = {0};
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    make_host(&s, &r);
+    scratch_run("mv", scratch_path(&s, "host/sys/module/nvme"), scratch_path(&s, "nvme"), NULL);
+    assert_int_equal(dmv_observe(&r, NULL, &w), 0);
+    assert_int_equal(w.uevents, 0);
+    assert_false(dmv_observe_is_behind(&r, &w));
+    assert_null(own_build_id(&w, "kernel/nvme.ko"));
+    scratch_write(&s, "host/sys/kernel/uevent_seqnum", "4711\n");
+    assert_true(dmv_observe_is_behind(&r, &w));
+    scratch_run("mv", scratch_path(&s, "nvme"), scratch_path(&s, "host/sys/module/nvme"), NULL);
+    assert_int_equal(dmv_observe_hardware(&r, &w), 0);
+    assert_int_equal(w.uevents, 4711);
+    assert_false(dmv_observe_is_behind(&r, &w));
+    assert_non_null(own_build_id(&w, "kernel/nvme.ko"));
+    scratch_write(&s, "host/sys/kernel/uevent_seqnum", "many\n");
+    assert_true(dmv_observe_is_behind(&r, &w));
+    assert_int_equal(dmv_observe_hardware(&r, &w), 0);
+    assert_int_equal(w.uevents, 0);
+}
+
 static void test_empty_root(void **state)
 {
     DMV_CLEANUP(dmv_roots_deinit) DmvRoots r;
@@ -217,7 +257,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything),    cmocka_unit_test(test_gone_files),
         cmocka_unit_test(test_foreign_files), cmocka_unit_test(test_hardware_anew),
-        cmocka_unit_test(test_empty_root),    cmocka_unit_test(test_this_machine),
+        cmocka_unit_test(test_behind),        cmocka_unit_test(test_empty_root),
+        cmocka_unit_test(test_this_machine),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -848,6 +848,30 @@ static void test_descriptors_pipelined(void **state)
           "\"n\":3}}|");
 }
 
+static void on_call(void *userdata)
+{
+    (*(int *)userdata)++;
+}
+
+/* Of what the interface does not allow nobody is told. */
+static void test_told_of_calls(void **state)
+{
+    DMV_CLEANUP(stop) Fixture f;
+    int n = 0;
+
+    (void)state;
+    start(&f, NULL);
+    vl_server_on_call(f.server, on_call, &n);
+    check(&f, ECHO COUNT, "{}|{\"parameters\":{\"n\":1}}|");
+    assert_int_equal(n, 2);
+    check(&f, "{\"method\":\"org.example.probe.None\"}|" ECHO_WITH("\"x\":1"),
+          SERVICE_ERROR("MethodNotFound", "method", "org.example.probe.None") INVALID("x"));
+    assert_int_equal(n, 2);
+    vl_server_on_call(f.server, NULL, NULL);
+    check(&f, ECHO, "{}|");
+    assert_int_equal(n, 2);
+}
+
 static void on_mismatch(const char *method, const char *error, const char *where, void *userdata)
 {
     dmv_text_appendf(userdata, "%s %s %s;", method + strlen("org.example.probe."), error ? error : "-",
@@ -1180,6 +1204,7 @@ int main(void)
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_descriptors_pipelined),
+        cmocka_unit_test(test_told_of_calls),
         cmocka_unit_test(test_answers_against_the_interface),
         cmocka_unit_test(test_failure_in_own_words),
         cmocka_unit_test(test_descriptors_of_an_endless_message),

@@ -12,12 +12,17 @@ import subprocess
 import time
 
 MEMORY = 1024  # MiB
+CPUS = os.environ.get("DMV_VM_CPUS", "2")  # 1 where two machines run beside each other
 BOOT_SECONDS = 240  # TCG on a busy machine; a boot takes 20 to 30
 SHUTDOWN_SECONDS = 600  # an initrd may be built on the way down
 
 
 class MachineError(Exception):
     pass
+
+
+class Rebooted(MachineError):
+    """The guest has booted while an answer was waited for."""
 
 
 class Result:
@@ -38,7 +43,7 @@ class Machine:
         self.console = f"{folder}/console.log"
         self.process = self.agent = None
         self.rest = b""
-        self.boot = None
+        self.boot, self.calls = None, 0
         os.makedirs(folder, exist_ok=True)
         subprocess.run(["cp", "--sparse=always", image, self.disk], check=True)
 
@@ -58,7 +63,7 @@ class Machine:
         relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay")
         forward = f",guestfwd=tcp:10.0.2.100:80-cmd:{relay} {self.port}" if self.port else ""
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", str(MEMORY),
+            ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", CPUS, "-m", str(MEMORY),
              "-display", "none", "-monitor", "none", "-no-user-config", "-nodefaults",
              "-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console",
              "-device", "pvscsi,id=scsi", "-drive", f"file={self.disk},format=raw,if=none,id=root,cache=unsafe",
@@ -119,12 +124,19 @@ class Machine:
                 self.boot = word["boot"]
                 return self.boot
 
+    def _send(self, argv, **more):
+        self.calls += 1
+        self.agent.sendall((json.dumps({"id": self.calls, "argv": argv, **more}) + "\n").encode())
+
     def try_run(self, *argv, input="", seconds=600):
-        """Runs a command in the guest. Return: Result."""
-        self.agent.sendall((json.dumps({"argv": argv, "input": input, "timeout": seconds}) + "\n").encode())
+        """Runs a command in the guest. Return: Result. Raises Rebooted if another boot comes up instead of an answer."""
+        self._send(argv, input=input, timeout=seconds)
         while True:
             word = self._line(seconds + 30)
-            if "status" in word:
+            if "boot" in word and word["boot"] != self.boot:
+                self.boot = word["boot"]
+                raise Rebooted(f"the guest has rebooted during {' '.join(argv)}")
+            if word.get("id") == self.calls:
                 return Result(argv, word)
 
     def run(self, *argv, **options):
@@ -145,7 +157,7 @@ class Machine:
 
     def post(self, *argv):
         """Sends a command whose answer nobody waits for, such as one that ends the boot."""
-        self.agent.sendall((json.dumps({"argv": argv}) + "\n").encode())
+        self._send(argv)
 
     def reboot(self, seconds=SHUTDOWN_SECONDS + BOOT_SECONDS):
         """Shuts down cleanly and waits for the next boot."""

@@ -72,6 +72,41 @@ class Host(machine.Machine):
     def reload(self, module="e1000e"):
         self.shell(f"modprobe -r {module}; modprobe {module}")
 
+    def use_initrd_with_card(self):
+        """From now on the card's driver is in the initrd image, as it would be on a host that needs it there."""
+        self.shell("cp /opt/initrd-with-card /boot/initrd.img-$(uname -r); echo e1000e >>/etc/initramfs-tools/modules; sync")
+
+    def settings(self, **boot):
+        """Settings of the section [boot], for the next daemon."""
+        text = "[boot]\n" + "".join(f"{name}={value}\n" for name, value in boot.items())
+        self.shell("mkdir -p /etc/dmv/dmv.conf.d; cat >/etc/dmv/dmv.conf.d/test.conf; systemctl stop dmvd.service", input=text)
+
+    def wait_for(self, what, question, seconds=900):
+        """Asks until the answer is true, over as many reboots as it takes. Return: the answer."""
+        end = time.monotonic() + seconds
+        trouble = None
+        while time.monotonic() < end:
+            try:
+                answer = question()
+                if answer:
+                    return answer
+                time.sleep(2)
+            except machine.Rebooted:
+                say("another boot")
+            except machine.MachineError as e:  # it is on its way down or up, or dead for good
+                if self.process.poll() is not None:
+                    raise
+                trouble = e
+        raise machine.MachineError(f"no sign of {what} within {seconds} s ({trouble}):\n{self.log()}")
+
+    def status_in(self, phase):
+        """Its status, if the boot machine is in that phase."""
+        status = json.loads(self.run("dmvctl", "--json", "status", seconds=60))
+        return status if status.get("boot", {}).get("phase") == phase else None
+
+    def wait_phase(self, phase):
+        return self.wait_for(f"phase {phase}", lambda: self.status_in(phase))
+
     def log(self):
         """What dmv said in this boot and the one before."""
         return self.try_run("journalctl", "--no-pager", "-u", "dmvd", "-u", "dmv-*").out

@@ -38,8 +38,8 @@ int dmv_observe_build_ids(const DmvRoots *r, DmvWorld *w)
 
         for (size_t i = 0; k->running && i < k->n_files; i++) {
             DmvModuleFile *f = &k->files[i];
-            bool managed =
-                f->tree == DMV_TREE_KERNEL && dmv_kernel_index(k, f->name) && dmv_world_loaded(w, f->name);
+            bool managed = f->tree == DMV_TREE_KERNEL && !f->build_id && dmv_kernel_index(k, f->name) &&
+                           dmv_world_loaded(w, f->name);
             int e = managed ? read_build_id(r, k, f) : 0;
 
             if (e < 0)

@@ -5,18 +5,42 @@
  * all of that is read.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "host/depmod.h"
 #include "host/observe.h"
+#include "host/sysfs.h"
 
 typedef int (*Edge)(const DmvRoots *r, DmvWorld *w);
 
 /* What the problems of the hardware are about: paths below sysfs and lifelines, which no path below a root
  * begins like. */
 static const char *const hardware_objects[] = {"bus/pci/", "class/", "module/", "lifeline "};
+
+/* The kernel counts what it tells udev: up by one for every device, driver and module that comes, goes or is
+ * bound. */
+static int observe_uevents(const DmvRoots *r, DmvWorld *w)
+{
+    DMV_CLEANUP_CLOSE int sysfs = r->sysfs ? open(r->sysfs, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    DMV_CLEANUP_FREE char *text = NULL;
+    int e = sysfs < 0 ? 0 : dmv_sysfs_text(sysfs, "kernel/uevent_seqnum", &text);
+
+    if (e == -ENOMEM)
+        return e;
+    if (!text || dmv_parse_u64(text, UINT64_MAX, &w->uevents) < 0)
+        w->uevents = 0;
+    return 0;
+}
+
+bool dmv_observe_is_behind(const DmvRoots *r, const DmvWorld *w)
+{
+    DmvWorld now = {0};
+
+    return observe_uevents(r, &now) == 0 && now.uevents != w->uevents;
+}
 
 static int run(const Edge *edges, size_t n, const DmvRoots *r, DmvWorld *w)
 {
@@ -54,9 +78,10 @@ static int collect_names(const DmvWorld *w, char *const *more, char ***ret)
 
 static int read_host(const DmvRoots *r, char *const *more, DmvWorld *w)
 {
-    static const Edge edges[] = {dmv_observe_pci,       dmv_observe_udev,    dmv_observe_dmi,
-                                 dmv_observe_lifelines, dmv_observe_kernels, dmv_observe_installed,
-                                 dmv_observe_loaded,    dmv_observe_depmod,  dmv_observe_firmware};
+    static const Edge edges[] = {observe_uevents,       dmv_observe_pci,       dmv_observe_udev,
+                                 dmv_observe_dmi,       dmv_observe_lifelines, dmv_observe_kernels,
+                                 dmv_observe_installed, dmv_observe_loaded,    dmv_observe_depmod,
+                                 dmv_observe_firmware};
     DMV_CLEANUP_STRV char **names = NULL;
     int e = run(edges, DMV_N_ELEMENTS(edges), r, w);
 
@@ -150,12 +175,13 @@ static void move_hardware(DmvWorld *from, DmvWorld *to)
     to->n_loaded = from->n_loaded;
     to->lifelines = DMV_TAKE_PTR(from->lifelines);
     to->n_lifelines = from->n_lifelines;
+    to->uevents = from->uevents;
     from->n_devices = from->n_loaded = from->n_lifelines = 0;
 }
 
 int dmv_observe_hardware(const DmvRoots *r, DmvWorld *w)
 {
-    static const Edge edges[] = {dmv_observe_pci, dmv_observe_udev, dmv_observe_lifelines,
+    static const Edge edges[] = {observe_uevents, dmv_observe_pci, dmv_observe_udev, dmv_observe_lifelines,
                                  dmv_observe_loaded};
     DMV_CLEANUP_WORLD DmvWorld fresh = {0};
     DMV_CLEANUP_STRV char **names = NULL;
@@ -173,5 +199,5 @@ int dmv_observe_hardware(const DmvRoots *r, DmvWorld *w)
                               "%s", fresh.problems.items[i].why ? fresh.problems.items[i].why : "");
     e = dmv_observe_indexes(r, w, names);
     dmv_world_sort(w);
-    return e;
+    return e == 0 ? dmv_observe_build_ids(r, w) : e;
 }

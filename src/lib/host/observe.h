@@ -46,7 +46,7 @@ int dmv_observe_release(const DmvRoots *r, const char *kernel, const char *drive
 int dmv_observe_depmod(const DmvRoots *r, DmvWorld *w);
 
 /* detail.c, after the indexes: build-ids of the running kernel's own files for managed modules that are
- * loaded. */
+ * loaded, where they are not known yet. */
 int dmv_observe_build_ids(const DmvRoots *r, DmvWorld *w);
 /* detail.c: links below usr/lib/firmware/updates/<kver>. */
 int dmv_observe_firmware(const DmvRoots *r, DmvWorld *w);
@@ -57,6 +57,9 @@ int dmv_observe(const DmvRoots *r, char *const *more, DmvWorld *ret);
 /* observe.c: devices, lifelines and what is loaded, anew, into a World that has the rest (after a hotplug
  * event). */
 int dmv_observe_hardware(const DmvRoots *r, DmvWorld *w);
+/* observe.c: has the kernel told of anything (a module, a device, a driver that was bound) since the World's
+ * hardware was looked at? One small file is read. No, where <sysfs> does not count events. */
+bool dmv_observe_is_behind(const DmvRoots *r, const DmvWorld *w);
 
 /**
  * dmv_module_read() - what one module file says (libkmod-independent: libelf, libarchive for .xz/.zst/.gz)

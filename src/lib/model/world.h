@@ -230,7 +230,9 @@ typedef struct DmvInstalled {
 typedef struct DmvWorld {
     DmvDevice *devices; /* sorted by slot */
     size_t n_devices;
-    bool devices_named;             /* the names in pci.ids were looked up */
+    bool devices_named; /* the names in pci.ids were looked up */
+    uint64_t
+        uevents; /* the kernel's number of its last event before the hardware was looked at; 0: not known */
     char *dmi_vendor, *dmi_product; /* of the machine, may be NULL */
     char *running_kernel;           /* NULL under a root that is not the running system */
     char *machine;                  /* "x86_64" */

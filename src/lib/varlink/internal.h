@@ -53,6 +53,8 @@ struct VlServer {
     unsigned n_connections;
     void (*on_connections)(unsigned n, void *userdata);
     void *on_connections_userdata;
+    void (*on_call)(void *userdata);
+    void *on_call_userdata;
     int (*on_failure)(VlCall *call, int error, void *userdata);
     void *on_failure_userdata;
     void (*on_mismatch)(const char *method, const char *error, const char *where, void *userdata);

@@ -259,6 +259,12 @@ void vl_server_on_failure(VlServer *s, int (*cb)(VlCall *call, int error, void *
     s->on_failure_userdata = userdata;
 }
 
+void vl_server_on_call(VlServer *s, void (*cb)(void *userdata), void *userdata)
+{
+    s->on_call = cb;
+    s->on_call_userdata = userdata;
+}
+
 void vl_server_on_mismatch(VlServer *s,
                            void (*cb)(const char *method, const char *error, const char *where,
                                       void *userdata),
@@ -351,7 +357,11 @@ static int run(const VlServer *s, VlCall *c)
     r = vl_type_validate(b->symbol->type, c->message.parameters, &where);
     if (r > 0)
         return vl_call_error_invalid(c, where);
-    return r < 0 ? r : b->handler(c, c->message.parameters, b->userdata);
+    if (r < 0)
+        return r;
+    if (s->on_call)
+        s->on_call(s->on_call_userdata);
+    return b->handler(c, c->message.parameters, b->userdata);
 }
 
 void vl_server_dispatch(VlServer *s, VlCall *c)

@@ -170,6 +170,15 @@ void vl_server_on_failure(VlServer *s, int (*cb)(VlCall *call, int error, void *
 void vl_server_on_connections(VlServer *s, void (*cb)(unsigned n, void *userdata), void *userdata);
 
 /**
+ * vl_server_on_call() - be told of every call just before its handler has it
+ * @s: the server
+ * @cb: called when the call is one that the interface allows, so that what it is answered from can be brought
+ * up to date. NULL for nobody. It may neither answer nor free the server.
+ * @userdata: for @cb
+ */
+void vl_server_on_call(VlServer *s, void (*cb)(void *userdata), void *userdata);
+
+/**
  * vl_server_on_mismatch() - be told of answers that are not what the interface declares
  * @s: the server
  * @cb: called with the qualified method, the error (NULL for a reply) and what is wrong, as a path like
