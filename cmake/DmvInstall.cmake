@@ -95,6 +95,10 @@ install(DIRECTORY DESTINATION ${DMV_STOREDIR})
 
 # A kernel that comes or goes is looked at before its first boot (kernel-install(8)).
 install(PROGRAMS ${CMAKE_SOURCE_DIR}/data/kernel-install/90-dmv.install DESTINATION lib/kernel/install.d)
+# Debian's kernel packages do not call that.
+foreach(folder postinst.d postrm.d)
+  install(PROGRAMS ${CMAKE_SOURCE_DIR}/data/kernel/dmv DESTINATION /etc/kernel/${folder})
+endforeach()
 
 # ---- images of early boot ----
 # Each tool looks into its own folder only, so that the hooks of the others do no harm.

@@ -21,7 +21,8 @@ cp -r "$DMV_BUILD/bin" "$scratch/build/"
 DESTDIR=$inst cmake --install "$scratch/build" >"$scratch/out" 2>"$scratch/err" || fail "cmake --install"
 ! grep -rl '@DMV' "$inst/usr/lib/dracut" "$inst/usr/share/initramfs-tools" || fail "a placeholder was left in a hook"
 
-shellcheck -x "$inst"/usr/{libexec/dmv/list-selected,lib/kernel/install.d/90-dmv.install} \
+cmp -s "$inst"/etc/kernel/{postinst.d,postrm.d}/dmv || fail "Debian's kernel packages find no hook, or two different ones"
+shellcheck -x "$inst/etc/kernel/postinst.d/dmv" "$inst"/usr/{libexec/dmv/list-selected,lib/kernel/install.d/90-dmv.install} \
     "$inst"/usr/{lib/dracut/modules.d/90dmv/module-setup.sh,share/initramfs-tools/hooks/dmv} >"$scratch/out" || fail "shellcheck"
 
 # ---- kernel-install: planned before the first boot ----
@@ -40,6 +41,10 @@ ok dmvctl plan
 ! grep -q "$K3" "$scratch/out" || ! grep -q depmod "$scratch/out" || fail "a kernel that went is still planned for"
 ok dmvctl rescan --now
 grep -q "$K3" "$root/etc/depmod.d/00-dmv.conf" && fail "a kernel that went is still in depmod's configuration"
+PATH=$DMV_BUILD/bin:$PATH "$inst/etc/kernel/postinst.d/dmv" "$K1" /boot/vmlinuz >"$scratch/out" 2>"$scratch/err" ||
+    fail "Debian's hook ends with $?"
+grep -q "$K1" "$scratch/out" || fail "Debian's hook does not say what a new kernel would load"
+PATH=/usr/bin:/bin "$inst/etc/kernel/postinst.d/dmv" "$K1" >"$scratch/out" 2>&1 || fail "without dmvctl the installation of a kernel fails"
 hook frobnicate "$K3" || fail "kernel-install with a command that it does not know"
 PATH=/usr/bin:/bin "$inst/usr/lib/kernel/install.d/90-dmv.install" add "$K3" 2>"$scratch/err" ||
     fail "without dmvctl the installation of a kernel fails"
