@@ -8,20 +8,24 @@ The faults are those of make-modules. One machine has them one after the other: 
 import re
 import sys
 
-from scenario import CARD, check, host, say
+from scenario import CARD, DISK, check, host, say
 
+MODULES = {CARD: "e1000e", DISK: "vmw_pvscsi"}
 # fault: release; settings of the section [boot]; what the reason says
 FAULTS = {
     # the device stays without a driver, which is the management card: bad health, and a reboot
-    "probe": ("probe@9.1", {}, r"0000:00:02\.0: no driver is bound to it"),
-    "init": ("init@9.6", {}, r"0000:00:02\.0: no driver is bound to it"),
-    "hang": ("hang@9.3", {}, r"0000:00:02\.0"),
+    "probe": (f"{CARD}/probe@9.1", {}, r"0000:00:02\.0: no driver is bound to it"),
+    "init": (f"{CARD}/init@9.6", {}, r"0000:00:02\.0: no driver is bound to it"),
+    # it is never done with its device
+    "hang": (f"{CARD}/hang@9.3", {}, r"e1000e"),
     # the kernel panics before anything could report, as often as attempts are allowed
-    "oops": ("oops@9.2", {}, r"2 boots ended without a report of health that lasted"),
+    "oops": (f"{CARD}/oops@9.2", {}, r"2 boots ended without a report of health that lasted"),
     # all is well at first, and the soak has not ended
-    "panic": ("panic@9.5", {"soak": 300, "attempts": 1}, r"1 boot ended without a report of health that lasted"),
+    "panic": (f"{CARD}/panic@9.5", {"soak": 300, "attempts": 1}, r"1 boot ended without a report of health that lasted"),
     # it binds, and the management interface never has a carrier
-    "link": ("link@9.4", {}, r"link"),
+    "link": (f"{CARD}/link@9.4", {"settle": 10}, r"the link was up"),
+    # the initrd has no way to the root: nothing of the new generation's system ever runs
+    "disk": (f"{DISK}/probe@9.1", {}, r"the host came up by the default entry"),
 }
 
 
@@ -33,22 +37,28 @@ def gone_back(m, number):
 
 def comes_back(m, fault):
     release, settings, reason = FAULTS[fault]
+    driver = release.split("/")[0]
     before = m.dmvctl("status").get("generation")
     m.settings(**settings)
-    m.dmvctl("install", f"{CARD}/{release}")
-    m.dmvctl("select", f"{CARD}/{release}", "--accept-lifeline")
+    m.dmvctl("install", release)
+    m.dmvctl("select", release)  # lifelines as they are: there is a way back
     number = m.dmvctl("status")["staged"]["number"]
     say(f"{fault}: selected")
     m.post("systemctl", "reboot")
     generation = m.wait_for(f"the way back from generation {number}", lambda: gone_back(m, number))
-    check(f"{fault}: generation", m.dmvctl("status").get("generation"), before)
-    check(f"{fault}: active", m.driver()["activeRelease"], "inbox")
-    check(f"{fault}: next", "/kernel/" in m.run("modinfo", "-n", "e1000e"), True)
+    status = m.dmvctl("status")
+    check(f"{fault}: generation", status.get("generation"), before)
+    check(f"{fault}: what status says was left", status["left"]["reason"], generation["reason"])
+    check(f"{fault}: active", m.driver(driver)["activeRelease"], "inbox")
+    check(f"{fault}: next", "/kernel/" in m.run("modinfo", "-n", MODULES[driver]), True)
     m.wait_network()
-    for where, text in (("generations", generation["reason"]), ("history", m.run("dmvctl", "history"))):
+    for where in ("status", "history"):
+        text = m.run("dmvctl", where)
+        print(f"# dmvctl {where}\n{text}", flush=True)
         if not re.search(reason, text):
             sys.exit(f"FAIL: {fault}: no word of {reason!r} in {where}: {text}")
     check(f"{fault}: clean", m.dmvctl("verify")["clean"], True)
+    check(f"{fault}: boot entry", m.shell("ls /boot/grub/dmv.cfg /boot/*.dmv-trial 2>/dev/null || true"), "")
     say(f"{fault}: back by itself: {generation['reason']}")
 
 

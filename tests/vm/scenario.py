@@ -13,7 +13,7 @@ import time
 
 import machine
 
-CARD = "intel-e1000e"
+CARD, DISK = "intel-e1000e", "vmware-pvscsi"
 _start = time.monotonic()
 
 

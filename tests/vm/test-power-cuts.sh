@@ -3,4 +3,4 @@
 # A sample of the power cuts: see power-cuts.py. All of them: power-cuts.py BUILD/vm --count 30 --steps, and once more with --initrd.
 set -eu -o pipefail
 . "$DMV_SOURCE/tests/vm/lib.sh"
-vm power-cuts
+vm power-cuts --count 2
