@@ -112,4 +112,5 @@ dmv_install_hook(data/initramfs-tools/dmv.in share/initramfs-tools/hooks dmv)
 
 # ---- health ----
 dmv_install_hook(data/health/check-health.in ${DMV_PRIVATE_LIBEXECDIR} check-health)
+install(PROGRAMS data/health/dmv-reboot DESTINATION lib/systemd/system-shutdown)
 install(DIRECTORY DESTINATION ${DMV_CONFDIR}/health.d)

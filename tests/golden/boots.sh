@@ -53,9 +53,10 @@ management() {
     (($# == 0)) || printf '%s\t00000000\t00000000\t0003\t0\t0\t100\t00000000\t0\t0\t0\n' "$1" >>"$DMV_PROCFS/net/route"
 }
 
-# check_health STATUS: what the unit does
+# check_health STATUS [OPTION...]: what the unit does
 check_health() {
     local want=$1 status=0
-    DMVCTL=$DMV_BUILD/bin/dmvctl "$DMV_BUILD/generated/hooks/check-health" >"$scratch/out" 2>"$scratch/err" || status=$?
+    shift
+    DMVCTL=$DMV_BUILD/bin/dmvctl "$DMV_BUILD/generated/hooks/check-health" "$@" >"$scratch/out" 2>"$scratch/err" || status=$?
     equal "$status" "$want" "exit status of check-health"
 }

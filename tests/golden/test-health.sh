@@ -246,7 +246,20 @@ base settle=2
 switch intel-e1000e/generic@3.8.7
 boot_that_says
 carrier enp0s2 0
-check_health 11
+mkdir -p "$scratch/systemctl"
+printf '#!/bin/sh\necho "$@" >>%q\n' "$scratch/reboots" >"$scratch/systemctl/systemctl"
+chmod +x "$scratch/systemctl/systemctl"
+shutdown_end() { DMV_SYSRQ=$scratch/sysrq "$DMV_SOURCE/data/health/dmv-reboot" "$1"; }
+: >"$scratch/sysrq"
+shutdown_end reboot # somebody else's
+equal "$(cat "$scratch/sysrq")" "" "what the kernel is told in a reboot of somebody else"
+PATH=$scratch/systemctl:$PATH check_health 0 --reboot
+equal "$(cat "$scratch/reboots")" "--no-block reboot" "what check-health --reboot has systemctl do"
+shutdown_end poweroff
+equal "$(cat "$scratch/sysrq")" "" "what the kernel is told when the power goes off"
+shutdown_end reboot
+equal "$(xargs <"$scratch/sysrq")" "s u b" "what the kernel is told at the end of that reboot"
+rm "$root/run/dmv/reboot-by-force"
 grep -q 'nothing is reported yet: what is missing may come in [12] seconds' "$scratch/out" || fail "check-health has not waited"
 went_back "enp0s2: the link was up and is not any more"
 carrier enp0s2 1

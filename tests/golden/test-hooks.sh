@@ -22,7 +22,7 @@ DESTDIR=$inst cmake --install "$scratch/build" >"$scratch/out" 2>"$scratch/err" 
 ! grep -rl '@DMV' "$inst/usr/lib/dracut" "$inst/usr/share/initramfs-tools" || fail "a placeholder was left in a hook"
 
 cmp -s "$inst"/etc/kernel/{postinst.d,postrm.d}/dmv || fail "Debian's kernel packages find no hook, or two different ones"
-shellcheck -x "$inst/etc/kernel/postinst.d/dmv" "$inst"/usr/{libexec/dmv/list-selected,lib/kernel/install.d/90-dmv.install} \
+shellcheck -x "$inst/etc/kernel/postinst.d/dmv" "$inst/usr/lib/systemd/system-shutdown/dmv-reboot" "$inst"/usr/{libexec/dmv/list-selected,lib/kernel/install.d/90-dmv.install} \
     "$inst"/usr/{lib/dracut/modules.d/90dmv/module-setup.sh,share/initramfs-tools/hooks/dmv} >"$scratch/out" || fail "shellcheck"
 
 # ---- kernel-install: planned before the first boot ----
