@@ -200,13 +200,15 @@ static bool path_is_plain(const char *path, bool folder)
     }
 }
 
+/* Without the "./" that tar puts before names. NULL for a name that cannot be read. */
 static const char *path_of(struct archive_entry *entry)
 {
     const char *path = archive_entry_pathname(entry);
 
-    while (path && path[0] == '.' && path[1] == '/')
-        for (path += 2; *path == '/'; path++)
-            ;
+    if (!path)
+        return NULL;
+    while (path[0] == '.' && path[1] == '/')
+        path += 2 + strspn(path + 2, "/");
     return path;
 }
 
