@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A chain of callbacks: fetch, publish, the next kernel; or, after a failure, withdraw what was published.
+ * Packages are looked up in the catalog again whenever they are needed, since a look may have replaced it.
+ */
 #include "daemon/installing.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Packages by their names, sorted once: a disk has up to 4096, a catalog some 100,000. */
 #include "model/import.h"
 
 #include <errno.h>
