@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # bash completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
-__dmvctl_verbs="status list show devices why why-not plan refresh install remove select deselect pin unpin activate
+__dmvctl_verbs="status list show devices why why-not plan refresh install import remove select deselect pin unpin activate
     rollback commit history generations verify doctor check-kernel rescan monitor boot health describe help version"
 
 # The options of a verb, besides the common ones.
@@ -13,7 +13,7 @@ __dmvctl_options() {
     devices) echo --all --unclaimed --fields --no-headings ;;
     plan) echo --all --detailed-exit-code ;;
     refresh) echo --allow-stale ;;
-    install) echo --any-hardware --dry-run ;;
+    install | import) echo --any-hardware --dry-run ;;
     remove) echo --dry-run ;;
     activate) echo --dry-run --accept-lifeline --shutdown ;;
     select) echo --now --any-hardware --because --dry-run --accept-lifeline ;;
@@ -104,6 +104,8 @@ _dmvctl() {
         COMPREPLY=($(compgen -W "$common $(__dmvctl_options "$verb")" -- "$cur"))
     elif [[ -z $verb ]]; then
         COMPREPLY=($(compgen -W "$__dmvctl_verbs" -- "$cur"))
+    elif [[ $verb == import ]]; then
+        [[ -n $second ]] || COMPREPLY=($(compgen -f -- "$cur"))
     elif [[ $verb == select && -n $second ]]; then
         COMPREPLY=($(compgen -W "recommended inbox" -- "$cur"))
     elif [[ -z $second || $verb == install || $verb == remove ]]; then

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # fish completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
-set -l verbs status list show devices why why-not plan refresh install remove select deselect pin unpin activate rollback \
+set -l verbs status list show devices why why-not plan refresh install import remove select deselect pin unpin activate rollback \
     commit history generations verify doctor check-kernel rescan monitor boot health describe help version
 
 # One column of a table of dmvctl.
@@ -37,11 +37,11 @@ complete -c dmvctl -n '__fish_seen_subcommand_from list' -l available -d 'only r
 complete -c dmvctl -n '__fish_seen_subcommand_from devices' -s u -l unclaimed -d 'only devices without a driver'
 complete -c dmvctl -n '__fish_seen_subcommand_from plan' -l detailed-exit-code -d 'exit status 10 if there are changes'
 complete -c dmvctl -n '__fish_seen_subcommand_from refresh' -l allow-stale -d 'accept a catalog that has expired'
-complete -c dmvctl -n '__fish_seen_subcommand_from install select' -l any-hardware \
+complete -c dmvctl -n '__fish_seen_subcommand_from install import select' -l any-hardware \
     -d 'although no device here is supported'
 complete -c dmvctl -n '__fish_seen_subcommand_from activate' -l shutdown -d 'the host goes down now'
 complete -c dmvctl -n '__fish_seen_subcommand_from health' -l waited -x -d 'wait for links, after so long'
-complete -c dmvctl -n '__fish_seen_subcommand_from install remove select deselect activate rollback' -s n -l dry-run \
+complete -c dmvctl -n '__fish_seen_subcommand_from install import remove select deselect activate rollback' -s n -l dry-run \
     -d 'check and show, change nothing'
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect activate' -l accept-lifeline \
     -d 'although the host may not come back'
@@ -54,6 +54,7 @@ complete -c dmvctl -n '__fish_seen_subcommand_from history' -l limit -x -d 'entr
 complete -c dmvctl -n '__fish_seen_subcommand_from show why' -a '(__dmvctl_ask list driver --all; __dmvctl_ask devices slot)'
 complete -c dmvctl -n '__fish_seen_subcommand_from why-not' -a '(__dmvctl_ask list name --all)'
 complete -c dmvctl -n '__fish_seen_subcommand_from install' -a '(__dmvctl_ask list name --all --available)'
+complete -c dmvctl -n '__fish_seen_subcommand_from import' -F
 complete -c dmvctl -n '__fish_seen_subcommand_from remove select' -a '(__dmvctl_ask list name --installed)'
 complete -c dmvctl -n '__fish_seen_subcommand_from select' -a 'recommended inbox'
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect pin unpin history' -a '(__dmvctl_ask list driver)'

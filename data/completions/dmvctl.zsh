@@ -49,6 +49,7 @@ verbs=(
     'plan:what would change: files, and what every kernel loads'
     'refresh:fetch and verify the catalogs of the streams'
     'install:install releases for all kernels that they support'
+    'import:take catalog and releases from a driver disk'
     'remove:remove installed releases that are not selected'
     'select:select what a driver shall be'
     "deselect:go back to the kernel's own driver"
@@ -109,6 +110,9 @@ plan) _arguments $common '(-a --all)'{-a,--all}'[show everything, not only what 
 refresh) _arguments $common '--allow-stale[accept a catalog that has expired]' '1:stream:_dmvctl_streams' ;;
 install)
     _arguments $common $dry '--any-hardware[although no device here is supported]' '*:release:_dmvctl_available'
+    ;;
+import)
+    _arguments $common $dry '--any-hardware[although no device here is supported]' '1:driver disk:_files'
     ;;
 remove) _arguments $common $dry '*:release:_dmvctl_installed' ;;
 select)

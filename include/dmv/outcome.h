@@ -90,6 +90,7 @@ enum DmvExit {
     X(STREAM_NO_CATALOG, "stream-no-catalog", "StreamUnavailable", DMV_EXIT_UNREACHABLE)           \
     X(STREAM_BAD_URL, "stream-bad-url", "StreamUnavailable", DMV_EXIT_UNREACHABLE)                 \
     X(STREAM_BAD_REPOSITORY, "stream-bad-repository", "VerificationFailed", DMV_EXIT_VERIFICATION) \
+    X(NOT_IN_CATALOG, "not-in-catalog", "VerificationFailed", DMV_EXIT_VERIFICATION)               \
     X(SIZE_MISMATCH, "size-mismatch", "VerificationFailed", DMV_EXIT_VERIFICATION)                 \
     X(HASH_MISMATCH, "hash-mismatch", "VerificationFailed", DMV_EXIT_VERIFICATION)                 \
     /* package */                                                                                  \

@@ -152,6 +152,12 @@ static int on_reply(const char *error, json_object *params, bool continues, void
 int dmv_call(DmvConnection *c, const char *method, json_object *params, DmvCallNotify notify, void *userdata,
              json_object **ret, DmvFailure *reterr)
 {
+    return dmv_call_fd(c, method, params, -1, notify, userdata, ret, reterr);
+}
+
+int dmv_call_fd(DmvConnection *c, const char *method, json_object *params, int fd, DmvCallNotify notify,
+                void *userdata, json_object **ret, DmvFailure *reterr)
+{
     DMV_CLEANUP_JSON json_object *reply = NULL;
     DMV_CLEANUP_FREE char *qualified = NULL, *error = NULL;
     Pending p = {.notify = notify, .userdata = userdata};
@@ -163,7 +169,8 @@ int dmv_call(DmvConnection *c, const char *method, json_object *params, DmvCallN
             json_object_put(params);
         return dmv_failure_set(reterr, -ENOMEM, NULL);
     }
-    r = vl_client_call(c->client, qualified, params, NULL, 0, notify ? VL_CALL_MORE : 0, on_reply, &p);
+    r = vl_client_call(c->client, qualified, params, &fd, fd >= 0 ? 1 : 0, notify ? VL_CALL_MORE : 0,
+                       on_reply, &p);
     reply = p.reply;
     error = p.error;
     if (r < 0)

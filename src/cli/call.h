@@ -41,6 +41,9 @@ typedef int (*DmvCallNotify)(json_object *reply, void *userdata);
  */
 int dmv_call(DmvConnection *c, const char *method, json_object *params, DmvCallNotify notify, void *userdata,
              json_object **ret, DmvFailure *reterr);
+/* The same with a descriptor that goes with the call, duplicated; -1: none. */
+int dmv_call_fd(DmvConnection *c, const char *method, json_object *params, int fd, DmvCallNotify notify,
+                void *userdata, json_object **ret, DmvFailure *reterr);
 
 /**
  * dmv_failure_set() - make a failure of this side, with the Varlink error and the reason that fit

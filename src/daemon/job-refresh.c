@@ -128,6 +128,16 @@ static void stream_failed(DmvJob *j, DmvStream *s, int code, DmvError *e)
         dmv_error_move(&x->first, e);
 }
 
+int dmv_fetch_read_bundle(const DmvManager *m, int fd, char **ret, size_t *ret_size, DmvError *reterr)
+{
+    int r = dmv_fs_read_fd(fd, m->settings.max_catalog, ret, ret_size);
+
+    return r != -EFBIG
+               ? r
+               : dmv_error_set(reterr, DMV_TOO_LARGE, NULL, NULL, "the catalog is larger than %llu bytes",
+                               (unsigned long long)m->settings.max_catalog);
+}
+
 static int accept_file(DmvJob *j, DmvStream *s, int fd, const char *record, DmvError *e)
 {
     Refresh *x = j->data;
@@ -137,10 +147,7 @@ static int accept_file(DmvJob *j, DmvStream *s, int fd, const char *record, DmvE
     int r;
 
     dmv_job_progress(j, "verify", -1, -1);
-    r = dmv_fs_read_fd(fd, j->m->settings.max_catalog, &data, &size);
-    if (r == -EFBIG)
-        return dmv_error_set(e, DMV_TOO_LARGE, NULL, NULL, "the catalog is larger than %llu bytes",
-                             (unsigned long long)j->m->settings.max_catalog);
+    r = dmv_fetch_read_bundle(j->m, fd, &data, &size, e);
     if (r == 0)
         r = dmv_stream_accept(j->m, s, data, size, x->allow_stale, record, e);
     if (r == 0 && s->catalog->version != version)
@@ -186,6 +193,11 @@ static void on_fetched(void *userdata, int code, json_object *params, int *fds, 
     next_stream(j);
 }
 
+int64_t dmv_fetch_deadline(const DmvManager *m)
+{
+    return (int64_t)(m->settings.fetch_timeout * 1000000);
+}
+
 json_object *dmv_fetch_source(const DmvManager *m, const DmvStream *s, uint64_t max_bytes)
 {
     DmvJsonBuilder b = {0};
@@ -194,7 +206,7 @@ json_object *dmv_fetch_source(const DmvManager *m, const DmvStream *s, uint64_t 
     dmv_jb_strv(&b, "urls", s->conf.urls);
     dmv_jb_string(&b, "caFile", s->conf.ca);
     dmv_jb_int(&b, "maxBytes", (int64_t)max_bytes);
-    dmv_jb_int(&b, "deadline", (int64_t)(m->settings.fetch_timeout * 1000000));
+    dmv_jb_int(&b, "deadline", dmv_fetch_deadline(m));
     return dmv_jb_end(&b);
 }
 
@@ -204,11 +216,15 @@ static int ask(DmvJob *j, DmvStream *s, DmvError *e)
     /* a record is only "known" while its catalog is good */
     bool known =
         s->catalog && s->record_sha256[0] && s->problem_code == 0 && s->catalog->expires > dmv_manager_now();
-    int r = s->has_trust
-                ? dmv_worker_new(j->m, DMV_WORKER_FETCH, &j->fetch, e)
-                : dmv_error_set(e, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust", "%s",
-                                s->problem ? s->problem : "there is no root for it");
+    int r;
 
+    if (!s->has_trust)
+        return dmv_error_set(e, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust", "%s",
+                             s->problem ? s->problem : "there is no root for it");
+    if (!s->conf.urls)
+        return dmv_error_set(e, DMV_STREAM_BAD_URL, NULL, "dmvctl import a driver disk of it",
+                             "it has url=none");
+    r = dmv_worker_new(j->m, DMV_WORKER_FETCH, &j->fetch, e);
     if (r != 0)
         return r;
     dmv_jb_object(&b);
@@ -230,6 +246,8 @@ static void next_stream(DmvJob *j)
         if (x->only ? strcmp(x->only, s->conf.name) != 0 : !s->conf.enabled)
             continue;
         x->n_tried++;
+        if (!x->only && !s->conf.urls)
+            continue;
         j->can_cancel = true;
         dmv_job_progress(j, "download", -1, -1);
         r = ask(j, s, &e);

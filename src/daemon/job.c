@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/installing.h"
 #include "daemon/log.h"
 
 /* Progress is told at most this often; the last word always is. */
@@ -29,6 +30,7 @@ DmvJob *dmv_job_free(DmvJob *j)
         j->m->job = NULL;
     (void)dmv_worker_free(j->fetch);
     (void)dmv_worker_free(j->apply);
+    (void)dmv_installing_free(j->installing);
     if (j->free_data)
         j->free_data(j->data);
     (void)(j->call ? vl_call_unref(j->call) : NULL);
@@ -148,7 +150,8 @@ void dmv_job_finish(DmvJob *j, DmvError *e, json_object *reply, int64_t generati
         none.code = code;
         e = &none;
     }
-    dmv_state_record(m, j->uid, j->action, j->object, code, e ? e->why : NULL, j->because, generation);
+    if (!j->only_looks)
+        dmv_state_record(m, j->uid, j->action, j->object, code, e ? e->why : NULL, j->because, generation);
     if (code != 0)
         dmv_log(LOG_INFO, "%s %s: %s", j->action, j->object ? j->object : "",
                 e->why ? e->why : dmv_outcome_reason(code));

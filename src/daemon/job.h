@@ -21,7 +21,9 @@ struct DmvJob {
     uint64_t last_notify; /* CLOCK_MONOTONIC, microseconds */
     bool can_cancel;      /* nothing was changed yet: the client's going away ends the job */
     bool changes_trees;   /* what the trees hold is between two states */
+    bool only_looks;      /* a dry run: the history says nothing of it */
     DmvWorker *fetch, *apply;
+    struct DmvInstalling *installing; /* of install and import: the release in hand, see installing.h */
     struct {
         unsigned left; /* of DmvBootAction */
         int64_t generation;
@@ -56,11 +58,17 @@ json_object *dmv_job_render(const DmvJob *j);
 /* Where to fetch from and within which limits, for the fetch worker. A new value, or NULL for lack of memory.
  */
 json_object *dmv_fetch_source(const DmvManager *m, const DmvStream *s, uint64_t max_bytes);
+/* Microseconds that a transfer may take. */
+int64_t dmv_fetch_deadline(const DmvManager *m);
+/* Reads the bundle that a fetch worker handed over. Return: 0, DMV_TOO_LARGE, a negative errno. */
+int dmv_fetch_read_bundle(const DmvManager *m, int fd, char **ret, size_t *ret_size, DmvError *reterr);
 
 /* The jobs. Each returns 0 when it took over answering, an outcome or a negative errno before it has done
  * anything. */
 int dmv_job_refresh(DmvManager *m, VlCall *call, const char *stream, bool allow_stale, DmvError *reterr);
 int dmv_job_install(DmvManager *m, VlCall *call, const DmvViewRelease *r, DmvError *reterr);
+/* @disk: a driver disk, open for reading; taken over, also on failure. */
+int dmv_job_import(DmvManager *m, VlCall *call, int disk, bool any_hardware, bool dry_run, DmvError *reterr);
 int dmv_job_remove(DmvManager *m, VlCall *call, const DmvViewRelease *r, DmvError *reterr);
 
 /* How the answer to an applying job looks, once it has worked. @changed: something was applied. */

@@ -373,7 +373,8 @@ static int make_server(DmvManager *m)
                              .product = DMV_PRODUCT,
                              .version = DMV_VERSION,
                              .url = "",
-                             .max_output = OUTPUT_MAX};
+                             .max_output = OUTPUT_MAX,
+                             .accept_fds = true};
     int r = vl_server_new(m->event, &config, &m->server);
 
     if (r == 0)

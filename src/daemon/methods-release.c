@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* refresh, install, remove: what is available and what is installed. */
+/* refresh, install, import, remove: what is available and what is installed. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "daemon/job.h"
 #include "daemon/log.h"
@@ -23,7 +25,7 @@ static int on_refresh(VlCall *call, json_object *params, void *userdata)
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "refresh", stream ? stream : "the catalogs");
 }
 
-static int check_install(const DmvViewRelease *r, bool any_hardware, DmvError *e)
+int dmv_method_check_install(const DmvViewRelease *r, bool any_hardware, DmvError *e)
 {
     if (!r->catalog)
         return dmv_error_set(e, DMV_NO_SUCH_RELEASE, NULL, "dmvctl list --all shows what there is",
@@ -52,7 +54,7 @@ static int on_install(VlCall *call, json_object *params, void *userdata)
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
     r = dmv_view_find_release(&m->view, spec, NULL, &release, &e);
     if (r == 0)
-        r = check_install(release, any_hardware, &e);
+        r = dmv_method_check_install(release, any_hardware, &e);
     if (r == 0 && dry) {
         DmvJsonBuilder b = {0};
 
@@ -64,6 +66,41 @@ static int on_install(VlCall *call, json_object *params, void *userdata)
     if (r == 0)
         r = dmv_job_install(m, call, release, &e);
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "install", spec);
+}
+
+/* The descriptor is all that is looked at here; the bytes are for the fetch worker. */
+static int check_disk(int fd, DmvError *e)
+{
+    static const char next[] = "give the path of a driver disk, a tar or an ISO image";
+    int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+    struct stat st;
+
+    if (flags < 0)
+        return dmv_error_set(e, DMV_INVALID_REQUEST, NULL, next, "there is no descriptor with the call");
+    if (flags & O_PATH || (flags & O_ACCMODE) == O_WRONLY)
+        return dmv_error_set(e, DMV_INVALID_REQUEST, NULL, next, "the descriptor is not open for reading");
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    return S_ISREG(st.st_mode) ? 0
+                               : dmv_error_set(e, DMV_INVALID_REQUEST, NULL, next, "it is no regular file");
+}
+
+static int on_import(VlCall *call, json_object *params, void *userdata)
+{
+    DMV_CLEANUP_CLOSE int fd = vl_call_take_fd(call, 0);
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    bool any_hardware = false, dry = false;
+    const DmvJsonField fields[] = {
+        {"anyHardware", DMV_JSON_BOOL, 0, &any_hardware},
+        {"dryRun", DMV_JSON_BOOL, 0, &dry},
+    };
+    int r;
+
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    r = check_disk(fd, &e);
+    if (r == 0)
+        r = dmv_job_import(userdata, call, DMV_TAKE_FD(fd), any_hardware, dry, &e);
+    return r == 0 ? 0 : dmv_method_fail(call, &e, r, "import", "the driver disk");
 }
 
 /* A link of any kernel that leads into the release: that kernel's index names it, or the next one will. */
@@ -138,6 +175,7 @@ int dmv_methods_bind_release(DmvManager *m)
     static const DmvMethod methods[] = {
         {DMV_INTERFACE ".Refresh", on_refresh},
         {DMV_INTERFACE ".Install", on_install},
+        {DMV_INTERFACE ".Import", on_import},
         {DMV_INTERFACE ".Remove", on_remove},
     };
 

@@ -18,6 +18,8 @@ int dmv_method_check_pin(const DmvViewDriver *d, DmvError *e);
 /* May this release be chosen? @any_hardware: also one that no device here needs. Return: 0, or the outcome of
  * its verdict. */
 int dmv_method_check_release(const DmvViewRelease *r, bool any_hardware, DmvError *e);
+/* May this release be installed from its catalog? Return: as above; DMV_NO_SUCH_RELEASE, DMV_STALE. */
+int dmv_method_check_install(const DmvViewRelease *r, bool any_hardware, DmvError *e);
 
 /* The lifelines that the plan touches, for an answer. A new value, or NULL for lack of memory. */
 json_object *dmv_method_lifelines(const DmvManager *m);

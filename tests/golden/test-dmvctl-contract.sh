@@ -64,7 +64,7 @@ reply() {
 verbs=$("$dmvctl" help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 
 check_help() {
-    [ "$(echo "$verbs" | wc -w)" = 27 ] || fail "the overview lists $(echo "$verbs" | wc -w) verbs"
+    [ "$(echo "$verbs" | wc -w)" = 28 ] || fail "the overview lists $(echo "$verbs" | wc -w) verbs"
     for args in "help" "--help" "-h" $(for v in $verbs; do echo "help:$v" "$v:--help"; done); do
         # shellcheck disable=SC2086
         "$dmvctl" ${args/:/ } >"$scratch/out" 2>"$scratch/err"
@@ -109,6 +109,8 @@ check_screens() {
     screen refresh 0 refresh
     screen install 0 install intel-e1000e
     screen install-dry-run 0 install -n intel-e1000e
+    screen import 7 import "$golden/replies/host/Import.json"
+    screen import-dry-run 7 import --dry-run "$golden/replies/host/Import.json"
     screen remove 0 remove intel-e1000e/generic@3.8.4
     screen select 0 select intel-e1000e/generic
     screen deselect 0 deselect intel-e1000e
@@ -147,6 +149,8 @@ check_requests() {
     run install a/b@1 c --any-hardware --dry-run
     expect_call 'Install {"release":"a/b@1","anyHardware":true,"dryRun":true}'
     expect_call 'Install {"release":"c","anyHardware":true,"dryRun":true}'
+    run import "$golden/replies/host/Import.json" --any-hardware -n && expect_call 'Import {"anyHardware":true,"dryRun":true}'
+    run import "$scratch/not-there" && expect_status 3
     run activate --shutdown && expect_call 'Activate {"shutdown":true}'
     run health "the bond has no link" && expect_call 'Health {"problems":["the bond has no link"]}'
     run health --waited 7 -- x && expect_call 'Health {"problems":["x"],"waited":7}'
@@ -313,6 +317,7 @@ check_json() {
         CheckKernel) verb="check-kernel x" ;;
         WhyNot) verb="why-not x" ;;
         Monitor) continue ;;
+        Import) verb="import $file" ;;
         Show | Why | Install | Remove | Select | Deselect | Pin | Unpin) verb="${method,,} x" ;;
         *) verb=${method,,} ;;
         esac
@@ -320,6 +325,7 @@ check_json() {
             # shellcheck disable=SC2086
             run $verb $mode
             case $method in
+            Import) expect_status 7 ;;
             Doctor | CheckKernel) expect_status 10 ;;
             Health) expect_status 11 ;;
             *) expect_status 0 ;;

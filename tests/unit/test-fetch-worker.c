@@ -626,6 +626,91 @@ static void test_garbage(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* ---- driver disks ---- */
+
+static json_object *disk_of(int64_t max_bytes)
+{
+    json_object *params = json_object_new_object();
+
+    json_object_object_add(params, "maxBytes", json_object_new_int64(max_bytes));
+    json_object_object_add(params, "deadline", json_object_new_int64(60000000));
+    return params;
+}
+
+static int open_disk(const Fixture *f, const char *name)
+{
+    DMV_CLEANUP_FREE char *path = shell_text("%s/%s", f->dir, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void test_disk(void **state)
+{
+    const Fixture *f = *state;
+    DMV_CLEANUP_CLOSE int disk = -1;
+    Worker w;
+
+    assert_int_equal(shell("cd '%s' && cp -r repo on-disk && cp rpms/good on-disk/Packages/good.rpm && "
+                           "tar --sort=name -C on-disk -czf disk .",
+                           f->dir),
+                     0);
+    disk = open_disk(f, "disk");
+    start(&w, f);
+    for (int i = 0; i < 2; i++) { /* the descriptor's offset counts for nothing */
+        call(&w, FETCH ".ReadDisk", disk_of(1 << 20), disk);
+        assert_fine(&w);
+        assert_true(w.fd >= 0);
+        assert_int_equal(shell("cmp -s /proc/%d/fd/%d '%s/dmv.yaml'", (int)getpid(), w.fd, f->dir), 0);
+        assert_int_equal(fcntl(w.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+        assert_string_equal(w.phases, "read ");
+        assert_string_equal(json_object_to_json_string(json_object_object_get(w.params, "packages")),
+                            "[ \"Packages\\/good.rpm\", \"Packages\\/x.rpm\" ]");
+    }
+    call(&w, FETCH ".ReadDisk", disk_of(10), disk);
+    assert_refused(&w, "too-large");
+    call(&w, FETCH ".ReadDisk", disk_of(0), disk);
+    assert_refused(&w, "invalid-request");
+    call(&w, FETCH ".ReadDisk", disk_of(1 << 20), -1);
+    assert_refused(&w, "invalid-request");
+    stop(&w);
+    assert_nothing_left(f);
+}
+
+static void test_package_on_a_disk(void **state)
+{
+    const Fixture *f = *state;
+    DMV_CLEANUP_CLOSE int disk = -1;
+    json_object *params;
+    Worker w;
+
+    assert_int_equal(shell("tar -C '%s' -czf '%s/disk' repo", f->dir, f->dir), 0);
+    disk = open_disk(f, "disk");
+    start(&w, f);
+    params = package_of(f, "good", NULL);
+    assert_int_equal(dmv_json_add_string(params, "diskPath", "repo/Packages/good"), 0);
+    json_object_object_add(params, "diskDeadline", json_object_new_int64(60000000));
+    call(&w, FETCH ".FetchPackage", json_object_get(params), disk);
+    assert_fine(&w);
+    assert_true(w.fd >= 0);
+    assert_int_equal(shell("cmp -s /proc/%d/fd/%d/a.ko '%s/contents/a.ko'", (int)getpid(), w.fd, f->dir), 0);
+    assert_string_equal(w.phases, "read verify unpack ");
+
+    assert_int_equal(dmv_json_add_string(params, "diskPath", "repo/dmv.rpm"), 0);
+    call(&w, FETCH ".FetchPackage", json_object_get(params), disk);
+    assert_refused(&w, "malformed");
+    /* the worker's own description of what is in its file does not count: the catalog's does */
+    assert_int_equal(dmv_json_add_string(params, "diskPath", "repo/repodata/repomd.xml"), 0);
+    call(&w, FETCH ".FetchPackage", json_object_get(params), disk);
+    assert_refused(&w, "size-mismatch");
+    json_object_object_add(params, "diskDeadline", json_object_new_int64(-1));
+    call(&w, FETCH ".FetchPackage", params, disk);
+    assert_refused(&w, "invalid-request");
+    stop(&w);
+    assert_nothing_left(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -642,6 +727,8 @@ int main(void)
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_without_socket),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_package_on_a_disk),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);

@@ -231,6 +231,11 @@ static void test_stream(void **state)
     assert_false(s.enabled);
     dmv_stream_conf_deinit(&s);
     assert_null(s.urls);
+
+    assert_int_equal(parse_stream("[stream]\nurl=none\n", &s, NULL), 0);
+    assert_null(s.urls);
+    assert_true(s.enabled);
+    dmv_stream_conf_deinit(&s);
 }
 
 static void test_stream_enabled(void **state)
@@ -263,6 +268,8 @@ static void test_stream_refused(void **state)
         "[stream]\nname=\nurl=http://a/\n",
         "[stream]\nname=a\nname=a\nurl=http://a/\n",
         "[stream]\nurl=\n",
+        "[stream]\nurl=none\nurl=http://a/\n",
+        "[stream]\nurl=http://a/\nurl=none\n",
         "[stream]\nurl=ftp://a/\n",
         "[stream]\nurl=http://\n",
         "[stream]\nurl=file://srv\n",

@@ -6,6 +6,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,18 +106,36 @@ static int make_request(const DmvArguments *a, const char *object, json_object *
     return 0;
 }
 
+/* O_NONBLOCK: a FIFO must not make us wait for its other end. What kind of file it is judges the daemon. */
+static int open_file(const DmvVerb *verb, const char *path, int *ret, DmvFailure *reterr)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+
+    if (!(verb->flags & DMV_VERB_FILE))
+        return 0;
+    *ret = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (*ret >= 0)
+        return 0;
+    (void)dmv_error_set(&e, errno == EACCES ? DMV_DENIED : DMV_NO_SUCH_OBJECT, NULL, NULL, "%s",
+                        strerror(errno));
+    return dmv_failure_set(reterr, e.code, &e);
+}
+
 /* One call and its screen. Return: 0, or nonzero with @reterr. */
 static int call_once(Run *run, const char *object, DmvFailure *reterr)
 {
     const DmvVerb *verb = run->arguments->verb;
     DMV_CLEANUP_JSON json_object *params = NULL, *reply = NULL;
+    DMV_CLEANUP_CLOSE int fd = -1;
     bool more = verb->flags & (DMV_VERB_JOB | DMV_VERB_STREAM);
     int r;
 
     r = make_request(run->arguments, object, &params, reterr);
     if (r == 0)
-        r = dmv_call(&run->connection, verb->method, DMV_TAKE_PTR(params), more ? on_partial : NULL, run,
-                     &reply, reterr);
+        r = open_file(verb, object, &fd, reterr);
+    if (r == 0)
+        r = dmv_call_fd(&run->connection, verb->method, DMV_TAKE_PTR(params), fd, more ? on_partial : NULL,
+                        run, &reply, reterr);
     dmv_progress_end(&run->progress);
     if (r == DMV_CANCELLED && verb->flags & DMV_VERB_STREAM) {
         dmv_failure_clear(reterr); /* there is no other way to end it */

@@ -17,6 +17,7 @@ enum {
     DMV_VERB_JOB = 1 << 0,    /* asks for progress */
     DMV_VERB_EACH = 1 << 1,   /* one call for every object */
     DMV_VERB_STREAM = 1 << 2, /* every reply is shown when it comes, for ever */
+    DMV_VERB_FILE = 1 << 3,   /* the first object is a file; the call carries its descriptor */
 };
 
 #define DMV_VERB_OPTIONS_MAX 8
@@ -45,9 +46,9 @@ struct DmvVerb {
 };
 
 extern const DmvVerb dmv_verb_status, dmv_verb_list, dmv_verb_show, dmv_verb_devices, dmv_verb_why,
-    dmv_verb_plan, dmv_verb_refresh, dmv_verb_install, dmv_verb_remove, dmv_verb_select, dmv_verb_deselect,
-    dmv_verb_pin, dmv_verb_unpin, dmv_verb_activate, dmv_verb_rollback, dmv_verb_commit, dmv_verb_boot,
-    dmv_verb_health, dmv_verb_history, dmv_verb_generations, dmv_verb_verify, dmv_verb_rescan,
+    dmv_verb_plan, dmv_verb_refresh, dmv_verb_install, dmv_verb_import, dmv_verb_remove, dmv_verb_select,
+    dmv_verb_deselect, dmv_verb_pin, dmv_verb_unpin, dmv_verb_activate, dmv_verb_rollback, dmv_verb_commit,
+    dmv_verb_boot, dmv_verb_health, dmv_verb_history, dmv_verb_generations, dmv_verb_verify, dmv_verb_rescan,
     dmv_verb_monitor, dmv_verb_doctor, dmv_verb_check_kernel, dmv_verb_describe, dmv_verb_why_not,
     dmv_verb_help, dmv_verb_version;
 

@@ -19,6 +19,7 @@ static const DmvPublishCommand commands[] = {
     {"sign", "sign the catalog and make the bundle", dmv_command_sign},
     {"repo", "bring the repository up to date", dmv_command_repo},
     {"publish", "catalog, sign and repo in one", dmv_command_publish},
+    {"disk", "put the repository into one file, for hosts without a network", dmv_command_disk},
     {"root", "rotate keys: the next root", dmv_command_root},
     {"show", "show keys and releases", dmv_command_show},
 };

@@ -22,6 +22,7 @@ int dmv_command_catalog(int argc, char **argv, DmvError *reterr);
 int dmv_command_sign(int argc, char **argv, DmvError *reterr);
 int dmv_command_repo(int argc, char **argv, DmvError *reterr);
 int dmv_command_publish(int argc, char **argv, DmvError *reterr);
+int dmv_command_disk(int argc, char **argv, DmvError *reterr);
 int dmv_command_show(int argc, char **argv, DmvError *reterr);
 
 /* The steps of `publish`, which is all three in this order. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* FetchPackage: a package from a repository or a descriptor, verified and unpacked; the folder as a
- * descriptor. */
+/* FetchPackage: a package from a repository, a descriptor, or a disk that is a descriptor, verified and
+ * unpacked; the folder as a descriptor. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "disk/disk.h"
 #include "host/fs.h"
 #include "source.h"
 #include "trust/package/rpm.h"
@@ -23,7 +24,8 @@
 /* The parameters; strings are borrowed from the call. */
 typedef struct Request {
     json_object *source, *files;
-    const char *driver, *variant;
+    const char *driver, *variant, *disk_path;
+    int64_t disk_deadline;
     char **keys;
     DmvPackage package;
 } Request;
@@ -99,6 +101,8 @@ static int read_request(json_object *params, Request *q, DmvError *reterr)
     DmvPackage *p = &q->package;
     const DmvJsonField fields[] = {
         {"source", DMV_JSON_OBJECT, 0, &q->source},
+        {"diskPath", DMV_JSON_STRING, DMV_JSON_NON_EMPTY, &q->disk_path},
+        {"diskDeadline", DMV_JSON_INT, 0, &q->disk_deadline},
         {"driver", DMV_JSON_STRING, DMV_JSON_REQUIRED, &q->driver},
         {"variant", DMV_JSON_STRING, DMV_JSON_REQUIRED, &q->variant},
         {"kernel", DMV_JSON_STRING, DMV_JSON_REQUIRED, &p->kernel},
@@ -128,39 +132,87 @@ static int read_request(json_object *params, Request *q, DmvError *reterr)
 
 /* ---- the bytes ---- */
 
-/* Copies what the caller passed, so that nobody can change it any more, and compares it with the catalog. */
-static int copy_passed(DmvFetchWorker *w, const char *folder, const DmvPackage *p, int *ret_fd,
-                       DmvError *reterr)
+/* Goes through the disk up to the package. Where it is damaged behind that is of no interest. */
+static int save_from_disk(DmvFetchWorker *w, int in, int out, const Request *q, DmvError *reterr)
 {
-    DMV_CLEANUP_CLOSE int in = vl_call_take_fd(w->call, 0);
-    DMV_CLEANUP_CLOSE int out = -1;
-    DMV_CLEANUP_FREE char *path = NULL;
-    char hex[DMV_SHA256_HEX];
+    const DmvDiskOptions o = {.progress = dmv_fetch_progress, .userdata = w};
+    DMV_CLEANUP(dmv_cleanup_disk) DmvDisk *d = NULL;
+    const char *path = NULL;
     uint64_t size = 0;
-    struct stat st;
-    int r;
+    int r = dmv_fetch_begin_phase(w, "read", 0);
 
-    if (in < 0 || fstat(in, &st) < 0 || !S_ISREG(st.st_mode))
-        return dmv_fetch_invalid(reterr, "there is neither a source nor a regular file with the call");
-    r = dmv_fetch_begin_phase(w, "verify", p->size);
+    if (r == 0)
+        r = dmv_disk_open(in, &o, &d, reterr);
+    do {
+        if (r == 0)
+            r = dmv_disk_next(d, &path, &size, reterr);
+    } while (r == 0 && path && strcmp(path, q->disk_path) != 0);
+    if (r == 0 && !path)
+        return dmv_error_set(reterr, DMV_MALFORMED, "the driver disk cannot be used", NULL,
+                             "%s is not on it any more", q->disk_path);
+    /* what is larger than the catalog says is not worth a byte of the disk */
+    return r == 0 && size <= q->package.size ? dmv_disk_save(d, out, reterr) : r;
+}
+
+static int copy_from_disk(DmvFetchWorker *w, int in, int out, const Request *q, char hex[DMV_SHA256_HEX],
+                          uint64_t *ret_size, DmvError *reterr)
+{
+    int r = dmv_fetch_set_deadline(q->disk_deadline, reterr);
+
+    if (r == 0)
+        r = save_from_disk(w, in, out, q, reterr);
     if (r != 0)
         return r;
-    if (asprintf(&path, "%s/copy", folder) < 0)
-        return path = NULL, -ENOMEM;
-    out = openat(w->dirfd, path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (out < 0)
-        return -errno;
-    r = dmv_fs_copy_hashed(in, out, p->size, hex, &size);
-    if (r < 0 && r != -EFBIG)
-        return r;
-    if (r == -EFBIG || size != p->size)
+    (void)alarm(0);
+    r = dmv_fetch_begin_phase(w, "verify", q->package.size);
+    return r == 0 ? dmv_fs_copy_hashed(out, -1, q->package.size, hex, ret_size) : r;
+}
+
+static int compare(const DmvPackage *p, const char *hex, uint64_t size, DmvError *reterr)
+{
+    if (size != p->size)
         return dmv_error_set(reterr, DMV_SIZE_MISMATCH, "the package cannot be used", NULL,
                              "it does not have the %llu bytes of the catalog", (unsigned long long)p->size);
     if (strcmp(hex, p->sha256) != 0)
         return dmv_error_set(reterr, DMV_HASH_MISMATCH, "the package cannot be used", NULL,
                              "its SHA-256 is %s instead of %s", hex, p->sha256);
-    *ret_fd = DMV_TAKE_FD(out);
     return 0;
+}
+
+/* Copies what the caller passed, so that nobody can change it any more, and compares it with the catalog. */
+static int copy_passed(DmvFetchWorker *w, const char *folder, const Request *q, int *ret_fd, DmvError *reterr)
+{
+    DMV_CLEANUP_CLOSE int in = vl_call_take_fd(w->call, 0);
+    DMV_CLEANUP_CLOSE int out = -1;
+    DMV_CLEANUP_FREE char *path = NULL;
+    const DmvPackage *p = &q->package;
+    char hex[DMV_SHA256_HEX];
+    uint64_t size = 0;
+    struct stat st;
+    int r = 0;
+
+    if (in < 0 || fstat(in, &st) < 0 || !S_ISREG(st.st_mode))
+        return dmv_fetch_invalid(reterr, "there is neither a source nor a regular file with the call");
+    if (asprintf(&path, "%s/copy", folder) < 0)
+        return path = NULL, -ENOMEM;
+    out = openat(w->dirfd, path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (out < 0)
+        return -errno;
+    if (q->disk_path) {
+        r = copy_from_disk(w, in, out, q, hex, &size, reterr);
+    } else {
+        r = dmv_fetch_begin_phase(w, "verify", p->size);
+        if (r == 0)
+            r = dmv_fs_copy_hashed(in, out, p->size, hex, &size);
+    }
+    if (r == -EFBIG) /* more than the catalog says */
+        size = p->size + 1;
+    else if (r != 0)
+        return r;
+    r = compare(p, hex, size, reterr);
+    if (r == 0)
+        *ret_fd = DMV_TAKE_FD(out);
+    return r;
 }
 
 static int download(DmvFetchWorker *w, const char *folder, const Request *q, int *ret_fd, DmvError *reterr)
@@ -213,8 +265,7 @@ static int get_package(DmvFetchWorker *w, const Request *q, int *ret_fd, DmvErro
 
     if (r < 0)
         return r;
-    r = q->source ? download(w, folder, q, ret_fd, reterr)
-                  : copy_passed(w, folder, &q->package, ret_fd, reterr);
+    r = q->source ? download(w, folder, q, ret_fd, reterr) : copy_passed(w, folder, q, ret_fd, reterr);
     (void)dmv_fs_remove_tree(w->dirfd, folder);
     return r;
 }

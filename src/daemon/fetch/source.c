@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -20,6 +21,14 @@ int dmv_fetch_invalid(DmvError *reterr, const char *why)
 {
     return dmv_error_set(reterr, DMV_INVALID_REQUEST, "the call to the fetch worker is wrong", NULL, "%s",
                          why);
+}
+
+int dmv_fetch_set_deadline(int64_t deadline, DmvError *reterr)
+{
+    if (deadline < 0 || deadline > DEADLINE_MAX)
+        return dmv_fetch_invalid(reterr, "the deadline is out of range");
+    (void)alarm((unsigned)((deadline + 999999) / 1000000));
+    return 0;
 }
 
 void dmv_fetch_source_deinit(DmvFetchSource *s)

@@ -26,6 +26,10 @@ int dmv_fetch_source_read(DmvFetchWorker *w, json_object *source, const char *na
                           DmvError *reterr);
 void dmv_fetch_source_deinit(DmvFetchSource *s);
 
+/* Has the kernel end the process when @deadline (microseconds, 1 to a day) has passed: what reads a disk may
+ * block, or turn in circles in a library. 0 takes that back. Return: 0, DMV_INVALID_REQUEST. */
+int dmv_fetch_set_deadline(int64_t deadline, DmvError *reterr);
+
 /* What is wrong with a call, as DMV_INVALID_REQUEST. */
 int dmv_fetch_invalid(DmvError *reterr, const char *why);
 

@@ -115,6 +115,11 @@ static int on_fetch_catalog(VlCall *call, json_object *params, void *userdata)
     return take_job(userdata, call, params, dmv_fetch_job_catalog);
 }
 
+static int on_read_disk(VlCall *call, json_object *params, void *userdata)
+{
+    return take_job(userdata, call, params, dmv_fetch_job_disk);
+}
+
 static int on_fetch_package(VlCall *call, json_object *params, void *userdata)
 {
     return take_job(userdata, call, params, dmv_fetch_job_package);
@@ -176,6 +181,8 @@ static int make_server(DmvFetchWorker *w)
         r = vl_server_add_interface(w->server, dmv_interface_fetch);
     if (r == 0)
         r = vl_server_bind(w->server, FETCH ".FetchCatalog", on_fetch_catalog, 0, w);
+    if (r == 0)
+        r = vl_server_bind(w->server, FETCH ".ReadDisk", on_read_disk, 0, w);
     if (r == 0)
         r = vl_server_bind(w->server, FETCH ".FetchPackage", on_fetch_package, 0, w);
     if (r == 0)

@@ -38,9 +38,10 @@ typedef struct DmvFetchWorker {
  */
 int dmv_fetch_worker_run(const char *folder);
 
-/* The jobs, in job-catalog.c, job-package.c and job-owners.c. They answer @w->call themselves when they
- * succeed, and return an outcome or an errno otherwise. */
+/* The jobs, in job-catalog.c, job-disk.c, job-package.c and job-owners.c. They answer @w->call themselves
+ * when they succeed, and return an outcome or an errno otherwise. */
 int dmv_fetch_job_catalog(DmvFetchWorker *w, DmvError *reterr);
+int dmv_fetch_job_disk(DmvFetchWorker *w, DmvError *reterr);
 int dmv_fetch_job_package(DmvFetchWorker *w, DmvError *reterr);
 int dmv_fetch_job_owners(DmvFetchWorker *w, DmvError *reterr);
 
@@ -48,7 +49,8 @@ int dmv_fetch_job_owners(DmvFetchWorker *w, DmvError *reterr);
  * negative errno. */
 int dmv_fetch_make_folder(DmvFetchWorker *w, const char *kind, mode_t mode, char **ret_name);
 
-/* A callback for dmv_repo_*(): tells progress at most ten times a second. Negative when the client is gone.
+/* A callback for dmv_repo_*() and dmv_disk_*(): tells progress at most ten times a second. Negative when the
+ * client is gone.
  */
 int dmv_fetch_progress(uint64_t done, uint64_t total, void *worker);
 

@@ -280,6 +280,12 @@ static bool url_is_valid(const char *url)
     return false;
 }
 
+/* "none", for a stream that only comes on driver disks, and nothing else. */
+static bool has_no_url(const DmvStreamConf *s)
+{
+    return strcmp(s->urls[0], "none") == 0 && !s->urls[1];
+}
+
 static int check_stream(const char *file, const DmvStreamConf *s, DmvError *reterr)
 {
     if (!dmv_name_is_valid(s->name))
@@ -287,6 +293,8 @@ static int check_stream(const char *file, const DmvStreamConf *s, DmvError *rete
                              "%s: \"%s\" cannot be the name of a stream", file, s->name);
     if (!s->urls)
         return dmv_error_set(reterr, DMV_BAD_SETTING, NULL, "see dmv.conf(5)", "%s: there is no url=", file);
+    if (has_no_url(s))
+        return 0;
     for (char **u = s->urls; *u; u++)
         if (!url_is_valid(*u))
             return dmv_error_set(reterr, DMV_BAD_SETTING, NULL, "http://, https:// and file:/// are known",
@@ -313,6 +321,8 @@ int dmv_stream_conf_parse(const char *name, const char *default_name, const char
         dmv_stream_conf_deinit(&s);
         return r;
     }
+    if (has_no_url(&s))
+        s.urls = dmv_strv_free(s.urls);
     *ret = s;
     return 0;
 }

@@ -51,10 +51,10 @@ int dmv_settings_parse(const char *name, const char *data, size_t size, DmvSetti
 
 /* A stream as configured. */
 typedef struct DmvStreamConf {
-    char *name; /* as in the catalog; default: the file's name without .conf */
-    char **urls;
-    char *root; /* path of the root below the host's root, or NULL: the usual places */
-    char *ca;   /* PEM file for https, or NULL */
+    char *name;  /* as in the catalog; default: the file's name without .conf */
+    char **urls; /* NULL (url=none): it only comes on driver disks */
+    char *root;  /* path of the root below the host's root, or NULL: the usual places */
+    char *ca;    /* PEM file for https, or NULL */
     bool enabled;
 } DmvStreamConf;
 
