@@ -120,6 +120,11 @@ def named_steps(m):
         activate(m, console)
         check(f"step {i + 1}", bool(console.wait(lambda text: len(STEP.findall(text)) > i, 600)), True)
         cut_and_look(m, f"step {i + 1} of {n}, {console.steps()[i]}", old, new)
+    _, new = stage_other(m)
+    console = Console(m)
+    activate(m, console)
+    check("the activation", bool(console.wait(lambda text: "job_finished" in text, 600)), True)
+    cut_and_look(m, "right after the activation", new, new)  # what was answered stays
 
 
 def main():
