@@ -126,6 +126,15 @@ cp "$scratch/build.der" "$root/etc/dmv/trust/kernel"
 found "$K2/$net/igb/igb.ko" "error module-bad-signature altered"
 cp "$scratch/igb.ko" "$tree/$net/igb/igb.ko"
 clean "all of them, with their certificate"
+xz --check=crc32 "$tree/$net/igb/igb.ko"
+dmv_depmod "$root" "$K2"
+clean "a compressed one"
+(cp "$scratch/igb.ko" "$scratch/packed.ko" && printf 'x' | dd of="$scratch/packed.ko" bs=1 seek=100 conv=notrunc 2>/dev/null &&
+    xz -c --check=crc32 "$scratch/packed.ko" >"$tree/$net/igb/igb.ko.xz")
+found "$K2/$net/igb/igb.ko.xz" "error module-bad-signature altered"
+rm "$tree/$net/igb/igb.ko.xz"
+cp "$scratch/igb.ko" "$tree/$net/igb/igb.ko"
+dmv_depmod "$root" "$K2"
 
 # ---- an initrd image ----
 # image FILE: with this file as igb.ko
@@ -212,6 +221,12 @@ equal "$(snapshot)" "$before" "a refusal changes nothing"
 ok dmvctl rollback 0
 equal "$(effective "$K2" e1000e)" "$net/e1000e/e1000e.ko" "rolled back"
 refused 6 unverified select intel-e1000e/generic@3.8.7
+mv "$competitor" "$root/usr/lib/modules/$K1/updates/e1000e.ko" # where the link would be
+dmv_depmod "$root" "$K1"
+refused 6 unverified select intel-e1000e/generic@3.8.7
+grep -q 'updates/e1000e.ko' "$scratch/out" || fail "the refusal does not name the file in updates/"
+mv "$root/usr/lib/modules/$K1/updates/e1000e.ko" "$competitor"
+dmv_depmod "$root" "$K1"
 enforce no
 ok dmvctl select intel-e1000e/generic@3.8.7 --now
 enforce yes
