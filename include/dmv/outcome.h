@@ -62,6 +62,7 @@ enum DmvExit {
     X(WORLD_MOVED, "world-moved", "Refused", DMV_EXIT_REFUSED)                                     \
     X(READ_ONLY, "read-only", "Refused", DMV_EXIT_REFUSED)                                         \
     X(STUCK, "stuck", "Refused", DMV_EXIT_REFUSED)                                                 \
+    X(UNVERIFIED, "unverified", "Refused", DMV_EXIT_REFUSED)                                       \
     X(CANCELLED, "cancelled", "Failed", DMV_EXIT_FAILED)                                           \
     /* bytes */                                                                                    \
     X(MALFORMED, "malformed", "VerificationFailed", DMV_EXIT_VERIFICATION)                         \
@@ -125,6 +126,9 @@ enum DmvExit {
     X(MODULE_WRONG_ALIASES, "module-wrong-aliases", "VerificationFailed", DMV_EXIT_VERIFICATION)   \
     X(MODULE_MISSING_SYMBOL, "module-missing-symbol", "VerificationFailed", DMV_EXIT_VERIFICATION) \
     X(MODULE_OTHER_SYMBOL, "module-other-symbol", "VerificationFailed", DMV_EXIT_VERIFICATION)     \
+    X(MODULE_NOT_ON_DISK, "module-not-on-disk", "VerificationFailed", DMV_EXIT_VERIFICATION)       \
+    X(MODULE_KERNEL_REFUSES, "module-kernel-refuses", "Refused", DMV_EXIT_REFUSED)                 \
+    X(IMAGE_DIFFERS, "image-differs", "VerificationFailed", DMV_EXIT_VERIFICATION)                 \
     X(KERNEL_ABI_UNKNOWN, "kernel-abi-unknown", "Refused", DMV_EXIT_REFUSED)                       \
     X(RELEASE_MISMATCH, "release-mismatch", "VerificationFailed", DMV_EXIT_VERIFICATION)           \
     /* apply and verify */                                                                         \

@@ -13,20 +13,17 @@
 #include "daemon/audit.h"
 #include "daemon/manager.h"
 #include "daemon/owners.h"
+#include "daemon/vouchers.h"
 #include "host/tool.h"
 #include "model/adopted.h"
 #include "model/render.h"
+#include "model/standing.h"
 
-void dmv_audit_find(DmvAudit *a, const char *severity, const char *object, int code, const char *next,
-                    const char *format, ...)
+static void add(DmvAudit *a, const char *severity, const char *object, int code, const char *next,
+                const char *why, const char *standing)
 {
-    DMV_CLEANUP_FREE char *why = NULL;
     DmvJsonBuilder b = {0};
-    va_list ap;
 
-    va_start(ap, format);
-    why = dmv_vformat(format, ap);
-    va_end(ap);
     if (strcmp(severity, "ok") != 0)
         a->clean = false;
     dmv_jb_object(&b);
@@ -35,7 +32,26 @@ void dmv_audit_find(DmvAudit *a, const char *severity, const char *object, int c
     dmv_jb_string(&b, "reason", dmv_outcome_reason(code));
     dmv_jb_string(&b, "why", why ? why : "");
     dmv_jb_string(&b, "next", next);
+    dmv_jb_string(&b, "standing", standing);
     dmv_jb_add(&a->list, dmv_jb_end(&b));
+}
+
+void dmv_audit_find(DmvAudit *a, const char *severity, const char *object, int code, const char *next,
+                    const char *format, ...)
+{
+    DMV_CLEANUP_FREE char *why = NULL;
+    va_list ap;
+
+    va_start(ap, format);
+    why = dmv_vformat(format, ap);
+    va_end(ap);
+    add(a, severity, object, code, next, why, NULL);
+}
+
+void dmv_audit_find_module(DmvAudit *a, const char *object, const DmvStandingVerdict *v)
+{
+    if (v->why)
+        add(a, v->severity, object, v->code, v->next, v->why, dmv_standing_to_string(v->standing));
 }
 
 static void find_problems(DmvAudit *a, const DmvProblems *p, const char *severity, const char *next)
@@ -100,6 +116,15 @@ static void verify_plan(DmvAudit *a, const DmvManager *m)
                        "generation %lld waits to be activated", (long long)staged->number);
 }
 
+static void verify_enforcement(DmvAudit *a, const DmvManager *m)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+
+    if (dmv_vouchers_enforce(m, &e) != 0)
+        dmv_audit_find(a, "error", "plan", DMV_UNVERIFIED, e.next, "%s",
+                       e.why ? e.why : "the modules cannot be looked at");
+}
+
 static void verify_installed(DmvAudit *a, const DmvManager *m)
 {
     for (size_t i = 0; i < m->world.n_installed; i++) {
@@ -133,17 +158,27 @@ static void look_over(DmvAudit *a, const DmvManager *m)
     verify_state(a, m);
     verify_world(a, m);
     verify_plan(a, m);
+    verify_enforcement(a, m);
     verify_installed(a, m);
     verify_drivers(a, m);
 }
 
-json_object *dmv_audit_verify(DmvManager *m, bool *ret_clean)
+json_object *dmv_audit_verify(DmvManager *m, const DmvInspection *i, const char *problem)
 {
+    DmvJsonBuilder b = {0};
     DmvAudit a = {0};
+    int r = 0;
 
     look_over(&a, m);
-    *ret_clean = a.clean;
-    return dmv_jb_end(&a.list);
+    dmv_jb_object(&b);
+    if (i)
+        r = dmv_audit_modules(&a, m, i, &b);
+    if (problem || r < 0)
+        dmv_audit_find(&a, "warning", "modules", DMV_WORKER_FAILED, "dmvctl verify, again",
+                       "the bytes of the modules were not looked at: %s", problem ? problem : strerror(-r));
+    dmv_jb_bool(&b, "clean", a.clean);
+    dmv_jb_value(&b, "findings", dmv_jb_end(&a.list));
+    return dmv_jb_end(&b);
 }
 
 /* ---- doctor ---- */

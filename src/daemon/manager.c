@@ -15,9 +15,11 @@
 #include "daemon/boot.h"
 #include "daemon/forecast.h"
 #include "daemon/health.h"
+#include "daemon/inspector.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/owners.h"
+#include "daemon/vouchers.h"
 #include "dmv/interface.h"
 #include "host/fs.h"
 #include "model/adopted.h"
@@ -174,13 +176,15 @@ static int look_for_fallback(const DmvManager *m, const DmvLifelineChanges *chan
     return m->settings.fallback ? 0 : dmv_boot_check_fallback(m, changes, ret_why);
 }
 
-int dmv_manager_check_lifelines(const DmvManager *m, const DmvConsent *consent, DmvError *reterr)
+int dmv_manager_check_plan(const DmvManager *m, const DmvConsent *consent, DmvError *reterr)
 {
     DMV_CLEANUP_LIFELINE_CHANGES DmvLifelineChanges changes = {0};
     DMV_CLEANUP_ERROR DmvError why = {0};
-    int r = dmv_plan_lifelines(&m->plan, &m->view, &changes), missing;
+    int r = dmv_vouchers_enforce(m, reterr), missing;
 
-    if (r < 0)
+    if (r == 0)
+        r = dmv_plan_lifelines(&m->plan, &m->view, &changes);
+    if (r != 0)
         return r;
     missing = look_for_fallback(m, &changes, consent, &why);
     if (missing == -ENOMEM)
@@ -214,7 +218,7 @@ int dmv_manager_ask_intent(DmvManager *m, const DmvIntent *intent, const DmvCons
         dmv_error_move(reterr, &m->plan_error);
     }
     if (r == 0 && consent)
-        r = dmv_manager_check_lifelines(m, consent, reterr);
+        r = dmv_manager_check_plan(m, consent, reterr);
     if (r == 0)
         r = stage(m);
     if (r == 0)
@@ -446,6 +450,7 @@ DmvManager *dmv_manager_free(DmvManager *m)
     (void)dmv_hotplug_free(m->hotplug);
     (void)vl_monitor_free(m->monitor);
     dmv_forecast_end(m);
+    dmv_inspection_end(m);
     (void)vl_server_free(m->server);
     (void)sd_event_source_unref(m->idle_timer);
     forget_thoughts(m);

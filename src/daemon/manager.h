@@ -27,6 +27,8 @@ typedef struct DmvJob DmvJob;
 typedef struct DmvForecaster DmvForecaster;
 struct DmvForecast;
 typedef struct DmvOwning DmvOwning;
+typedef struct DmvInspector DmvInspector;
+struct DmvInspection;
 
 /* A configured stream, and what is known of it. */
 typedef struct DmvStream {
@@ -78,8 +80,9 @@ struct DmvManager {
     DmvError plan_error;       /* why there is no plan; code 0: there is one */
     DmvForecaster *forecaster; /* of the plan, see forecast.h; NULL until somebody asks */
     DmvProblems config_problems;
-    DmvHealth health;  /* as it was judged last */
-    DmvOwning *owning; /* who owns the adopted modules; NULL: nobody asked yet */
+    DmvHealth health;        /* as it was judged last */
+    DmvInspector *inspector; /* of the modules, see inspector.h; NULL until somebody asks */
+    DmvOwning *owning;       /* who owns the adopted modules; NULL: nobody asked yet */
 
     DmvJob *job; /* the one changing job, or NULL */
 };
@@ -117,11 +120,12 @@ typedef struct DmvConsent {
     bool now;             /* at once: no boot comes in between that could fail */
     bool accept_lifeline; /* although a lifeline is touched */
 } DmvConsent;
-/* The same, unless the plan that follows would touch a lifeline without consent: DMV_LIFELINE. */
+/* The same, unless dmv_manager_check_plan() refuses the plan that follows. */
 int dmv_manager_ask_intent(DmvManager *m, const DmvIntent *intent, const DmvConsent *consent,
                            DmvError *reterr);
-/* May the plan be carried out? Return: 0, DMV_LIFELINE, -ENOMEM. */
-int dmv_manager_check_lifelines(const DmvManager *m, const DmvConsent *consent, DmvError *reterr);
+/* May the plan be carried out, by its modules (enforce=yes) and by what it may cost? Return: 0,
+ * DMV_UNVERIFIED, DMV_LIFELINE, a negative errno. */
+int dmv_manager_check_plan(const DmvManager *m, const DmvConsent *consent, DmvError *reterr);
 
 /* Seconds since the epoch. */
 int64_t dmv_manager_now(void);
@@ -162,6 +166,9 @@ json_object *dmv_streams_render(const DmvManager *m);
 /* Trust anchors for packages and modules: armoured certificates as text, DER certificates in base64. */
 int dmv_stream_rpm_keys(const DmvManager *m, const char *stream, char ***ret);
 int dmv_stream_module_certificates(const DmvManager *m, const char *stream, char ***ret);
+/* DER certificates in base64 that the site named for kernels and its own modules: what they signed is known,
+ * and may not be a release by that. */
+int dmv_stream_kernel_certificates(const DmvManager *m, char ***ret);
 
 /* methods-*.c */
 int dmv_methods_bind_read(DmvManager *m);
@@ -178,7 +185,9 @@ bool dmv_why_is_device(const DmvManager *m, const char *object);
 json_object *dmv_why_render(DmvManager *m, const char *object, const struct DmvForecast *f, DmvError *reterr,
                             int *ret_code);
 /* audit.c */
-json_object *dmv_audit_verify(DmvManager *m, bool *ret_clean);
+/* The answer to Verify(). @i: what the modules are, NULL with @problem: why that is not known. NULL for lack
+ * of memory. */
+json_object *dmv_audit_verify(DmvManager *m, const struct DmvInspection *i, const char *problem);
 json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean);
 /* audit-kernel.c */
 json_object *dmv_audit_kernel(DmvManager *m, const char *kernel, bool *ret_clean);

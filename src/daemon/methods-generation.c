@@ -8,6 +8,7 @@
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
+#include "daemon/vouchers.h"
 #include "dmv/interface.h"
 #include "model/render.h"
 
@@ -32,6 +33,18 @@ static json_object *activate_dry_run(DmvManager *m)
     return dmv_jb_end(&b);
 }
 
+/* Nobody can answer at a shutdown: what may not be carried out stays staged, and the host comes up as it was.
+ */
+static bool may_switch_at_shutdown(const DmvManager *m)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    int r = dmv_vouchers_enforce(m, &e);
+
+    if (r != 0)
+        dmv_log(LOG_WARNING, "what is staged stays so: %s", e.why ? e.why : strerror(-r));
+    return r == 0;
+}
+
 /* The machine is told that the host goes down, and then of what was staged; while it goes back that waits. */
 static int activate_at_shutdown(DmvManager *m, VlCall *call)
 {
@@ -49,11 +62,12 @@ static int activate_at_shutdown(DmvManager *m, VlCall *call)
     if (r == 0 && !actions.set && !dmv_generations_staged(&m->generations))
         return dmv_reply(call, after_activate(m, false, NULL, NULL));
     if (r == 0)
-        r = dmv_job_boot(
-            m, call,
-            &(DmvBootTask){
-                .action = "activate", .actions = actions, .shutdown = true, .reply = after_activate},
-            &e);
+        r = dmv_job_boot(m, call,
+                         &(DmvBootTask){.action = "activate",
+                                        .actions = actions,
+                                        .shutdown = may_switch_at_shutdown(m),
+                                        .reply = after_activate},
+                         &e);
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "activate", "the plan");
 }
 
@@ -71,7 +85,7 @@ static int on_activate(VlCall *call, json_object *params, void *userdata)
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
     if (shutdown && !dry)
         return activate_at_shutdown(m, call);
-    r = dmv_manager_check_lifelines(m, &consent, &e);
+    r = dmv_manager_check_plan(m, &consent, &e);
     if (r != 0)
         return dmv_method_fail(call, &e, r, "activate", "the plan");
     if (dry)

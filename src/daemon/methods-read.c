@@ -2,7 +2,7 @@
 /*
  * Methods that only read: renderings of what the manager knows. None of them looks at the whole host anew, so
  * that they answer at once, also while a job runs; Plan, and Why for a device, wait for the forecast of the
- * plan the first time.
+ * plan the first time, and Verify has every module read.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,9 +10,11 @@
 #include "config.h"
 #include "daemon/boot.h"
 #include "daemon/forecast.h"
+#include "daemon/inspector.h"
 #include "daemon/job.h"
 #include "daemon/methods.h"
 #include "daemon/owners.h"
+#include "daemon/vouchers.h"
 #include "dmv/interface.h"
 #include "model/lifeline.h"
 #include "model/render-forecast.h"
@@ -248,9 +250,13 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
 static json_object *plan_problems(const DmvManager *m, const DmvForecast *f, const char *problem)
 {
     const DmvProblems *lists[] = {&m->plan.problems, f ? &f->problems : NULL};
+    DMV_CLEANUP_ERROR DmvError e = {0};
     DmvProblems all = {0};
     json_object *ret;
 
+    if (dmv_vouchers_enforce(m, &e) != 0)
+        (void)dmv_problem_add(&all, "enforce", DMV_UNVERIFIED, "this plan will be refused: %s",
+                              e.why ? e.why : "the modules cannot be looked at");
     for (size_t l = 0; l < DMV_N_ELEMENTS(lists); l++)
         for (size_t i = 0; lists[l] && i < lists[l]->n; i++)
             (void)dmv_problem_add(&all, lists[l]->items[i].object, lists[l]->items[i].code, "%s",
@@ -367,13 +373,16 @@ static int reply_findings(VlCall *call, json_object *findings, bool clean)
     return dmv_reply(call, dmv_jb_end(&b));
 }
 
+static int answer_verify(DmvManager *m, VlCall *call, const DmvInspection *i, const char *problem)
+{
+    return dmv_reply(call, dmv_audit_verify(m, i, problem));
+}
+
 static int on_verify(VlCall *call, json_object *params, void *userdata)
 {
-    bool clean = false;
-    json_object *findings = dmv_audit_verify(userdata, &clean);
-
-    (void)params;
-    return reply_findings(call, findings, clean);
+    if (dmv_owners_wait(userdata, call, params, on_verify))
+        return 0;
+    return dmv_inspection_ask(userdata, call, answer_verify);
 }
 
 static int on_doctor(VlCall *call, json_object *params, void *userdata)

@@ -96,7 +96,7 @@ static int dry_run(DmvManager *m, VlCall *call, const char *driver, DmvIntent *i
         dmv_error_move(e, &m->plan_error);
     }
     if (r == 0)
-        r = dmv_manager_check_lifelines(m, consent, e);
+        r = dmv_manager_check_plan(m, consent, e);
     if (r == 0)
         reply = selection_reply(m, driver, &m->plan);
     dmv_view_deinit(&m->view); /* it borrows from the intent that goes */

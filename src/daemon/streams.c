@@ -509,3 +509,16 @@ int dmv_stream_module_certificates(const DmvManager *m, const char *stream, char
 {
     return collect_anchors(m, stream, "modules", ".der", add_binary_anchor, ret);
 }
+
+int dmv_stream_kernel_certificates(const DmvManager *m, char ***ret)
+{
+    DMV_CLEANUP_STRV char **list = NULL;
+    int r = add_anchor_folder(m, DMV_TRUST_SITE_DIR "/kernel", ".der", add_binary_anchor, &list);
+
+    if (r == 0)
+        r = add_anchor_folder(m, DMV_TRUST_VENDOR_DIR "/kernel", ".der", add_binary_anchor, &list);
+    if (r < 0)
+        return r;
+    *ret = DMV_TAKE_PTR(list);
+    return 0;
+}

@@ -121,7 +121,7 @@ check_screens() {
     screen commit 0 commit
     screen history 0 history
     screen generations 0 generations
-    screen verify 0 verify
+    screen verify 10 verify
     screen doctor 10 doctor
     screen check-kernel 10 check-kernel 6.1.0-60-amd64
     screen rescan 0 rescan
@@ -326,7 +326,7 @@ check_json() {
             run $verb $mode
             case $method in
             Import) expect_status 7 ;;
-            Doctor | CheckKernel) expect_status 10 ;;
+            Verify | Doctor | CheckKernel) expect_status 10 ;;
             Health) expect_status 11 ;;
             *) expect_status 0 ;;
             esac

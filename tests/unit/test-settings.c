@@ -50,6 +50,9 @@ static void test_every_key(void **state)
     assert_int_equal(s.max_package, 4294967296);
     assert_null(s.management);
     assert_false(s.fallback);
+    assert_false(s.enforce);
+    assert_int_equal(parse("[modules]\nenforce=yes\n", &s, NULL), 0);
+    assert_true(s.enforce);
     /* a later file changes what it names, and nothing else */
     assert_int_equal(parse("[daemon]\nidle-timeout=5\n", &s, NULL), 0);
     assert_int_equal(s.idle_timeout, 5);

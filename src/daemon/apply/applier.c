@@ -15,6 +15,7 @@
 #include "base/jsonbuild.h"
 #include "config.h"
 #include "daemon/apply/forecast.h"
+#include "daemon/apply/inspect.h"
 #include "daemon/apply/lock.h"
 #include "daemon/apply/publish.h"
 #include "daemon/apply/request.h"
@@ -46,9 +47,10 @@ struct DmvApplier {
     sd_event *event;
     const DmvRoots *roots;
     VlServer *server;
-    int lock;         /* held, or -1 */
-    bool unconfirmed; /* this process has changed something */
-    Change *change;   /* or NULL */
+    int lock;                  /* held, or -1 */
+    bool unconfirmed;          /* this process has changed something */
+    Change *change;            /* or NULL */
+    DmvInspecting *inspecting; /* or NULL */
 };
 
 /* ---- answers ---- */
@@ -365,6 +367,21 @@ static int on_forecast(VlCall *call, json_object *params, void *userdata)
     return r == 0 ? vl_call_reply(call, NULL) : refuse(call, r, &e);
 }
 
+/* ---- inspections ---- */
+
+static int on_inspect(VlCall *call, json_object *params, void *userdata)
+{
+    DmvApplier *w = userdata;
+    DMV_CLEANUP(dmv_inspect_request_deinit) DmvInspectRequest q = {0};
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    int r = dmv_request_read_inspect(params, &q, &e);
+
+    w->inspecting = dmv_inspecting_free(w->inspecting); /* one call at a time: it has ended */
+    if (r == 0)
+        r = dmv_inspecting_new(w->event, w->roots, call, &q, &w->inspecting);
+    return r == 0 ? 0 : refuse(call, r, &e);
+}
+
 /* ---- life ---- */
 
 static const struct {
@@ -381,6 +398,7 @@ static const struct {
     {INTERFACE ".ArmTrial", on_arm_trial},
     {INTERFACE ".DropTrial", on_drop_trial},
     {INTERFACE ".Forecast", on_forecast},
+    {INTERFACE ".Inspect", on_inspect},
 };
 
 static void on_connections(unsigned n, void *userdata)
@@ -434,6 +452,7 @@ DmvApplier *dmv_applier_free(DmvApplier *w)
     if (!w)
         return NULL;
     w->change = free_change(w->change);
+    w->inspecting = dmv_inspecting_free(w->inspecting);
     (void)vl_server_free(w->server);
     (void)sd_event_unref(w->event);
     w->lock = dmv_close(w->lock);

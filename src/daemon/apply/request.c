@@ -44,7 +44,7 @@ static int read_file(json_object *o, DmvPublishRequest *q, DmvError *reterr)
     return r;
 }
 
-static int read_certificate(const char *text, DmvPublishRequest *q, DmvError *reterr)
+static int read_certificate(const char *text, DmvCertificates *c, DmvError *reterr)
 {
     size_t n = strlen(text), size = 0;
     DMV_CLEANUP_FREE unsigned char *der = NULL;
@@ -58,18 +58,18 @@ static int read_certificate(const char *text, DmvPublishRequest *q, DmvError *re
     r = dmv_base64_decode(text, n, der, &size);
     if (r > 0)
         return dmv_error_set(reterr, r, NULL, NULL, "a certificate is no base64");
-    return r < 0 ? r : dmv_certificates_add(q->certificates, der, size, reterr);
+    return r < 0 ? r : dmv_certificates_add(c, der, size, reterr);
 }
 
-static int read_certificates(json_object *list, DmvPublishRequest *q, DmvError *reterr)
+static int read_certificates(json_object *list, DmvCertificates **ret, DmvError *reterr)
 {
-    int r = dmv_certificates_new(&q->certificates);
+    int r = dmv_certificates_new(ret);
 
     if (r == 0 && json_object_array_length(list) > CERTIFICATES_MAX)
         return dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL, "more than %d certificates",
                              CERTIFICATES_MAX);
     for (size_t i = 0; r == 0 && i < json_object_array_length(list); i++)
-        r = read_certificate(json_object_get_string(json_object_array_get_idx(list, i)), q, reterr);
+        r = read_certificate(json_object_get_string(json_object_array_get_idx(list, i)), *ret, reterr);
     return r;
 }
 
@@ -92,7 +92,7 @@ int dmv_request_read_publish(json_object *params, DmvPublishRequest *ret, DmvErr
                              DMV_PUBLISH_FILES_MAX);
     for (size_t i = 0; r == 0 && i < json_object_array_length(files); i++)
         r = read_file(json_object_array_get_idx(files, i), ret, reterr);
-    return r != 0 ? r : read_certificates(certificates, ret, reterr);
+    return r != 0 ? r : read_certificates(certificates, &ret->certificates, reterr);
 }
 
 int dmv_request_read_release(json_object *params, DmvPublishRequest *ret, DmvError *reterr)
@@ -170,6 +170,30 @@ int dmv_request_read_forecast(json_object *params, DmvApplyRequest *ret, DmvErro
     int r = dmv_json_read(params, "Forecast", fields, DMV_N_ELEMENTS(fields), false, reterr);
 
     return r == 0 ? read_steps(steps, ret, reterr) : r;
+}
+
+int dmv_request_read_inspect(json_object *params, DmvInspectRequest *ret, DmvError *reterr)
+{
+    json_object *certificates = NULL;
+    const DmvJsonField fields[] = {
+        {"files", DMV_JSON_STRV, DMV_JSON_REQUIRED, (void *)&ret->files},
+        {"kernels", DMV_JSON_STRV, DMV_JSON_REQUIRED, (void *)&ret->kernels},
+        {"certificates", DMV_JSON_ARRAY, DMV_JSON_REQUIRED, (void *)&certificates},
+    };
+    int r = dmv_json_read(params, "Inspect", fields, DMV_N_ELEMENTS(fields), false, reterr);
+
+    for (char **f = ret->files; r == 0 && f && *f; f++)
+        if (!dmv_relative_path_is_valid(*f))
+            return dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL, "a path that is none");
+    return r == 0 ? read_certificates(certificates, &ret->certificates, reterr) : r;
+}
+
+void dmv_inspect_request_deinit(DmvInspectRequest *q)
+{
+    dmv_strv_free(q->files);
+    dmv_strv_free(q->kernels);
+    (void)dmv_certificates_free(q->certificates);
+    *q = (DmvInspectRequest){0};
 }
 
 void dmv_apply_request_deinit(DmvApplyRequest *q)

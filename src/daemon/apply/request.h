@@ -31,4 +31,14 @@ int dmv_request_read_apply(json_object *params, DmvApplyRequest *ret, DmvError *
 int dmv_request_read_forecast(json_object *params, DmvApplyRequest *ret, DmvError *reterr);
 void dmv_apply_request_deinit(DmvApplyRequest *q);
 
+typedef struct DmvInspectRequest {
+    char **files;   /* relative to the root */
+    char **kernels; /* whose images are wanted */
+    DmvCertificates *certificates;
+} DmvInspectRequest;
+
+/* Parameters of Inspect(). */
+int dmv_request_read_inspect(json_object *params, DmvInspectRequest *ret, DmvError *reterr);
+void dmv_inspect_request_deinit(DmvInspectRequest *q);
+
 #endif

@@ -46,6 +46,7 @@ static const Key settings_keys[] = {
     {"fetch", "max-package", KEY_NUMBER, 1, UINT64_C(4) << 30, offsetof(DmvSettings, max_package)},
     {"lifelines", "management", KEY_LIST, 0, 0, offsetof(DmvSettings, management)},
     {"lifelines", "fallback", KEY_BOOL, 0, 0, offsetof(DmvSettings, fallback)},
+    {"modules", "enforce", KEY_BOOL, 0, 0, offsetof(DmvSettings, enforce)},
 };
 
 static const Key stream_keys[] = {

@@ -32,6 +32,7 @@ typedef struct DmvSettings {
     char **management; /* interfaces by which the host is reached, or "none"; NULL: those of the default
                           routes */
     bool fallback;     /* something brings the host back from a boot that fails. Default false */
+    bool enforce;      /* a plan may leave nothing unverified to a managed driver. Default false */
 } DmvSettings;
 
 /* The defaults. */

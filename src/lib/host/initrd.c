@@ -32,6 +32,7 @@ typedef struct Reader {
     DmvInitrdSource source;
     DmvInitrdTree tree;
     size_t n_members, n_archives;
+    bool hashed; /* modules are wanted with their SHA-256 */
     DmvError *reterr;
 } Reader;
 
@@ -81,16 +82,24 @@ static int read_body(Reader *r, uint32_t size, char **ret)
 
 /* ---- members ---- */
 
-static int parse_module(const void *body, size_t size, DmvModuleInfo *ret, DmvError *reterr)
+/* @ret_hash: filled if it is not NULL. */
+static int parse_plain(const void *body, size_t size, DmvModuleInfo *ret, char *ret_hash, DmvError *reterr)
+{
+    int r = dmv_module_parse(body, size, ret, reterr);
+
+    return r == 0 && ret_hash ? dmv_sha256_hex(body, size, ret_hash) : r;
+}
+
+static int parse_module(const void *body, size_t size, DmvModuleInfo *ret, char *ret_hash, DmvError *reterr)
 {
     DMV_CLEANUP_FREE void *plain = NULL;
     size_t plain_size = 0;
     int r;
 
     if (!dmv_unpack_is_compressed(body, size))
-        return dmv_module_parse(body, size, ret, reterr);
+        return parse_plain(body, size, ret, ret_hash, reterr);
     r = dmv_module_file_unpack(body, size, &plain, &plain_size, reterr);
-    return r == 0 ? dmv_module_parse(plain, plain_size, ret, reterr) : r;
+    return r == 0 ? parse_plain(plain, plain_size, ret, ret_hash, reterr) : r;
 }
 
 static int take_module(Reader *r, const char *path, const DmvCpioHeader *h)
@@ -98,6 +107,7 @@ static int take_module(Reader *r, const char *path, const DmvCpioHeader *h)
     DMV_CLEANUP(dmv_module_info_deinit) DmvModuleInfo info = {0};
     DMV_CLEANUP_ERROR DmvError error = {0};
     DMV_CLEANUP_FREE char *body = NULL;
+    char hash[DMV_SHA256_HEX] = "";
     DmvInitrdMember *m;
     int e = 0, code = 0;
 
@@ -108,7 +118,7 @@ static int take_module(Reader *r, const char *path, const DmvCpioHeader *h)
         e = read_body(r, h->size, &body);
         /* the content of a hard link may stand with another of its names */
         if (e == 0 && !(h->size == 0 && h->n_links > 1))
-            code = parse_module(body, h->size, &info, &error);
+            code = parse_module(body, h->size, &info, r->hashed ? hash : NULL, &error);
     }
     if (e == 0 && code != 0)
         e = dmv_initrd_tree_problem(&r->tree, path, code, error.why ? error.why : strerror(-code));
@@ -121,7 +131,7 @@ static int take_module(Reader *r, const char *path, const DmvCpioHeader *h)
     m->unusable = code != 0;
     m->size = info.size;
     m->build_id = DMV_TAKE_PTR(info.build_id);
-    return 0;
+    return hash[0] ? dmv_set_string(&m->sha256, hash) : 0;
 }
 
 static int take_link(Reader *r, const char *path, const DmvCpioHeader *h)
@@ -284,9 +294,10 @@ static int read_image(Reader *r, DmvInitrd *ret)
     return dmv_initrd_tree_finish(&r->tree, ret);
 }
 
-static int read_source(const void *memory, int fd, uint64_t size, DmvInitrd *ret, DmvError *reterr)
+static int read_source(const void *memory, int fd, uint64_t size, bool hashed, DmvInitrd *ret,
+                       DmvError *reterr)
 {
-    __attribute__((cleanup(reader_deinit))) Reader r = {.reterr = reterr};
+    __attribute__((cleanup(reader_deinit))) Reader r = {.hashed = hashed, .reterr = reterr};
     int e;
 
     if (size > DMV_INITRD_MAX)
@@ -297,10 +308,10 @@ static int read_source(const void *memory, int fd, uint64_t size, DmvInitrd *ret
 
 int dmv_initrd_parse(const void *data, size_t size, DmvInitrd *ret, DmvError *reterr)
 {
-    return read_source(data, -1, size, ret, reterr);
+    return read_source(data, -1, size, false, ret, reterr);
 }
 
-int dmv_initrd_read(const DmvRoots *r, const char *path, DmvInitrd *ret, DmvError *reterr)
+static int read_file(const DmvRoots *r, const char *path, bool hashed, DmvInitrd *ret, DmvError *reterr)
 {
     DMV_CLEANUP_CLOSE int fd = dmv_fs_open(r->fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     DMV_CLEANUP_INITRD DmvInitrd i = {0};
@@ -313,7 +324,7 @@ int dmv_initrd_read(const DmvRoots *r, const char *path, DmvInitrd *ret, DmvErro
         return -errno;
     if (!S_ISREG(st.st_mode))
         return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-    e = read_source(NULL, fd, (uint64_t)st.st_size, &i, reterr);
+    e = read_source(NULL, fd, (uint64_t)st.st_size, hashed, &i, reterr);
     if (e == 0)
         e = dmv_set_string(&i.path, path);
     if (e != 0)
@@ -321,4 +332,14 @@ int dmv_initrd_read(const DmvRoots *r, const char *path, DmvInitrd *ret, DmvErro
     *ret = i;
     i = (DmvInitrd){0};
     return 0;
+}
+
+int dmv_initrd_read(const DmvRoots *r, const char *path, DmvInitrd *ret, DmvError *reterr)
+{
+    return read_file(r, path, false, ret, reterr);
+}
+
+int dmv_initrd_read_hashed(const DmvRoots *r, const char *path, DmvInitrd *ret, DmvError *reterr)
+{
+    return read_file(r, path, true, ret, reterr);
 }

@@ -47,6 +47,8 @@ int dmv_initrd_find(const DmvRoots *r, const char *kver, char ***ret_paths);
  * compression; -EINVAL, -EISDIR if this is no regular file; another negative errno.
  */
 int dmv_initrd_read(const DmvRoots *r, const char *path, DmvInitrd *ret, DmvError *reterr);
+/* The same, with the SHA-256 of every module, which takes its time. */
+int dmv_initrd_read_hashed(const DmvRoots *r, const char *path, DmvInitrd *ret, DmvError *reterr);
 /* The same from memory. The fuzz target. */
 int dmv_initrd_parse(const void *data, size_t size, DmvInitrd *ret, DmvError *reterr);
 

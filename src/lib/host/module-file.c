@@ -3,6 +3,7 @@
 #include "module-file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,5 +63,33 @@ int dmv_module_file_load(int fd, void **ret_plain, uint64_t *ret_size, DmvError 
         return load_compressed(fd, ret_plain, ret_size, reterr);
     *ret_plain = NULL;
     *ret_size = (uint64_t)st.st_size;
+    return 0;
+}
+
+int dmv_module_file_bytes(int dirfd, const char *path, void **ret, size_t *ret_size, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *resolved = NULL, *plain = NULL;
+    DMV_CLEANUP_FREE void *unpacked = NULL;
+    DMV_CLEANUP_CLOSE int fd = -1;
+    bool exists = false;
+    uint64_t size = 0;
+    size_t n = 0;
+    int r = dmv_fs_resolve(dirfd, path, &resolved, &exists);
+
+    if (r < 0)
+        return r;
+    fd = exists ? dmv_fs_open(dirfd, resolved, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0) : -ENOENT;
+    if (fd < 0)
+        return fd;
+    r = dmv_module_file_load(fd, &unpacked, &size, reterr);
+    n = (size_t)size;
+    if (r == 0 && !unpacked) {
+        r = dmv_fs_read_fd(fd, DMV_MODULE_MAX, &plain, &n);
+        unpacked = DMV_TAKE_PTR(plain);
+    }
+    if (r != 0)
+        return r;
+    *ret = DMV_TAKE_PTR(unpacked);
+    *ret_size = n;
     return 0;
 }

@@ -24,6 +24,16 @@
  */
 int dmv_module_file_load(int fd, void **ret_plain, uint64_t *ret_size, DmvError *reterr);
 
+/**
+ * dmv_module_file_bytes() - all bytes of a module, uncompressed
+ * @dirfd: the folder that counts as "/"
+ * @path: relative to it; links are followed as a process chrooted there would
+ * @ret: owned by the caller
+ *
+ * Return: as above, and -ENOENT for a link that leads nowhere.
+ */
+int dmv_module_file_bytes(int dirfd, const char *path, void **ret, size_t *ret_size, DmvError *reterr);
+
 /* The same for a compressed module that is in memory already. Return: 0; DMV_TOO_LARGE; DMV_MALFORMED;
  * -EOPNOTSUPP without libarchive; -ENOMEM. */
 int dmv_module_file_unpack(const void *packed, size_t packed_size, void **ret, size_t *ret_size,

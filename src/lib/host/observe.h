@@ -9,6 +9,7 @@
 #define DMV_HOST_OBSERVE_H
 
 #include "host/roots.h"
+#include "model/module-policy.h"
 #include "model/world.h"
 
 /* pci.c: devices with ids and class by libpci over <sysfs>/bus/pci. */
@@ -60,6 +61,10 @@ int dmv_observe_hardware(const DmvRoots *r, DmvWorld *w);
 /* observe.c: has the kernel told of anything (a module, a device, a driver that was bound) since the World's
  * hardware was looked at? One small file is read. No, where <sysfs> does not count events. */
 bool dmv_observe_is_behind(const DmvRoots *r, const DmvWorld *w);
+
+/* module-policy.c: signature enforcement, lockdown and keys of the kernel that <sysfs> and <procfs> are of.
+ * Not a part of dmv_observe(). @ret: must be empty before. Return: 0, or -ENOMEM. */
+int dmv_observe_module_policy(const DmvRoots *r, DmvModulePolicy *ret);
 
 /**
  * dmv_module_read() - what one module file says (libkmod-independent: libelf, libarchive for .xz/.zst/.gz)

@@ -35,6 +35,7 @@ void dmv_initrd_tree_deinit(DmvInitrdTree *t)
         free(m->path);
         free(m->target);
         free(m->build_id);
+        free(m->sha256);
         dmv_strv_free(m->blacklist);
     }
     free(t->members);
@@ -341,6 +342,8 @@ static int share_one_file(DmvInitrdMember **names, size_t n)
         names[i]->size = with_content->size;
         names[i]->unusable = with_content->unusable;
         r = dmv_set_string(&names[i]->build_id, with_content->build_id);
+        if (r == 0)
+            r = dmv_set_string(&names[i]->sha256, with_content->sha256);
     }
     return r;
 }
@@ -421,7 +424,8 @@ static int add_module(DmvInitrdTree *t, const DmvInitrdMember *m, DmvInitrd *i)
         return 0;
     x = DMV_ARRAY_ADD(i->modules, i->n_modules);
     if (!x || dmv_set_string(&x->name, name) < 0 || dmv_set_string(&x->path, rest) < 0 ||
-        dmv_set_string(&x->kernel, kernel) < 0 || dmv_set_string(&x->build_id, file->build_id) < 0)
+        dmv_set_string(&x->kernel, kernel) < 0 || dmv_set_string(&x->build_id, file->build_id) < 0 ||
+        dmv_set_string(&x->sha256, file->sha256) < 0)
         return -ENOMEM;
     x->size = file->size;
     return 0;

@@ -32,6 +32,7 @@ typedef struct DmvInitrdMember {
     size_t order;     /* a later member replaces an earlier one of the same path */
     char *target;     /* of a link */
     char *build_id;   /* of a module */
+    char *sha256;     /* of a module, uncompressed; NULL unless it was asked for */
     uint64_t size;    /* of a module, uncompressed */
     char **blacklist; /* of a file of modprobe.d */
     bool unusable;    /* a module that is none; the problem has been said */

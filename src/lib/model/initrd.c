@@ -13,6 +13,7 @@ void dmv_initrd_module_deinit(DmvInitrdModule *m)
     free(m->path);
     free(m->kernel);
     free(m->build_id);
+    free(m->sha256);
     *m = (DmvInitrdModule){0};
 }
 

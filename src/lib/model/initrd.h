@@ -19,6 +19,7 @@ typedef struct DmvInitrdModule {
     char *path;     /* relative to the kernel's folder in the image: "updates/ice.ko" */
     char *kernel;   /* whose folder that is */
     char *build_id; /* NULL where the file has none */
+    char *sha256;   /* of the uncompressed module; NULL unless it was asked for */
     uint64_t size;  /* bytes of the uncompressed module */
 } DmvInitrdModule;
 

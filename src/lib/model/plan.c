@@ -303,16 +303,6 @@ static int want_everything(Planner *p)
 
 /* ---- which file wins ---- */
 
-/* Does somebody's intent cover this module? */
-static const DmvViewDriver *manager_of(const DmvView *v, const char *module)
-{
-    for (size_t d = 0; d < v->n_drivers; d++)
-        for (size_t m = 0; v->drivers[d].selection && m < v->drivers[d].n_modules; m++)
-            if (dmv_module_name_equal(v->drivers[d].modules[m].name, module))
-                return &v->drivers[d];
-    return NULL;
-}
-
 static bool leads_to_store(const DmvModuleFile *f)
 {
     return f->target && strstr(f->target, STORE_MARK) != NULL;
@@ -327,7 +317,7 @@ static bool goes_away(const Planner *p, const KernelPlan *k, const DmvModuleFile
 
     if (!f->ours || !in_tree || find_link(k->links, k->n_links, f->path))
         return false;
-    return f->dangling || leads_to_store(f) || manager_of(p->view, f->name) != NULL;
+    return f->dangling || leads_to_store(f) || dmv_view_manager(p->view, f->name) != NULL;
 }
 
 /* What depmod would take for a module for which no override line decides, after the plan: the search order of
@@ -380,7 +370,7 @@ static int predict(Planner *p, const KernelPlan *k, const char *module)
 {
     const DmvWorld *w = p->view->facts.world;
     const Link *link = link_of_module(k, module);
-    const DmvModuleFile *own = manager_of(p->view, module) ? kernels_own(k->kernel, module) : NULL;
+    const DmvModuleFile *own = dmv_view_manager(p->view, module) ? kernels_own(k->kernel, module) : NULL;
     const DmvModuleFile *file = own ? own : best_of_others(p, k, module);
     const DmvIndexEntry *now = dmv_kernel_index(k->kernel, module);
     DmvPrediction *x = DMV_ARRAY_ADD(p->plan->predictions, p->plan->n_predictions);

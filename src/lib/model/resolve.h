@@ -123,6 +123,8 @@ void dmv_view_deinit(DmvView *v);
 
 DmvViewDriver *dmv_view_driver(const DmvView *v, const char *name);
 bool dmv_view_driver_has_module(const DmvViewDriver *d, const char *module);
+/* The driver that somebody asked about and that has this module, or NULL. */
+const DmvViewDriver *dmv_view_manager(const DmvView *v, const char *module);
 
 /**
  * dmv_view_find() - the driver that an object means
@@ -156,6 +158,8 @@ bool dmv_kernel_is_usable(const DmvKernel *k);
 /* The kernel that is meant where only one is asked about: the running one, or, where that is not installed
  * (another root, a chroot), the newest usable one. NULL: there is none. */
 const DmvKernel *dmv_world_kernel_in_question(const DmvWorld *w);
+/* The installed release that a link in a kernel's tree leads to, or NULL. */
+const DmvInstalled *dmv_file_release(const DmvWorld *w, const DmvKernel *k, const DmvModuleFile *f);
 /* The release that a file in a kernel's tree is: DRIVER/VARIANT@VERSION, "inbox", "foreign"; NULL: no file.
  * Owned. */
 int dmv_release_of_path(const DmvWorld *w, const DmvKernel *k, const char *path, char **ret);

@@ -225,6 +225,11 @@ static const DmvModuleFile *file_of_path(const DmvKernel *k, const char *path)
     return NULL;
 }
 
+const DmvInstalled *dmv_file_release(const DmvWorld *w, const DmvKernel *k, const DmvModuleFile *f)
+{
+    return f->target ? installed_of_link(w, k, f->target) : NULL;
+}
+
 int dmv_release_of_path(const DmvWorld *w, const DmvKernel *k, const char *path, char **ret)
 {
     DMV_CLEANUP_TEXT DmvText t = {0};
@@ -235,13 +240,22 @@ int dmv_release_of_path(const DmvWorld *w, const DmvKernel *k, const char *path,
     if (!path)
         return 0;
     f = file_of_path(k, path);
-    if (f && f->target)
-        x = installed_of_link(w, k, f->target);
+    if (f)
+        x = dmv_file_release(w, k, f);
     if (x)
         dmv_text_appendf(&t, "%s/%s@%s", x->driver, x->variant, x->version);
     else
         dmv_text_append(&t, dmv_tree_of_path(path) == DMV_TREE_KERNEL ? "inbox" : "foreign");
     return dmv_text_take(&t, ret, NULL);
+}
+
+const DmvViewDriver *dmv_view_manager(const DmvView *v, const char *module)
+{
+    for (size_t d = 0; d < v->n_drivers; d++)
+        for (size_t m = 0; v->drivers[d].selection && m < v->drivers[d].n_modules; m++)
+            if (dmv_module_name_equal(v->drivers[d].modules[m].name, module))
+                return &v->drivers[d];
+    return NULL;
 }
 
 bool dmv_kernel_is_usable(const DmvKernel *k)

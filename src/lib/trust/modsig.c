@@ -86,6 +86,14 @@ size_t dmv_certificates_count(const DmvCertificates *c)
     return c->n;
 }
 
+bool dmv_certificates_have(const DmvCertificates *c, const char *skid)
+{
+    for (size_t i = 0; skid && i < c->n; i++)
+        if (strcmp(c->items[i].skid, skid) == 0)
+            return true;
+    return false;
+}
+
 static bool is_strong(X509 *x)
 {
     EVP_PKEY *key = X509_get0_pubkey(x);

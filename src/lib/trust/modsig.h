@@ -8,6 +8,7 @@
 #ifndef DMV_TRUST_MODSIG_H
 #define DMV_TRUST_MODSIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"
@@ -24,6 +25,8 @@ static inline void dmv_cleanup_certificates(DmvCertificates **c)
 /* Adds one DER certificate. Return: 0; DMV_BAD_KEY; -ENOMEM. */
 int dmv_certificates_add(DmvCertificates *c, const void *der, size_t size, DmvError *reterr);
 size_t dmv_certificates_count(const DmvCertificates *c);
+/* Is there a certificate with this subject key id (lower-case hex)? NULL: no. */
+bool dmv_certificates_have(const DmvCertificates *c, const char *skid);
 
 /**
  * dmv_modsig_verify() - does one of our certificates vouch for these bytes?

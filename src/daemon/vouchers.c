@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Certificates and catalogs. See vouchers.h. */
+#include "daemon/vouchers.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/shared/inspect.h"
+#include "model/enforce.h"
+#include "trust/base64.h"
+
+void dmv_vouchers_deinit(DmvVouchers *v)
+{
+    (void)dmv_certificates_free(v->stream);
+    (void)dmv_certificates_free(v->kernel);
+    (void)dmv_certificates_free(v->all);
+    dmv_strv_free(v->texts);
+    dmv_problems_deinit(&v->problems);
+    *v = (DmvVouchers){0};
+}
+
+/* ---- certificates ---- */
+
+/* One that cannot be used is a problem: the others count all the same. Return: 0 or -ENOMEM. */
+static int add_certificate(const char *text, DmvCertificates *c, DmvVouchers *v)
+{
+    size_t n = strlen(text), size = 0;
+    DMV_CLEANUP_FREE unsigned char *der = malloc(dmv_base64_decoded_max(n) + 1);
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    int r = der ? dmv_base64_decode(text, n, der, &size) : -ENOMEM;
+
+    if (r == 0)
+        r = dmv_certificates_add(c, der, size, &e);
+    if (r == 0)
+        r = dmv_certificates_add(v->all, der, size, &e);
+    if (r == 0)
+        return dmv_strv_push(&v->texts, text);
+    if (r == -ENOMEM)
+        return r;
+    (void)dmv_problem_add(&v->problems, DMV_TRUST_SITE_DIR, r, "a certificate for modules cannot be used: %s",
+                          e.why ? e.why : dmv_outcome_reason(r));
+    return 0;
+}
+
+static int add_certificates(char *const *texts, DmvCertificates *c, DmvVouchers *v)
+{
+    int r = 0;
+
+    for (; r == 0 && texts && *texts; texts++)
+        r = add_certificate(*texts, c, v);
+    return r;
+}
+
+/* Of every stream, each once: most streams have those of the site. */
+static int stream_certificates(const DmvManager *m, char ***ret)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < m->n_streams; i++) {
+        DMV_CLEANUP_STRV char **own = NULL;
+
+        r = dmv_stream_module_certificates(m, m->streams[i].conf.name, &own);
+        for (char **t = own; r == 0 && t && *t; t++)
+            r = dmv_strv_push_unique(ret, *t);
+    }
+    return r;
+}
+
+int dmv_vouchers_load(const DmvManager *m, DmvVouchers *ret)
+{
+    DMV_CLEANUP_VOUCHERS DmvVouchers v = {0};
+    DMV_CLEANUP_STRV char **stream = NULL, **kernel = NULL;
+    int r = dmv_certificates_new(&v.stream);
+
+    if (r == 0)
+        r = dmv_certificates_new(&v.kernel);
+    if (r == 0)
+        r = dmv_certificates_new(&v.all);
+    if (r == 0)
+        r = stream_certificates(m, &stream);
+    if (r == 0)
+        r = add_certificates(stream, v.stream, &v);
+    if (r == 0)
+        r = dmv_stream_kernel_certificates(m, &kernel);
+    if (r == 0)
+        r = add_certificates(kernel, v.kernel, &v);
+    if (r < 0)
+        return r;
+    *ret = v;
+    v = (DmvVouchers){0};
+    return 0;
+}
+
+static DmvVoucher voucher_of(const DmvVouchers *v, const DmvSignature *s)
+{
+    if (s->code != 0)
+        return DMV_VOUCHER_NOBODY;
+    return dmv_certificates_have(v->stream, s->signer)   ? DMV_VOUCHER_STREAM
+           : dmv_certificates_have(v->kernel, s->signer) ? DMV_VOUCHER_KERNEL
+                                                         : DMV_VOUCHER_NOBODY;
+}
+
+/* ---- catalogs ---- */
+
+static const DmvCatalogFile *file_of_package(const DmvPackage *p, const char *path)
+{
+    for (size_t i = 0; p && i < p->n_files; i++)
+        if (strcmp(p->files[i].path, path) == 0)
+            return &p->files[i];
+    return NULL;
+}
+
+/* What the catalogs say of a file of a release; of several the one that has these bytes. */
+static const char *listed_hash(const DmvManager *m, const DmvInstalled *x, const char *file,
+                               const char *sha256)
+{
+    const char *listed = NULL;
+
+    for (size_t i = 0; i < m->n_streams; i++) {
+        const DmvCatalog *c = m->streams[i].catalog;
+        const DmvRelease *r = c ? dmv_catalog_release(c, x->driver, x->variant, x->version) : NULL;
+        const DmvCatalogFile *f = r ? file_of_package(dmv_release_package(r, x->kernel), file) : NULL;
+
+        if (f && (!listed || dmv_streq(f->sha256, sha256)))
+            listed = f->sha256;
+    }
+    return listed;
+}
+
+static bool package_has(const DmvPackage *p, const char *sha256)
+{
+    for (size_t i = 0; i < p->n_files; i++)
+        if (strcmp(p->files[i].sha256, sha256) == 0)
+            return true;
+    return false;
+}
+
+const char *dmv_vouchers_approved(const DmvManager *m, const char *sha256)
+{
+    for (size_t s = 0; sha256 && s < m->n_streams; s++) {
+        const DmvCatalog *c = m->streams[s].catalog;
+
+        for (size_t i = 0; c && i < c->n_releases; i++)
+            for (size_t p = 0; p < c->releases[i].n_packages; p++)
+                if (!c->releases[i].revoked && package_has(&c->releases[i].packages[p], sha256))
+                    return c->releases[i].driver;
+    }
+    return NULL;
+}
+
+/* ---- standings ---- */
+
+static bool is_managed(const DmvManager *m, const char *file)
+{
+    char module[65];
+
+    return dmv_module_name_from_file(file, module, sizeof(module)) &&
+           dmv_view_manager(&m->view, module) != NULL;
+}
+
+int dmv_vouchers_judge_installed(const DmvVouchers *v, const DmvManager *m, const DmvInstalled *x,
+                                 const char *file, const DmvInspected *bytes, DmvStandingVerdict *ret)
+{
+    DMV_CLEANUP_FREE char *name = NULL;
+    bool in_store = x->origin == DMV_ORIGIN_STORE;
+    DmvStandingFacts f = {.bytes = bytes,
+                          .voucher = voucher_of(v, &bytes->signature),
+                          .in_store = in_store,
+                          .listed = in_store ? listed_hash(m, x, file, bytes->sha256) : NULL,
+                          .managed = is_managed(m, file)};
+
+    if (asprintf(&name, "%s/%s@%s", x->driver, x->variant, x->version) < 0) {
+        name = NULL;
+        return -ENOMEM;
+    }
+    f.release = name;
+    f.approved = f.listed ? NULL : dmv_vouchers_approved(m, bytes->sha256);
+    return dmv_standing_judge(&f, ret);
+}
+
+int dmv_vouchers_judge_file(const DmvVouchers *v, const DmvManager *m, const DmvModuleFile *file,
+                            const DmvPeers *peers, const DmvInspected *bytes, DmvStandingVerdict *ret)
+{
+    bool foreign = dmv_module_file_is_foreign(file);
+    const DmvStandingFacts f = {.file = file,
+                                .bytes = bytes,
+                                .voucher = voucher_of(v, &bytes->signature),
+                                .approved = foreign ? dmv_vouchers_approved(m, bytes->sha256) : NULL,
+                                .peers = peers,
+                                .managed = is_managed(m, file->path)};
+
+    return dmv_standing_judge(&f, ret);
+}
+
+/* ---- enforcement ---- */
+
+static int judge_enforced(const DmvVouchers *v, const DmvManager *m, const DmvEnforced *x, DmvError *reterr)
+{
+    DMV_CLEANUP(dmv_inspected_deinit) DmvInspected bytes = {0};
+    DMV_CLEANUP_STANDING DmvStandingVerdict verdict = {0};
+    const DmvPeers none = {0};
+    int r = dmv_inspect_module(m->roots.fd, x->path, v->all, &bytes);
+
+    if (r == 0 && x->file)
+        r = dmv_vouchers_judge_file(v, m, x->file, &none, &bytes, &verdict);
+    else if (r == 0)
+        r = dmv_vouchers_judge_installed(v, m, x->installed, x->module, &bytes, &verdict);
+    return r == 0 ? dmv_enforce_check(x, &verdict, reterr) : r;
+}
+
+int dmv_vouchers_enforce(const DmvManager *m, DmvError *reterr)
+{
+    DMV_CLEANUP_VOUCHERS DmvVouchers v = {0};
+    DmvEnforced *items = NULL;
+    size_t n = 0;
+    int r = 0;
+
+    if (!m->settings.enforce)
+        return 0;
+    r = dmv_vouchers_load(m, &v);
+    if (r == 0)
+        r = dmv_enforce_find(&m->view, m->roots.modules, &items, &n);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = judge_enforced(&v, m, &items[i], reterr);
+    dmv_enforced_free(items, n);
+    return r;
+}
