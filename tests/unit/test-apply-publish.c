@@ -292,6 +292,10 @@ static void test_linked_folder(void **state)
     scratch_run("mv", scratch_path(&c.s, "source/firmware"), scratch_path(&c.s, "elsewhere"), NULL);
     scratch_link(&c.s, "source/firmware", "../elsewhere");
     assert_refused(&c, DMV_RPM_BAD_FILE);
+    scratch_run("mv", scratch_path(&c.s, "elsewhere"), scratch_path(&c.s, "source/inside"), NULL);
+    assert_int_equal(unlinkat(c.s.fd, "source/firmware", 0), 0);
+    scratch_link(&c.s, "source/firmware", "inside");
+    assert_refused(&c, DMV_RPM_BAD_FILE);
 }
 
 static const struct {
