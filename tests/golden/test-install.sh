@@ -56,6 +56,29 @@ outside=$(cd "$root" && find . -type f ! -path './usr/*' ! -path './etc/kernel/p
 ! grep -rIlE '@[A-Z_]+@' "$root/usr/lib/systemd/system" || wrong "a placeholder was left in a unit"
 ! grep -rIl "$scratch" "$root/usr" --include='*.service' --include='*.socket' || wrong "a path of the build is in a unit"
 
+# ---- what the linker and the compiler were told ----
+# hardened PROGRAM WHAT PATTERN: readelf says so
+hardened() { grep -qE "$3" <<<"$elf" || wrong "$1: $2"; }
+built_with() { grep -qE "^$1\$" "$DMV_BUILD/CMakeCache.txt"; }
+for program in libexec/dmv/dmvd libexec/dmv/dmv-fetch libexec/dmv/dmv-apply bin/dmvctl bin/dmv-publish sbin/driver-tool; do
+    elf=$(readelf -W --file-header --program-headers --dynamic --dyn-syms "$root/usr/$program")
+    hardened $program "not position-independent" '^ *Type: +DYN '
+    hardened $program "no RELRO" '^ *GNU_RELRO '
+    hardened $program "symbols are bound late" 'FLAGS_1.* NOW( |$)'
+    hardened $program "an executable stack" '^ *GNU_STACK .* RW +0x'
+    hardened $program "no stack protector" ' __stack_chk_fail(@|$)'
+    ! grep -qE '^ *LOAD .* RWE ' <<<"$elf" || wrong "$program: a segment that is writable and executable"
+    # a sanitizer has its own variants of these functions, and Debug is not optimised
+    built_with 'CMAKE_BUILD_TYPE:.*=Debug' || built_with 'DMV_SANITIZE:BOOL=ON' ||
+        hardened $program "not fortified" ' __[a-z]+_chk(@|$)'
+    # crt1.o of many a distribution lacks the mark, so the linker leaves it out; what was compiled here has the instruction
+    case $(uname -m) in x86_64)
+        objdump -d --no-show-raw-insn --disassemble=main "$root/usr/$program" | grep -A1 '<main>:' | grep -q endbr64 ||
+            wrong "$program: indirect calls are not guarded (CET)"
+        ;;
+    esac
+done
+
 # ---- systemd ----
 mapfile -t paths < <(printf "$root/usr/lib/systemd/system/%s\n" "${units[@]}")
 # The programs of the units are looked up on this machine, so the check is made on copies that name what was installed;

@@ -59,6 +59,10 @@ refused 7 module-unsigned install intel-e1000e/unsigned-module@1.0.2
 nothing_left "an unsigned module"
 refused 7 module-unknown-signer install intel-e1000e/foreign-module@1.0.5
 nothing_left "a module signed by a stranger"
+mv "$stream/repo/Packages" "$scratch/packages-away"
+refused 5 stream-unreachable install intel-e1000e/good@1.0.0
+nothing_left "a package that the mirror has no more"
+mv "$scratch/packages-away" "$stream/repo/Packages"
 refused 3 no-such-release install intel-e1000e/good@9.9.9
 refused 2 invalid-name install 'intel-e1000e/../x@1'
 
@@ -152,6 +156,49 @@ refused 7 no-root refresh other
 rm "$root/etc/dmv/streams.d/other.conf"
 mv "$scratch/trust-away" "$root/etc/dmv/trust"
 equal "$(effective "$K1" e1000e)" updates/e1000e.ko "a lost trust anchor does not take a driver away"
+
+# ---- an expired catalog: nothing new from it, and what is installed goes on ----
+stream_state() { dmvctl --json status | json '["streams"][0]["state"]'; }
+SOURCE_DATE_EPOCH=$(($(date +%s) - 10 * 86400)) "$publish" publish "$stream" --expires 9 >/dev/null
+refused 7 catalog-expired refresh
+equal "$(stream_state)" ok "the state of the stream after a refused catalog"
+ok dmvctl refresh --allow-stale
+equal "$(stream_state)" stale "the state of the stream with an expired catalog"
+refused 6 stale install intel-e1000e/changed-rpm@1.0.4
+ok dmvctl select intel-e1000e inbox --now
+ok dmvctl select intel-e1000e/good@1.0.0 --now
+"$publish" publish "$stream" >/dev/null
+ok dmvctl refresh
+equal "$(stream_state)" ok "the state of the stream with a new catalog"
+
+# ---- what is kept about a stream ----
+equal "$(find "$root/var/lib/dmv" -perm /077)" "" "what others may read or write of the state"
+echo ' ' >>"$root/var/lib/dmv/catalogs/demo.json"
+equal "$(stream_state)" refused "the state of the stream with a catalog that was changed on the disk"
+ok dmvctl refresh
+equal "$(stream_state)" ok "the state of the stream once the catalog is fetched again"
+echo rubbish >"$root/var/lib/dmv/trust/demo.json"
+equal "$(stream_state)" missing "the state of the stream without what was known of it"
+refused 3 no-such-release install intel-e1000e/changed-rpm@1.0.4
+ok dmvctl refresh
+equal "$(stream_state)" ok "the state of the stream that began again from the installed root"
+
+# ---- what the caller's environment says to OpenSSL and curl ----
+cat >"$scratch/openssl.cnf" <<'END'
+openssl_conf = init
+[init]
+providers = providers
+[providers]
+base = base
+[base]
+activate = 1
+END
+export OPENSSL_CONF=$scratch/openssl.cnf
+! openssl dgst -sha256 /dev/null >/dev/null 2>&1 || fail "these settings of OpenSSL disturb nobody"
+env -u OPENSSL_CONF "$publish" publish "$stream" >/dev/null
+http_proxy=http://127.0.0.1:1 ok dmvctl refresh
+ok dmvctl install intel-e1000e/changed-rpm@1.0.4
+unset OPENSSL_CONF
 
 # ---- not root ----
 if id nobody >/dev/null 2>&1; then

@@ -80,6 +80,7 @@ $STREAM_PREFIX/firmware"
 package device "$copy; rm \$D/a.ko" "%dev(c,1,1) %attr(0600,root,root) $STREAM_PREFIX/a.ko
 $STREAM_PREFIX/info.json
 $STREAM_PREFIX/firmware"
+package fifo "$copy; rm \$D/a.ko; mkfifo \$D/a.ko" "$all"
 package symlink "$copy; rm \$D/a.ko; ln -s /etc/shadow \$D/a.ko" "$all"
 package hardlink "$copy; rm \$D/a.ko; ln \$D/firmware/x/y.bin \$D/firmware/x/z.bin" "$all"
 package extra "$copy; : > \$D/b.ko" "$all"
@@ -188,16 +189,22 @@ def lying_size(h):
     assert h.count(old) == 1
     return h.replace(old, new)
 
+def not_cpio(h):
+    old = b'cpio\0'
+    assert h.count(old) == 1
+    return h.replace(old, b'drpm\0')
+
 same = lambda h: h
 resealed('unsigned', 'traversal', traversal)
 resealed('unsigned', 'lying-digest', lying_digest)
 resealed('unsigned', 'lying-size', lying_size)
+resealed('unsigned', 'not-cpio', not_cpio)
 resealed('unsigned', 'payload-missing', same, 'missing')
 resealed('unsigned', 'payload-extra', same, 'extra')
 resealed('unsigned', 'payload-noise', same, 'noise-gz')
 resealed('symlink', 'big-link', big_link)
 PY
-for name in traversal big-link lying-digest lying-size payload-missing payload-extra payload-noise; do
+for name in traversal big-link lying-digest lying-size not-cpio payload-missing payload-extra payload-noise; do
     rpmsign --delsign "$dir/rpms/$name" > /dev/null 2>&1
     stream_sign "$dir" good "$dir/rpms/$name"
 done

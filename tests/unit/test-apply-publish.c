@@ -292,6 +292,10 @@ static void test_linked_folder(void **state)
     scratch_run("mv", scratch_path(&c.s, "source/firmware"), scratch_path(&c.s, "elsewhere"), NULL);
     scratch_link(&c.s, "source/firmware", "../elsewhere");
     assert_refused(&c, DMV_RPM_BAD_FILE);
+    scratch_run("mv", scratch_path(&c.s, "elsewhere"), scratch_path(&c.s, "source/inside"), NULL);
+    assert_int_equal(unlinkat(c.s.fd, "source/firmware", 0), 0);
+    scratch_link(&c.s, "source/firmware", "inside");
+    assert_refused(&c, DMV_RPM_BAD_FILE);
 }
 
 static const struct {
@@ -330,6 +334,18 @@ static void test_compressed_module(void **state)
     put_module(&c, "signed.ko", "ice.ko.xz");
     (void)describe(&c, &c.q.files[1]);
     assert_refused(&c, DMV_MODULE_NOT_ELF);
+}
+
+/* A sparse one: whoever reads it all has read 128 MiB and a byte. */
+static void test_huge_module(void **state)
+{
+    CASE c;
+
+    (void)state;
+    case_init(&c);
+    assert_int_equal(truncate(scratch_path(&c.s, "source/ice.ko"), (128 << 20) + 1), 0);
+    (void)describe(&c, &c.q.files[1]);
+    assert_refused(&c, DMV_TOO_LARGE);
 }
 
 static void test_signer(void **state)
@@ -457,6 +473,19 @@ static void test_no_room_for_files(void **state)
     before = snapshot(&c.s, "root");
     assert_int_equal(dmv_publish(&c.roots, c.source, &c.q, &folder, NULL), DMV_NO_SPACE);
     snapshot_assert_same(&c.s, "root", before);
+    assert_int_equal(umount(scratch_path(&c.s, "root/" STORE)), 0);
+}
+
+/* No rename leads from where the worker finds the files into the store. */
+static void test_store_on_another_filesystem(void **state)
+{
+    CASE c;
+
+    (void)state;
+    case_init(&c);
+    scratch_mkdir(&c.s, "root/" STORE);
+    assert_int_equal(mount("tmpfs", scratch_path(&c.s, "root/" STORE), "tmpfs", 0, "size=8m"), 0);
+    assert_published(&c);
     assert_int_equal(umount(scratch_path(&c.s, "root/" STORE)), 0);
 }
 
@@ -625,6 +654,7 @@ int main(void)
         cmocka_unit_test(test_linked_folder),
         cmocka_unit_test(test_modules),
         cmocka_unit_test(test_compressed_module),
+        cmocka_unit_test(test_huge_module),
         cmocka_unit_test(test_signer),
         cmocka_unit_test(test_signature_not_required),
         cmocka_unit_test(test_info),
@@ -633,6 +663,7 @@ int main(void)
         cmocka_unit_test(test_planted_store),
         cmocka_unit_test(test_no_space),
         cmocka_unit_test(test_no_room_for_files),
+        cmocka_unit_test(test_store_on_another_filesystem),
         cmocka_unit_test(test_unpublish),
         cmocka_unit_test(test_unpublish_one_of_two),
         cmocka_unit_test(test_clean),
