@@ -16,6 +16,8 @@ FAULTS = {
     # the device stays without a driver, which is the management card: bad health, and a reboot
     "probe": (f"{CARD}/probe@9.1", {}, r"0000:00:02\.0: no driver is bound to it"),
     "init": (f"{CARD}/init@9.6", {}, r"0000:00:02\.0: no driver is bound to it"),
+    # the kernel takes signed modules only, and this one is not: see enforce_signatures()
+    "unsigned": (f"{CARD}/good@3.8.7", {}, r"0000:00:02\.0: no driver is bound to it"),
     # it is never done with its device
     "hang": (f"{CARD}/hang@9.3", {}, r"e1000e"),
     # the kernel panics before anything could report, as often as attempts are allowed
@@ -35,9 +37,18 @@ def gone_back(m, number):
     return generations[number] if m.status_in("good") and generations.get(number, {}).get("state") == "bad" else None
 
 
+def enforce_signatures(m):
+    """From the next boot on the kernel loads no module without a signature that it trusts."""
+    m.shell("sed -i 's/^GRUB_CMDLINE_LINUX=\"/&module.sig_enforce=1 /' /etc/default/grub; update-grub 2>&1")
+    m.reboot()
+    check("the kernel enforces signatures", m.read("/sys/module/module/parameters/sig_enforce").strip(), "Y")
+
+
 def comes_back(m, fault):
     release, settings, reason = FAULTS[fault]
     driver = release.split("/")[0]
+    if fault == "unsigned":
+        enforce_signatures(m)
     before = m.dmvctl("status").get("generation")
     m.settings(**settings)
     m.dmvctl("install", release)
