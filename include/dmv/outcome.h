@@ -194,6 +194,15 @@ const char *dmv_outcome_varlink_error(int code);
 int dmv_outcome_exit_status(int code);
 
 /**
+ * dmv_error_words() - why something failed, in words
+ * @e: the error, may be NULL or without words
+ * @code: a DmvOutcome, or a negative errno
+ *
+ * Return: the reason of @e, borrowed; else what strerror(3) says of an errno; else the reason code.
+ */
+const char *dmv_error_words(const DmvError *e, int code);
+
+/**
  * dmv_error_set() - fill an error
  * @e: where to; may be NULL, then only @code is returned. What it held before is freed.
  * @code: a DmvOutcome, or a negative errno

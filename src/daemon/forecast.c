@@ -173,7 +173,7 @@ static void on_reply(void *userdata, int code, json_object *params, int *fds, un
         code = o ? dmv_outlook_read(params, o, e) : -ENOMEM;
     }
     if (code != 0)
-        fail(f, e->why ? e->why : code < 0 ? strerror(-code) : dmv_outcome_reason(code));
+        fail(f, dmv_error_words(e, code));
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)

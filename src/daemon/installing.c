@@ -106,7 +106,7 @@ static void install_failed(DmvJob *j, int code, DmvError *e)
 
     e->code = code;
     if (!e->why)
-        (void)dmv_error_set(e, code, NULL, NULL, "%s", code < 0 ? strerror(-code) : dmv_outcome_reason(code));
+        (void)dmv_error_set(e, code, NULL, NULL, "%s", dmv_error_words(NULL, code));
     (void)dmv_error_set_what(e, "cannot install %s for kernel %s", x->name, x->kernels[x->at]);
     dmv_error_set_next(e, "nothing was installed; dmvctl list shows the other releases of %s", x->driver);
     dmv_error_move(&x->failure, e);

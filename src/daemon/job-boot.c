@@ -4,7 +4,6 @@
  * worker's, and then the fallback, which is put in place like any other plan.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "daemon/boot.h"
 #include "daemon/job-apply.h"
@@ -193,9 +192,7 @@ static void on_worker_done(DmvJob *j, int code, DmvError *e)
         return;
     }
     dmv_log(LOG_ERR, "the boot entry or the images of the trial are not as they shall be: %s",
-            e->why     ? e->why
-            : code < 0 ? strerror(-code)
-                       : dmv_outcome_reason(code));
+            dmv_error_words(e, code));
     if (!(x->actions.set & DMV_BOOT_DO_COMMIT)) {
         go_on(j);
         return;

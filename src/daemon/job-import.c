@@ -43,7 +43,7 @@ static void import_failed(DmvJob *j, int code, DmvError *e)
 {
     e->code = code;
     if (!e->why)
-        (void)dmv_error_set(e, code, NULL, NULL, "%s", code < 0 ? strerror(-code) : dmv_outcome_reason(code));
+        (void)dmv_error_set(e, code, NULL, NULL, "%s", dmv_error_words(NULL, code));
     (void)dmv_error_set_what(e, "cannot import the driver disk");
     dmv_log_event(LOG_WARNING, DMV_MESSAGE_CATALOG_REFUSED, "import", j->object, code, "driver disk: %s",
                   e->why);

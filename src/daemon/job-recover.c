@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a crash or a power cut has left behind is undone by the apply worker before anything else. */
 #include <errno.h>
-#include <string.h>
 
 #include "daemon/job.h"
 #include "daemon/log.h"
@@ -64,9 +63,7 @@ int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))
     if (r == 0)
         return 0;
     if (asprintf(&m->state_problem, "an interrupted transaction cannot be undone: %s",
-                 e.why   ? e.why
-                 : r < 0 ? strerror(-r)
-                         : dmv_outcome_reason(r)) < 0)
+                 dmv_error_words(&e, r)) < 0)
         m->state_problem = NULL;
     e.code = r;
     dmv_job_finish(j, &e, NULL, -1);

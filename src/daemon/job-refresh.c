@@ -118,7 +118,7 @@ static void stream_failed(DmvJob *j, DmvStream *s, int code, DmvError *e)
 
     e->code = code;
     if (!e->why)
-        (void)dmv_error_set(e, code, NULL, NULL, "%s", code < 0 ? strerror(-code) : dmv_outcome_reason(code));
+        (void)dmv_error_set(e, code, NULL, NULL, "%s", dmv_error_words(NULL, code));
     (void)dmv_error_set_what(e, "cannot refresh stream %s", s->conf.name);
     dmv_log_event(LOG_WARNING, DMV_MESSAGE_CATALOG_REFUSED, "refresh", s->conf.name, code, "stream %s: %s",
                   s->conf.name, e->why);

@@ -362,7 +362,7 @@ static int begin(DmvManager *m)
     r = db.fd < 0 ? DMV_OWNERS_UNKNOWN : ask(m, &db, &e);
     if (r == 0)
         return 0;
-    finish(m, e.why ? e.why : r < 0 ? strerror(-r) : dmv_outcome_reason(r));
+    finish(m, dmv_error_words(&e, r));
     return 1;
 }
 

@@ -52,6 +52,9 @@ static void test_error_words(void **state)
     assert_null(e.why);
     assert_string_equal(other.what, "cannot select x");
     assert_int_equal(dmv_error_set(NULL, DMV_BUSY, NULL, NULL, NULL), DMV_BUSY);
+    assert_string_equal(dmv_error_words(&other, -EIO), "pinned until 7");
+    assert_string_equal(dmv_error_words(&e, -EIO), strerror(EIO));
+    assert_string_equal(dmv_error_words(NULL, DMV_BUSY), "busy");
 }
 
 int main(void)

@@ -8,7 +8,7 @@
 #include "daemon/apply/failure.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stddef.h>
 
 int dmv_failure(DmvError *e, int code, const char *doing, const char *path)
 {
@@ -25,5 +25,5 @@ int dmv_failure(DmvError *e, int code, const char *doing, const char *path)
         next = "a symbolic link lies in the way; dmv follows none there";
     }
     return dmv_error_set(e, outcome, NULL, next, "cannot %s %s: %s", doing, path,
-                         code < 0 ? strerror(-code) : dmv_outcome_reason(code));
+                         dmv_error_words(NULL, code));
 }

@@ -63,9 +63,7 @@ static int add_image(const DmvRoots *r, const char *path, DmvOutlook *o)
     if (result == -ENOMEM)
         return result;
     if (result != 0)
-        return dmv_set_string(&x->problem, e.why        ? e.why
-                                           : result < 0 ? strerror(-result)
-                                                        : dmv_outcome_reason(result));
+        return dmv_set_string(&x->problem, dmv_error_words(&e, result));
     if (dmv_initrd_is_main(path, o->kernel))
         result = dmv_set_string(&x->builder, dmv_initrd_builder(r, image.maker));
     if (result == 0)

@@ -74,9 +74,7 @@ static int inspect_image(const DmvRoots *r, const char *kernel, const char *path
         return add_copies(&image, x);
     if (result == -ENOMEM)
         return result;
-    return dmv_set_string(&x->problem, e.why        ? e.why
-                                       : result < 0 ? strerror(-result)
-                                                    : dmv_outcome_reason(result));
+    return dmv_set_string(&x->problem, dmv_error_words(&e, result));
 }
 
 static int inspect_images(const DmvRoots *r, const char *kernel, DmvInspection *ret)

@@ -52,10 +52,7 @@ static int deinit_covered(Covered *c)
 /* Puts the file's name in front of the reason. */
 static int about(DmvError *to, const char *file, int code, DmvError *from)
 {
-    return dmv_error_set(to, code, NULL, from->next, "%s: %s", file,
-                         from->why  ? from->why
-                         : code < 0 ? strerror(-code)
-                                    : dmv_outcome_reason(code));
+    return dmv_error_set(to, code, NULL, from->next, "%s: %s", file, dmv_error_words(from, code));
 }
 
 static int check_signature(const DmvPublishRequest *q, const DmvPublishFile *f, const char *data, size_t size,

@@ -3,7 +3,6 @@
 #include "daemon/shared/inspect.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/hash.h"
 #include "base/text.h"
@@ -44,5 +43,5 @@ int dmv_inspect_module(int dirfd, const char *path, const DmvCertificates *c, Dm
         r = look_at_bytes(data, size, c, ret, &e);
     if (r == 0 || r == -ENOMEM)
         return r;
-    return dmv_set_string(&ret->problem, e.why ? e.why : r < 0 ? strerror(-r) : dmv_outcome_reason(r));
+    return dmv_set_string(&ret->problem, dmv_error_words(&e, r));
 }

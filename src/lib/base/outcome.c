@@ -41,6 +41,13 @@ const char *dmv_outcome_reason(int code)
     return outcome_table[is_known(code) ? code : DMV_FAILED].reason;
 }
 
+const char *dmv_error_words(const DmvError *e, int code)
+{
+    if (e && e->why)
+        return e->why;
+    return code < 0 ? strerror(-code) : dmv_outcome_reason(code);
+}
+
 int dmv_outcome_from_reason(const char *reason)
 {
     for (int i = 0; reason && i < DMV_OUTCOME_MAX; i++)

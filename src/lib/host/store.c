@@ -66,7 +66,7 @@ static int add_module(int fd, const char *path, DmvFsKind kind, DmvInstalled *i)
     r = file < 0 ? file : dmv_module_read(file, &m->info, &error);
     if (r == 0 || r == -ENOMEM)
         return r;
-    return dmv_set_string(&m->problem, error.why ? error.why : r < 0 ? strerror(-r) : dmv_outcome_reason(r));
+    return dmv_set_string(&m->problem, dmv_error_words(&error, r));
 }
 
 static int collect(int fd, const char *folder, unsigned depth, DmvInstalled *i);

@@ -167,7 +167,7 @@ static void remember(DmvError *first, DmvError *e, const char *url, int code)
     DMV_CLEANUP_TEXT DmvText why = {0};
 
     if (e->code != code)
-        dmv_error_set(e, code, NULL, NULL, "%s", code < 0 ? strerror(-code) : dmv_outcome_reason(code));
+        dmv_error_set(e, code, NULL, NULL, "%s", dmv_error_words(NULL, code));
     if (code != DMV_STREAM_BAD_URL) /* says it by itself */
         dmv_error_set_what(e, "the repository %s cannot be used", url);
     if (first->code == 0) {

@@ -247,7 +247,7 @@ int dmv_rpm_unpack(int fd, const DmvKeyring *k, const char *driver, const char *
     if (r == 0)
         return 0;
     if (e.code != r)
-        dmv_error_set(&e, r, NULL, NULL, "%s", r < 0 ? strerror(-r) : dmv_outcome_reason(r));
+        dmv_error_set(&e, r, NULL, NULL, "%s", dmv_error_words(NULL, r));
     dmv_error_set_what(&e, "the package %s cannot be used", p->nevra);
     dmv_error_set_next(&e, "%s", "tell the publisher of the stream; nothing was installed");
     dmv_error_move(reterr, &e);
