@@ -146,15 +146,12 @@ int dmv_boot_ask(const DmvManager *m, bool admin, bool one_shot, DmvBoot *ret, D
 
 /* ---- actions ---- */
 
+/* Before anything was activated the host before dmv is what is good. */
 static int mark_good(DmvManager *m)
 {
-    int r = dmv_generations_commit(&m->generations);
+    int r = dmv_state_commit(m);
 
-    if (r == DMV_NO_SUCH_GENERATION) /* the host before dmv */
-        return 0;
-    return r == 0
-               ? dmv_state_save_generation(m, dmv_generations_find(&m->generations, m->generations.current))
-               : r;
+    return r == DMV_NO_SUCH_GENERATION ? 0 : r;
 }
 
 /* The reason of the first time stays, in the history too: the machine asks again until it has gone back. */

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/job.h"
 #include "daemon/log.h"
@@ -115,11 +114,8 @@ static json_object *progress(const DmvInspector *x)
 
 static void tell_progress(DmvInspector *x)
 {
-    struct timespec ts = {0};
-    uint64_t now;
+    uint64_t now = dmv_manager_monotonic();
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    now = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
     if (now - x->last_notify < NOTIFY_USEC)
         return;
     x->last_notify = now;
@@ -154,7 +150,7 @@ static void on_reply(void *userdata, int code, json_object *params, int *fds, un
     if (code == 0 && x->found.n_files > x->total)
         code = dmv_error_set(e, DMV_WORKER_FAILED, NULL, NULL, "the worker says more than it was asked for");
     if (code != 0) {
-        fail(x, e->why ? e->why : code < 0 ? strerror(-code) : dmv_outcome_reason(code));
+        fail(x, dmv_error_words(e, code));
     } else if (continues) {
         (void)sd_event_source_set_time_relative(x->timeout, TIMEOUT_USEC);
         tell_progress(x);

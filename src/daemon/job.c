@@ -5,22 +5,12 @@
 #include "daemon/job.h"
 
 #include <errno.h>
-#include <string.h>
-#include <time.h>
 
 #include "daemon/installing.h"
 #include "daemon/log.h"
 
 /* Progress is told at most this often; the last word always is. */
 #define NOTIFY_INTERVAL_USEC 100000
-
-static uint64_t monotonic_usec(void)
-{
-    struct timespec ts = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 DmvJob *dmv_job_free(DmvJob *j)
 {
@@ -124,7 +114,7 @@ static void notify_call(DmvJob *j)
 
 void dmv_job_progress(DmvJob *j, const char *phase, int64_t done, int64_t total)
 {
-    uint64_t now = monotonic_usec();
+    uint64_t now = dmv_manager_monotonic();
     bool news = phase && !dmv_streq(phase, j->phase);
 
     if (news && dmv_set_string(&j->phase, phase) < 0)

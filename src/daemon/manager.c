@@ -35,6 +35,14 @@ int64_t dmv_manager_now(void)
     return (int64_t)time(NULL);
 }
 
+uint64_t dmv_manager_monotonic(void)
+{
+    struct timespec ts = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 /* ---- look and think ---- */
 
 /* Names of all modules that a catalog or the intent could concern: what the indexes are asked about. */
@@ -189,11 +197,7 @@ int dmv_manager_check_plan(const DmvManager *m, const DmvConsent *consent, DmvEr
     missing = look_for_fallback(m, &changes, consent, &why);
     if (missing == -ENOMEM)
         return missing;
-    return dmv_lifeline_check(&changes,
-                              missing == 0  ? NULL
-                              : why.why     ? why.why
-                              : missing < 0 ? strerror(-missing)
-                                            : dmv_outcome_reason(missing),
+    return dmv_lifeline_check(&changes, missing == 0 ? NULL : dmv_error_words(&why, missing),
                               consent->accept_lifeline, reterr);
 }
 

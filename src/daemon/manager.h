@@ -129,6 +129,8 @@ int dmv_manager_check_plan(const DmvManager *m, const DmvConsent *consent, DmvEr
 
 /* Seconds since the epoch. */
 int64_t dmv_manager_now(void);
+/* Microseconds of CLOCK_MONOTONIC. */
+uint64_t dmv_manager_monotonic(void);
 /* Tells the subscribers. @object and @outcome may be NULL. */
 void dmv_manager_publish(DmvManager *m, const char *type, const char *object, const char *outcome);
 /* Leaves when the job that runs has ended, at once if there is none or it has changed nothing yet. */
@@ -140,6 +142,9 @@ void dmv_manager_check_idle(DmvManager *m);
 int dmv_state_load(DmvManager *m);
 int dmv_state_save(DmvManager *m);
 int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g);
+/* The generation in place is good, and that is stored. Return: 0, DMV_NO_SUCH_GENERATION if nothing was
+ * activated yet, a negative errno. */
+int dmv_state_commit(DmvManager *m);
 /* Stores what becomes the boot state; the manager's own stays. Return: 0 or a negative errno. */
 int dmv_state_save_boot(DmvManager *m, const DmvBoot *b);
 /* Stores what the host looked like when all was good; the manager's own stays. Return: 0 or a negative errno.

@@ -253,15 +253,6 @@ static int on_rollback(VlCall *call, json_object *params, void *userdata)
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "roll back", "the host");
 }
 
-static int commit_current(DmvManager *m)
-{
-    int r = dmv_generations_commit(&m->generations);
-
-    return r == 0
-               ? dmv_state_save_generation(m, dmv_generations_find(&m->generations, m->generations.current))
-               : r;
-}
-
 static json_object *commit_reply(const DmvManager *m)
 {
     DmvJsonBuilder b = {0};
@@ -300,7 +291,7 @@ static int on_commit(VlCall *call, json_object *params, void *userdata)
     if (r == 0 && dmv_boot_applies(m) && (m->generations.current > 0 || m->boot.phase != DMV_BOOT_GOOD))
         r = commit_boot(m, &actions, &e);
     else if (r == 0)
-        r = commit_current(m);
+        r = dmv_state_commit(m);
     if (r == DMV_NO_SUCH_GENERATION)
         r = dmv_error_set(&e, r, NULL, "dmvctl activate", "nothing was activated yet");
     if (r == 0 && actions.set) {

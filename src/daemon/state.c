@@ -274,6 +274,15 @@ int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g)
     return write_json(m, GENERATIONS_DIR, path, o);
 }
 
+int dmv_state_commit(DmvManager *m)
+{
+    int r = dmv_generations_commit(&m->generations);
+
+    return r == 0
+               ? dmv_state_save_generation(m, dmv_generations_find(&m->generations, m->generations.current))
+               : r;
+}
+
 void dmv_state_forget_generation(DmvManager *m, int64_t number)
 {
     DMV_CLEANUP_FREE char *path = NULL;
