@@ -598,6 +598,27 @@ static void test_list(void **state)
 }
 
 /* More than the kernel gives in one call. */
+/* Links to folders are none. */
+static void test_list_folders(void **state)
+{
+    SCRATCH s;
+    DMV_CLEANUP_STRV char **names = NULL, **none = NULL;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_mkdir(&s, "d/b");
+    scratch_mkdir(&s, "d/a");
+    scratch_write(&s, "d/file", "x");
+    scratch_link(&s, "d/link", "a");
+    assert_int_equal(dmv_fs_list_folders(s.fd, "d", &names), 0);
+    assert_int_equal(dmv_strv_length(names), 2);
+    assert_string_equal(names[0], "a");
+    assert_string_equal(names[1], "b");
+    assert_int_equal(dmv_fs_list_folders(s.fd, "none", &none), 0);
+    assert_null(none);
+    assert_int_equal(dmv_fs_list_folders(s.fd, "d/file", &none), -ENOTDIR);
+}
+
 static void test_list_of_many(void **state)
 {
     enum { MANY = 600 };
@@ -662,6 +683,7 @@ int main(void)
         cmocka_unit_test(test_copy_hashed),
         cmocka_unit_test(test_free_bytes),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_list_folders),
         cmocka_unit_test(test_list_of_many),
         cmocka_unit_test(test_list_of_removed),
     };

@@ -27,6 +27,21 @@ static int join(const char *name, const char *suffix, char **ret)
     return -ENOMEM;
 }
 
+int dmv_previous_trial(int root, const char *path, char **ret, bool *ret_exists)
+{
+    DMV_CLEANUP_FREE char *trial = NULL;
+    struct stat st;
+    int r = join(path, DMV_TRIAL, &trial);
+
+    if (r < 0)
+        return r;
+    *ret_exists = fstatat(root, trial, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!*ret_exists && errno != ENOENT)
+        return -errno;
+    *ret = DMV_TAKE_PTR(trial);
+    return 0;
+}
+
 static int unlink_if_there(int folder, const char *name)
 {
     return unlinkat(folder, name, 0) < 0 && errno != ENOENT ? -errno : 0;
@@ -182,15 +197,10 @@ static int forget_orphans(const DmvRoots *r, bool *ret_found)
 
 int dmv_previous_clean(const DmvRoots *r, bool *ret_found)
 {
-    DmvFsEntry *entries = NULL;
-    size_t n = 0;
-    int result = dmv_fs_list(r->fd, r->modules, &entries, &n);
+    DMV_CLEANUP_STRV char **kernels = NULL;
+    int result = dmv_fs_list_folders(r->fd, r->modules, &kernels);
 
-    if (result == -ENOENT)
-        result = 0;
-    for (size_t i = 0; result == 0 && i < n; i++)
-        if (entries[i].kind == DMV_FS_FOLDER)
-            result = settle_kernel(r, entries[i].name, ret_found);
-    dmv_fs_entries_free(entries, n);
+    for (char **k = kernels; result == 0 && k && *k; k++)
+        result = settle_kernel(r, *k, ret_found);
     return result == 0 ? forget_orphans(r, ret_found) : result;
 }

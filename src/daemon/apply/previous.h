@@ -16,6 +16,10 @@
 /* The image of a generation on trial: the default entry of the boot loader keeps the one without this. */
 #define DMV_TRIAL ".dmv-trial"
 
+/* The path of the trial's image beside one (@path: relative to the root, no link in it), as a new string, and
+ * whether there is one. Return: 0, or a negative errno. */
+int dmv_previous_trial(int root, const char *path, char **ret, bool *ret_exists);
+
 /* Gives the image at @path (relative to @root, no link in it) its further name, and syncs that. A copy with
  * the same time where the filesystem has no links. Return: 0, or a negative errno. */
 int dmv_previous_keep(int root, const char *path);

@@ -68,18 +68,6 @@ static const char *obstacle(const DmvRoots *r, const char *path, const DmvStep *
                : "mkinitramfs is not installed here: run update-initramfs -u -k with that kernel later";
 }
 
-static int look_for_trial(const DmvRoots *r, DmvRebuild *x)
-{
-    struct stat st;
-
-    if (asprintf(&x->trial, "%s%s", x->path, DMV_TRIAL) < 0) {
-        x->trial = NULL;
-        return -ENOMEM;
-    }
-    x->has_trial = fstatat(r->fd, x->trial, &st, AT_SYMLINK_NOFOLLOW) == 0;
-    return x->has_trial || errno == ENOENT ? 0 : -errno;
-}
-
 static int find_image(const DmvRoots *r, const char *path, const DmvStep *s, DmvRebuilds *b)
 {
     DMV_CLEANUP(rebuild_deinit) DmvRebuild x = {0};
@@ -93,9 +81,7 @@ static int find_image(const DmvRoots *r, const char *path, const DmvStep *s, Dmv
         return result;
     if (result != 0)
         return dmv_strv_pushf_unique(&b->problems, "%s cannot be read, and was not built again: %s", path,
-                                     e.why        ? e.why
-                                     : result < 0 ? strerror(-result)
-                                                  : dmv_outcome_reason(result));
+                                     dmv_error_words(&e, result));
     result = held_modules(&x.image, s, &x.modules);
     if (result < 0 || !x.modules)
         return result;
@@ -105,7 +91,7 @@ static int find_image(const DmvRoots *r, const char *path, const DmvStep *s, Dmv
                                      x.modules[0], why);
     result = dmv_fs_resolve(r->fd, path, &x.path, &exists);
     if (result == 0)
-        result = look_for_trial(r, &x);
+        result = dmv_previous_trial(r->fd, x.path, &x.trial, &x.has_trial);
     if (result == 0)
         result = dmv_set_string(&x.kernel, s->kernel);
     item = result == 0 ? DMV_ARRAY_ADD(b->items, b->n) : NULL;
@@ -285,10 +271,7 @@ static int check_new(const DmvRoots *r, const DmvRebuild *b, const char *path, D
         return result;
     if (result != 0)
         return dmv_error_set(reterr, DMV_PREDICTION_FAILED, NULL, NULL, "the new %s cannot be read back: %s",
-                             b->path,
-                             e.why        ? e.why
-                             : result < 0 ? strerror(-result)
-                                          : dmv_outcome_reason(result));
+                             b->path, dmv_error_words(&e, result));
     result = first_wrong(r, b, &image, &wrong, reterr);
     if (result != 0 || !wrong)
         return result;

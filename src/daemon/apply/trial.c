@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "base/text.h"
 #include "daemon/apply/failure.h"
@@ -31,18 +29,11 @@ static int visit_image(const DmvRoots *r, const char *found, OnTrial f, void *us
 {
     DMV_CLEANUP_FREE char *path = NULL, *trial = NULL;
     bool exists = false;
-    struct stat st;
     int result = dmv_fs_resolve(r->fd, found, &path, &exists);
 
-    if (result < 0 || !exists)
-        return result;
-    if (asprintf(&trial, "%s%s", path, DMV_TRIAL) < 0) {
-        trial = NULL;
-        return -ENOMEM;
-    }
-    if (fstatat(r->fd, trial, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? 0 : -errno;
-    return f(r, path, trial, userdata);
+    if (result == 0 && exists)
+        result = dmv_previous_trial(r->fd, path, &trial, &exists);
+    return result == 0 && exists ? f(r, path, trial, userdata) : result;
 }
 
 static int visit_kernel(const DmvRoots *r, const char *kver, OnTrial f, void *userdata)
@@ -57,16 +48,11 @@ static int visit_kernel(const DmvRoots *r, const char *kver, OnTrial f, void *us
 
 static int visit_all(const DmvRoots *r, OnTrial f)
 {
-    DmvFsEntry *entries = NULL;
-    size_t n = 0;
-    int result = dmv_fs_list(r->fd, r->modules, &entries, &n);
+    DMV_CLEANUP_STRV char **kernels = NULL;
+    int result = dmv_fs_list_folders(r->fd, r->modules, &kernels);
 
-    if (result == -ENOENT)
-        result = 0;
-    for (size_t i = 0; result == 0 && i < n; i++)
-        if (entries[i].kind == DMV_FS_FOLDER)
-            result = visit_kernel(r, entries[i].name, f, NULL);
-    dmv_fs_entries_free(entries, n);
+    for (char **k = kernels; result == 0 && k && *k; k++)
+        result = visit_kernel(r, *k, f, NULL);
     return result;
 }
 

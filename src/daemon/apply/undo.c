@@ -222,25 +222,17 @@ static void restore_initrds(Undo *u)
 
 int dmv_undo_drop_kept(const DmvRoots *r, bool *ret_found)
 {
-    DmvFsEntry *entries = NULL;
-    size_t n = 0;
+    DMV_CLEANUP_STRV char **kernels = NULL;
     bool found = false;
-    int result = dmv_fs_list(r->fd, r->modules, &entries, &n);
+    int result = dmv_fs_list_folders(r->fd, r->modules, &kernels);
 
-    if (result == -ENOENT)
-        result = 0;
-    for (size_t i = 0; result == 0 && i < n; i++) {
-        DMV_CLEANUP_FREE char *folder = NULL;
-        int dropped;
+    for (char **k = kernels; result == 0 && k && *k; k++) {
+        DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(r, *k, NULL);
+        int dropped = folder ? dmv_keep_drop(r->fd, folder) : -ENOMEM;
 
-        if (entries[i].kind != DMV_FS_FOLDER)
-            continue;
-        folder = dmv_roots_kernel_path(r, entries[i].name, NULL);
-        dropped = folder ? dmv_keep_drop(r->fd, folder) : -ENOMEM;
         found = found || dropped > 0;
         result = dropped < 0 ? dropped : 0;
     }
-    dmv_fs_entries_free(entries, n);
     if (ret_found)
         *ret_found = found;
     return result;

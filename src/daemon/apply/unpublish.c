@@ -68,15 +68,11 @@ static int find_user_of_kernel(const DmvRoots *r, const char *kernel, const char
 static int check_unused(const DmvRoots *r, const char *folder, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *user = NULL;
-    DmvFsEntry *entries = NULL;
-    size_t n = 0;
-    int result = dmv_fs_list(r->fd, r->modules, &entries, &n);
+    DMV_CLEANUP_STRV char **kernels = NULL;
+    int result = dmv_fs_list_folders(r->fd, r->modules, &kernels);
 
-    result = result == -ENOENT ? 0 : result;
-    for (size_t i = 0; result == 0 && !user && i < n; i++)
-        if (entries[i].kind == DMV_FS_FOLDER)
-            result = find_user_of_kernel(r, entries[i].name, folder, &user);
-    dmv_fs_entries_free(entries, n);
+    for (char **k = kernels; result == 0 && !user && k && *k; k++)
+        result = find_user_of_kernel(r, *k, folder, &user);
     if (result < 0)
         return dmv_failure(reterr, result, "look for links into", folder);
     if (!user)

@@ -140,6 +140,24 @@ int dmv_fs_list(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n)
     return dmv_fs_list_open(fd, ret, ret_n);
 }
 
+int dmv_fs_list_folders(int dirfd, const char *path, char ***ret)
+{
+    DMV_CLEANUP_STRV char **names = NULL;
+    DmvFsEntry *entries = NULL;
+    size_t n = 0;
+    int r = dmv_fs_list(dirfd, path, &entries, &n);
+
+    if (r == -ENOENT)
+        r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (entries[i].kind == DMV_FS_FOLDER)
+            r = dmv_strv_push(&names, entries[i].name);
+    dmv_fs_entries_free(entries, n);
+    if (r == 0)
+        *ret = DMV_TAKE_PTR(names);
+    return r;
+}
+
 /* ---- making and removing folders ---- */
 
 static int make_one(int dirfd, const char *path, mode_t mode)

@@ -112,6 +112,9 @@ int dmv_fs_list(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n);
 int dmv_fs_list_open(int fd, DmvFsEntry **ret, size_t *ret_n);
 /* The same in the order in which the filesystem gives them, which is the one that other programs meet. */
 int dmv_fs_list_unsorted(int dirfd, const char *path, DmvFsEntry **ret, size_t *ret_n);
+/* Names of the folders in a folder, sorted; none also where that is not there. Return: 0 or a negative errno.
+ */
+int dmv_fs_list_folders(int dirfd, const char *path, char ***ret);
 void dmv_fs_entries_free(DmvFsEntry *entries, size_t n);
 
 #endif
