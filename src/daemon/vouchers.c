@@ -7,7 +7,6 @@
 
 #include "daemon/shared/inspect.h"
 #include "model/enforce.h"
-#include "trust/base64.h"
 
 void dmv_vouchers_deinit(DmvVouchers *v)
 {
@@ -24,15 +23,11 @@ void dmv_vouchers_deinit(DmvVouchers *v)
 /* One that cannot be used is a problem: the others count all the same. Return: 0 or -ENOMEM. */
 static int add_certificate(const char *text, DmvCertificates *c, DmvVouchers *v)
 {
-    size_t n = strlen(text), size = 0;
-    DMV_CLEANUP_FREE unsigned char *der = malloc(dmv_base64_decoded_max(n) + 1);
     DMV_CLEANUP_ERROR DmvError e = {0};
-    int r = der ? dmv_base64_decode(text, n, der, &size) : -ENOMEM;
+    int r = dmv_certificates_add_base64(c, text, &e);
 
     if (r == 0)
-        r = dmv_certificates_add(c, der, size, &e);
-    if (r == 0)
-        r = dmv_certificates_add(v->all, der, size, &e);
+        r = dmv_certificates_add_base64(v->all, text, &e);
     if (r == 0)
         return dmv_strv_push(&v->texts, text);
     if (r == -ENOMEM)

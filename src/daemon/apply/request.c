@@ -8,15 +8,11 @@
 #include "daemon/apply/request.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/json.h"
 #include "base/text.h"
 #include "daemon/apply/step.h"
-#include "trust/base64.h"
 
-/* A certificate has 1 to 2 KiB. */
-#define CERTIFICATE_MAX 65536
 #define CERTIFICATES_MAX 64
 
 static int read_file(json_object *o, DmvPublishRequest *q, DmvError *reterr)
@@ -44,23 +40,6 @@ static int read_file(json_object *o, DmvPublishRequest *q, DmvError *reterr)
     return r;
 }
 
-static int read_certificate(const char *text, DmvCertificates *c, DmvError *reterr)
-{
-    size_t n = strlen(text), size = 0;
-    DMV_CLEANUP_FREE unsigned char *der = NULL;
-    int r;
-
-    if (n > CERTIFICATE_MAX)
-        return dmv_error_set(reterr, DMV_BAD_KEY, NULL, NULL, "a certificate is too large");
-    der = malloc(dmv_base64_decoded_max(n) + 1);
-    if (!der)
-        return -ENOMEM;
-    r = dmv_base64_decode(text, n, der, &size);
-    if (r > 0)
-        return dmv_error_set(reterr, r, NULL, NULL, "a certificate is no base64");
-    return r < 0 ? r : dmv_certificates_add(c, der, size, reterr);
-}
-
 static int read_certificates(json_object *list, DmvCertificates **ret, DmvError *reterr)
 {
     int r = dmv_certificates_new(ret);
@@ -69,7 +48,8 @@ static int read_certificates(json_object *list, DmvCertificates **ret, DmvError 
         return dmv_error_set(reterr, DMV_INVALID_REQUEST, NULL, NULL, "more than %d certificates",
                              CERTIFICATES_MAX);
     for (size_t i = 0; r == 0 && i < json_object_array_length(list); i++)
-        r = read_certificate(json_object_get_string(json_object_array_get_idx(list, i)), *ret, reterr);
+        r = dmv_certificates_add_base64(*ret, json_object_get_string(json_object_array_get_idx(list, i)),
+                                        reterr);
     return r;
 }
 

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "trust/base64.h"
 
 #define WHAT "the signature of a module is refused"
 #define MAGIC "~Module signature appended~\n"
@@ -27,6 +28,7 @@
 #define FOOTER_SIZE 12u
 #define MODULE_SIZE_MAX (128u << 20)
 #define SIGNATURE_SIZE_MAX (64u << 10)
+#define CERTIFICATE_TEXT_MAX 65536 /* a certificate has 1 to 2 KiB */
 #define RSA_BITS_MIN 2048
 
 enum {
@@ -145,6 +147,23 @@ int dmv_certificates_add(DmvCertificates *c, const void *der, size_t size, DmvEr
         return dmv_error_set(reterr, -ENOMEM, "a certificate for modules cannot be used", NULL,
                              "out of memory");
     return 0;
+}
+
+int dmv_certificates_add_base64(DmvCertificates *c, const char *text, DmvError *reterr)
+{
+    size_t n = strlen(text), size = 0;
+    DMV_CLEANUP_FREE unsigned char *der = NULL;
+    int r;
+
+    if (n > CERTIFICATE_TEXT_MAX)
+        return dmv_error_set(reterr, DMV_BAD_KEY, NULL, NULL, "a certificate is too large");
+    der = malloc(dmv_base64_decoded_max(n) + 1);
+    if (!der)
+        return -ENOMEM;
+    r = dmv_base64_decode(text, n, der, &size);
+    if (r > 0)
+        return dmv_error_set(reterr, r, NULL, NULL, "a certificate is no base64");
+    return r < 0 ? r : dmv_certificates_add(c, der, size, reterr);
 }
 
 /* ---- the end of a module ---- */

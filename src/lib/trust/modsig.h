@@ -24,6 +24,8 @@ static inline void dmv_cleanup_certificates(DmvCertificates **c)
 }
 /* Adds one DER certificate. Return: 0; DMV_BAD_KEY; -ENOMEM. */
 int dmv_certificates_add(DmvCertificates *c, const void *der, size_t size, DmvError *reterr);
+/* The same in base64, as it crosses between the processes. Return: as above; DMV_BAD_BASE64. */
+int dmv_certificates_add_base64(DmvCertificates *c, const char *text, DmvError *reterr);
 size_t dmv_certificates_count(const DmvCertificates *c);
 /* Is there a certificate with this subject key id (lower-case hex)? NULL: no. */
 bool dmv_certificates_have(const DmvCertificates *c, const char *skid);
