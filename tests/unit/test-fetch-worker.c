@@ -590,6 +590,35 @@ static void test_killed(void **state)
     assert_nothing_left(f);
 }
 
+/* A repomd.xml for which librepo 1.14 reads at the address 0: that is the worker's end, or a refusal. */
+static void test_fatal_repomd(void **state)
+{
+    static const char repomd[] = "<?xml version=\"1.0\" encoding=\"UTF-7\"?>\n<repomd xmlns=\"h\352\352>16>\n"
+                                 "  </data>\n</repomd>\n";
+    const Fixture *f = *state;
+    DMV_CLEANUP_FREE char *url = shell_text("file://%s/fatal", f->dir);
+    DMV_CLEANUP_FREE char *path = shell_text("%s/fatal/repodata/repomd.xml", f->dir);
+    FILE *file;
+    Worker w;
+    int status;
+
+    assert_int_equal(shell("mkdir -p '%s/fatal/repodata'", f->dir), 0);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(repomd, 1, strlen(repomd), file), strlen(repomd));
+    assert_int_equal(fclose(file), 0);
+    start(&w, f);
+    call(&w, FETCH ".FetchCatalog", catalog_of(url, NULL), -1);
+    assert_non_null(w.error);
+    if (w.error[0] != '\0')
+        assert_refused(&w, "stream-bad-repository");
+    forget_answer(&w);
+    vl_peer_free(w.peer);
+    assert_int_equal(waitpid(w.pid, &status, 0), w.pid);
+    sd_event_unref(w.event);
+    assert_nothing_left(f);
+}
+
 static void test_without_socket(void **state)
 {
     const Fixture *f = *state;
@@ -725,6 +754,7 @@ int main(void)
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_client_goes_away),
         cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_fatal_repomd),
         cmocka_unit_test(test_without_socket),
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_disk),

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of this folder share: the rules for URLs (repo-url.c), one bounded transfer
- * (repo-transfer.c) and what is asked of a repository (repo.c). Nobody else includes this.
+ * What the files of this folder share: the rules for URLs (repo-url.c), the record of repomd.xml
+ * (repo-record.c), one bounded transfer (repo-transfer.c) and what is asked of a repository (repo.c). Nobody
+ * else includes this but the fuzz target.
  */
 #ifndef DMV_STREAM_REPO_INTERNAL_H
 #define DMV_STREAM_REPO_INTERNAL_H
 
 #include <librepo/librepo.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "repo.h"
 
@@ -36,6 +38,29 @@ int dmv_repo_check_url(const char *url, DmvError *reterr);
 
 /* Is @href a plain path below a repository? No "..", no scheme, nothing that a URL gives a meaning to. */
 bool dmv_repo_href_is_valid(const char *href);
+
+/* Where the catalog of a repository is. */
+typedef struct DmvRepoRecord {
+    char *href; /* below the repository, dmv_repo_href_is_valid() */
+    char sha256[DMV_SHA256_HEX];
+    uint64_t size; /* 0: not said */
+} DmvRepoRecord;
+
+void dmv_repo_record_deinit(DmvRepoRecord *r);
+
+/**
+ * dmv_repo_find_record() - the record "dmv"
+ * @md: as librepo has parsed it; NULL is one without records
+ * @ret: free with dmv_repo_record_deinit()
+ * @reterr: filled on a refusal, may be NULL
+ *
+ * Return: 0; DMV_STREAM_NO_CATALOG; DMV_STREAM_BAD_REPOSITORY for one that cannot be fetched, or for two of
+ * them; -ENOMEM.
+ */
+int dmv_repo_find_record(const LrYumRepoMd *md, DmvRepoRecord *ret, DmvError *reterr);
+
+/* Return: DMV_STREAM_BAD_REPOSITORY, and what to do about it. */
+int dmv_repo_bad(DmvError *reterr, const char *why);
 
 /**
  * dmv_repo_check_local() - can a file of a file:// repository be read?

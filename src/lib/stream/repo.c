@@ -21,14 +21,6 @@
 #include "base/hash.h"
 #include "repo-internal.h"
 
-#define RECORD "dmv"
-
-typedef struct Record {
-    char *href;
-    char sha256[DMV_SHA256_HEX];
-    uint64_t size; /* 0: not said */
-} Record;
-
 /* What is wanted from whichever mirror gives it. */
 typedef struct Wanted {
     bool catalog;
@@ -48,68 +40,16 @@ static void wanted_deinit(Wanted *w)
     w->fd = dmv_close(w->fd);
 }
 
-static void record_deinit(Record *r)
-{
-    free(r->href);
-}
-
 static void cleanup_result(LrResult **r)
 {
     if (*r)
         lr_result_free(*r);
 }
 
-static int bad_repository(DmvError *reterr, const char *why)
-{
-    return dmv_error_set(reterr, DMV_STREAM_BAD_REPOSITORY, NULL,
-                         "make the repository again with dmv-publish", "%s", why);
-}
-
-/* NULL if the record can be fetched, else what is wrong with it. */
-static const char *judge_record(const LrYumRepoMdRecord *r)
-{
-    if (r->location_base)
-        return "the record \"dmv\" points to another server";
-    if (!r->location_href || !dmv_repo_href_is_valid(r->location_href))
-        return "the record \"dmv\" has no path below the repository";
-    if (!dmv_streq(r->checksum_type, "sha256") || !r->checksum || !dmv_is_hex(r->checksum, 64))
-        return "the record \"dmv\" has no SHA-256 checksum";
-    if (r->checksum_open)
-        return "the record \"dmv\" is compressed; it has to be added with modifyrepo_c --no-compress";
-    return r->size < 0 ? "the record \"dmv\" has a size below 0" : NULL;
-}
-
-static int find_record(LrYumRepoMd *md, Record *ret, DmvError *reterr)
-{
-    const LrYumRepoMdRecord *found = NULL;
-    const char *why;
-
-    for (const GSList *i = md ? md->records : NULL; i; i = i->next) {
-        const LrYumRepoMdRecord *r = i->data;
-
-        if (!dmv_streq(r->type, RECORD))
-            continue;
-        if (found)
-            return bad_repository(reterr, "there are two records \"dmv\"");
-        found = r;
-    }
-    if (!found)
-        return dmv_error_set(reterr, DMV_STREAM_NO_CATALOG, NULL,
-                             "the publisher adds the catalog with dmv-publish",
-                             "it is a repository, but without a record \"dmv\"");
-    why = judge_record(found);
-    if (why)
-        return bad_repository(reterr, why);
-    ret->href = strdup(found->location_href);
-    memcpy(ret->sha256, found->checksum, sizeof(ret->sha256));
-    ret->size = (uint64_t)found->size;
-    return ret->href ? 0 : -ENOMEM;
-}
-
 static int catalog_from(DmvTransfer *t, Wanted *w, DmvError *reterr)
 {
     __attribute__((cleanup(cleanup_result))) LrResult *result = NULL;
-    __attribute__((cleanup(record_deinit))) Record record = {0};
+    DMV_CLEANUP(dmv_repo_record_deinit) DmvRepoRecord record = {0};
     g_autoptr(GError) error = NULL;
     LrYumRepoMd *md = NULL;
     int r = dmv_transfer_repomd(t, &result, reterr);
@@ -117,8 +57,8 @@ static int catalog_from(DmvTransfer *t, Wanted *w, DmvError *reterr)
     if (r != 0)
         return r;
     if (!lr_result_getinfo(result, &error, LRR_YUM_REPOMD, &md))
-        return bad_repository(reterr, error ? error->message : "repomd.xml cannot be read");
-    r = find_record(md, &record, reterr);
+        return dmv_repo_bad(reterr, error ? error->message : "repomd.xml cannot be read");
+    r = dmv_repo_find_record(md, &record, reterr);
     if (r != 0)
         return r;
     memcpy(w->record_sha256, record.sha256, sizeof(w->record_sha256));
