@@ -219,6 +219,8 @@ static void test_json_refused(void **state)
         "{\"drivers\":[{\"driver\":\"a\",\"select\":\"inbox\",\"variant\":\"v\",\"version\":\"1\"}]}",
         "{\"drivers\":[{\"driver\":\"a\",\"select\":\"inbox\",\"more\":1}]}",
         "{\"drivers\":[{\"driver\":\"a\",\"select\":\"inbox\",\"pinned\":\"yes\"}]}",
+        "{\"drivers\":[{\"driver\":\"a\",\"select\":\"inbox\",\"pin_until\":1700000000}]}",
+        "{\"drivers\":[{\"driver\":\"a\",\"select\":\"inbox\",\"pin_reason\":\"ticket 7\"}]}",
         "{\"drivers\":[{\"driver\":\"b\",\"select\":\"inbox\"},{\"driver\":\"a\",\"select\":\"inbox\"}]}",
         "{\"drivers\":[{\"driver\":\"a\",\"select\":\"inbox\"},{\"driver\":\"a\",\"select\":\"inbox\"}]}",
     };

@@ -213,7 +213,7 @@ int dmv_intent_to_json(const DmvIntent *i, json_object **ret)
     return 0;
 }
 
-/* Rules that the types cannot say: which members a kind of selection has. */
+/* Rules that the types cannot say: which members a kind of selection, and a pin, has. */
 static int selection_check(const DmvSelection *s, const char *select, DmvError *reterr)
 {
     bool release = s->kind == DMV_SELECT_RELEASE;
@@ -228,6 +228,9 @@ static int selection_check(const DmvSelection *s, const char *select, DmvError *
     if (!release && (s->variant || s->version))
         return dmv_error_set(reterr, DMV_MALFORMED, "the intent cannot be read", NULL,
                              "\"%s\" has no variant or version", select);
+    if (!s->pinned && (s->pin_reason || s->pin_until != 0))
+        return dmv_error_set(reterr, DMV_MALFORMED, "the intent cannot be read", NULL,
+                             "\"%s\" has the reason or the end of a pin that is not there", s->driver);
     return 0;
 }
 
