@@ -23,8 +23,9 @@ if(DMV_WERROR)
   add_compile_options(-Werror)
 endif()
 if(DMV_FUZZ)
-  # coverage for libFuzzer everywhere; the fuzzer itself only where it is linked
-  add_compile_options(-fsanitize=fuzzer-no-link)
+  # coverage for libFuzzer everywhere, and for llvm-cov (tests/fuzz/run); the fuzzer itself only where it is linked
+  add_compile_options(-fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate)
 endif()
 if(DMV_SANITIZE OR DMV_FUZZ)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
