@@ -223,13 +223,14 @@ static void test_rollback_and_equivocation(void **state)
     assert_int_equal(w->state.catalog_version, 8);
 }
 
-/* A floor that is installed together with a root: a version, but no hash. */
+/* A floor that is installed together with a root, or that was found where the state was lost: a version, but
+ * no catalog of it. */
 static void test_version_floor(void **state)
 {
     World *w = *state;
     DMV_CLEANUP_BUNDLE DmvBundleResult got = {0};
 
-    w->state.catalog_version = 7;
+    w->state.catalog_floor = 7;
     expect(w, bundle_of(w, version(6)), TRUSTKIT_NOW, DMV_ROLLBACK);
     assert_int_equal(judge(w, bundle_of(w, version(7)), TRUSTKIT_NOW, &got), 0);
     assert_false(got.unchanged);

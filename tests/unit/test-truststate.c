@@ -271,6 +271,8 @@ static void test_broken_states(void **state)
         {"\"" SHA "\"", "\"\""},
         {"\"" SHA "\"", "\"xyz\""},
         {"\"key_set\":\"", "\"key_set\":\"0"},
+        {"\"key_set\"", "\"catalog_floor\":-1,\"key_set\""},
+        {"\"key_set\"", "\"catalog_floor\":\"7\",\"key_set\""},
         {"{\"", "{\"more\":1,\""},
         {"{\"format\"", "{\"clock_floor\":1,\"format\""},
     };
@@ -319,13 +321,85 @@ static void test_carry_over(void **state)
     assert_int_equal(b.catalog_version, 0);
     assert_string_equal(b.catalog_sha256, "");
     assert_int_equal(b.clock_floor, TRUSTKIT_NOW);
-    /* what was installed with a higher floor keeps it */
-    ahead.catalog_version = 43;
-    ahead.clock_floor = TRUSTKIT_NOW + 1;
+    /* what was installed with a higher floor keeps it, and what was stored gets it */
+    dmv_trust_state_raise(&ahead, 43, TRUSTKIT_NOW + 1);
     dmv_trust_state_carry_over(&stored, &ahead);
-    assert_int_equal(ahead.catalog_version, 43);
-    assert_string_equal(ahead.catalog_sha256, "");
+    assert_int_equal(ahead.catalog_version, 42);
+    assert_int_equal(ahead.catalog_floor, 43);
     assert_int_equal(ahead.clock_floor, TRUSTKIT_NOW + 1);
+    dmv_trust_state_carry_over(&ahead, &stored);
+    assert_int_equal(stored.catalog_version, 42);
+    assert_int_equal(stored.catalog_floor, 43);
+    assert_int_equal(stored.clock_floor, TRUSTKIT_NOW + 1);
+    dmv_trust_state_carry_over(&stored, &b);
+    assert_int_equal(b.catalog_floor, 0);
+}
+
+/* A floor outlives the process that found it, as long as it says more than the catalog does. */
+static void test_stored_floor(void **state)
+{
+    DMV_CLEANUP_TRUST_STATE DmvTrustState s = {0}, again = {0}, reached = {0};
+    DMV_CLEANUP_FREE char *text = NULL, *shorter = NULL;
+    size_t size = 0;
+
+    (void)state;
+    assert_int_equal(from_root(publisher.root, &s), 0);
+    dmv_trust_state_raise(&s, 7, TRUSTKIT_NOW);
+    dmv_trust_state_raise(&s, 6, TRUSTKIT_NOW - 1);
+    assert_int_equal(dmv_trust_state_format(&s, &text, &size), 0);
+    assert_int_equal(dmv_trust_state_parse(text, size, &again, NULL), 0);
+    assert_int_equal(again.catalog_version, 0);
+    assert_int_equal(again.catalog_floor, 7);
+    assert_int_equal(again.clock_floor, TRUSTKIT_NOW);
+    s.catalog_version = 7;
+    strcpy(s.catalog_sha256, SHA);
+    assert_int_equal(dmv_trust_state_format(&s, &shorter, &size), 0);
+    assert_null(strstr(shorter, "catalog_floor"));
+    assert_int_equal(dmv_trust_state_parse(shorter, size, &reached, NULL), 0);
+    assert_int_equal(reached.catalog_floor, 0);
+}
+
+/* Row 21: one time for all that is judged, the later of the clock and what was proven. */
+static void test_time(void **state)
+{
+    (void)state;
+    assert_int_equal(dmv_trust_time(5, 0), 5);
+    assert_int_equal(dmv_trust_time(5, 5), 5);
+    assert_int_equal(dmv_trust_time(0, TRUSTKIT_NOW), TRUSTKIT_NOW);
+}
+
+static void judge_again(const DmvTrustState *s, int64_t expires, int64_t now, int want)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    int r = dmv_trust_state_check(s, expires, now, &e);
+
+    assert_string_equal(dmv_outcome_reason(r), dmv_outcome_reason(want));
+    assert_int_equal(e.code, want);
+    assert_int_equal(e.why != NULL, want != 0);
+}
+
+/* Rows 9, 20, 21: an accepted catalog is judged again by the root that it hangs on, and by the same time. */
+static void test_check(void **state)
+{
+    static const char root_expires[] = "2031-01-01T00:00:00Z";
+    DMV_CLEANUP_TRUST_STATE DmvTrustState s = {0};
+    int64_t end = 0;
+
+    (void)state;
+    assert_int_equal(dmv_parse_time(root_expires, &end), 0);
+    assert_int_equal(from_root(publisher.root, &s), 0);
+    assert_int_equal(s.root_expires, end);
+    judge_again(&s, end + 1, end - 1, 0);
+    judge_again(&s, end + 1, end, DMV_ROOT_EXPIRED);
+    judge_again(&s, TRUSTKIT_NOW, TRUSTKIT_NOW - 1, 0);
+    judge_again(&s, TRUSTKIT_NOW, TRUSTKIT_NOW, DMV_CATALOG_EXPIRED);
+    judge_again(&s, TRUSTKIT_NOW, end, DMV_ROOT_EXPIRED);
+    /* the clock went back to 1970 */
+    s.clock_floor = TRUSTKIT_NOW;
+    judge_again(&s, TRUSTKIT_NOW, 0, DMV_CATALOG_EXPIRED);
+    judge_again(&s, TRUSTKIT_NOW + 1, 0, 0);
+    s.clock_floor = end;
+    judge_again(&s, end + 1, 0, DMV_ROOT_EXPIRED);
 }
 
 int main(void)
@@ -336,6 +410,8 @@ int main(void)
         cmocka_unit_test(test_too_many_keys), cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_key_set),       cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_broken_states), cmocka_unit_test(test_carry_over),
+        cmocka_unit_test(test_stored_floor),  cmocka_unit_test(test_time),
+        cmocka_unit_test(test_check),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -64,6 +64,7 @@ static void forget_other_key_set(Chain *c)
     if (strcmp(c->state->key_set, c->root.key_set) == 0)
         return;
     c->state->catalog_version = 0;
+    c->state->catalog_floor = 0;
     memset(c->state->catalog_sha256, 0, sizeof(c->state->catalog_sha256));
     memcpy(c->state->key_set, c->root.key_set, sizeof(c->state->key_set));
 }
@@ -77,6 +78,7 @@ static void adopt(Chain *c, DmvEnvelope *e, DmvRoot *next)
     free(c->state->root);
     dmv_envelope_take_payload(e, &c->state->root, &c->state->root_size);
     c->state->root_version = c->root.version;
+    c->state->root_expires = c->root.expires;
     c->moved = c->seen = true;
     forget_other_key_set(c);
 }
@@ -182,21 +184,22 @@ static int judge_version(const Head *h, const char *sha256, DmvBundleResult *ret
         return dmv_error_set(reterr, DMV_ROLLBACK, WHAT, "refresh from another mirror, or tell the publisher",
                              "it is version %lld, but version %lld was accepted before",
                              (long long)h->version, (long long)s->catalog_version);
+    if (h->version < s->catalog_floor)
+        return dmv_error_set(reterr, DMV_ROLLBACK, WHAT, "refresh from another mirror, or tell the publisher",
+                             "it is version %lld, and this host knows that there is version %lld",
+                             (long long)h->version, (long long)s->catalog_floor);
     ret->unchanged = h->version == s->catalog_version && strcmp(sha256, s->catalog_sha256) == 0;
-    /* a floor that was installed with the root is a version without a hash */
-    if (h->version == s->catalog_version && s->catalog_sha256[0] != '\0' && !ret->unchanged)
+    if (h->version == s->catalog_version && !ret->unchanged)
         return dmv_error_set(reterr, DMV_EQUIVOCATION, WHAT, "tell the publisher",
                              "there are two different catalogs of version %lld", (long long)h->version);
     return 0;
 }
 
-/* The time to judge by: no earlier than what something signed has proven. */
+/* The time to judge by, and whether that is not the clock's. */
 static int64_t judge_clock(int64_t now, int64_t floor, DmvBundleResult *ret)
 {
-    if (now >= floor)
-        return now;
-    ret->clock_untrusted = true;
-    return floor;
+    ret->clock_untrusted = ret->clock_untrusted || now < floor;
+    return dmv_trust_time(now, floor);
 }
 
 static int judge_expiry(const Head *h, int64_t now, bool allow_stale, DmvBundleResult *ret, DmvError *reterr)

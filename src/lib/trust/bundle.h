@@ -24,10 +24,10 @@ typedef struct DmvTrustState {
     char *root; /* payload of the trusted root: the exact bytes */
     size_t root_size;
     int64_t root_version;
-    /* the last accepted catalog; 0 when there was none for the current key set, or the version that an
-     * installed floor names (then without a hash) */
-    int64_t catalog_version;
-    char catalog_sha256[65]; /* of the payload, or "" */
+    int64_t root_expires;    /* seconds since the epoch */
+    int64_t catalog_version; /* of the last accepted catalog; 0: there was none for the current key set */
+    char catalog_sha256[65]; /* of its payload, or "" */
+    int64_t catalog_floor;   /* no lower version is accepted from the current key set; 0: any is */
     char key_set[65];        /* sha256 over the sorted key ids and the threshold of the catalog role */
     int64_t clock_floor;     /* seconds since the epoch: the latest time that something signed has proven */
 } DmvTrustState;
@@ -44,10 +44,28 @@ int dmv_trust_state_from_root(const char *data, size_t size, DmvTrustState *ret,
 int dmv_trust_state_parse(const char *data, size_t size, DmvTrustState *ret, DmvError *reterr);
 int dmv_trust_state_format(const DmvTrustState *s, char **ret, size_t *ret_size);
 
-/* Carries what @from knows over to @to, which trusts another root of the same stream (an installed one that
- * is newer): the time always, the counter of catalog versions if the same keys sign them. Without it an
- * update of the root would let old catalogs in again. */
+/* Carries what @from knows over to @to, which trusts a root of the same stream (an installed one that is
+ * newer, or the one that was walked to): the time always, the counter of catalog versions and its floor if
+ * the same keys sign them. Without it an update of the root would let old catalogs in again. */
 void dmv_trust_state_carry_over(const DmvTrustState *from, DmvTrustState *to);
+
+/* Something else than an accepted catalog has shown that the current key set has signed @version, and that it
+ * was @time: never less than that from now on. */
+void dmv_trust_state_raise(DmvTrustState *s, int64_t version, int64_t time);
+
+/* The time to judge by: the clock, but no earlier than @floor, what something signed has proven. */
+int64_t dmv_trust_time(int64_t now, int64_t floor);
+
+/**
+ * dmv_trust_state_check() - is the catalog that was accepted still good?
+ * @expires: of the catalog, seconds since the epoch
+ * @now: the clock
+ *
+ * What dmv_bundle_verify() would say of times if it was given the same bundle again.
+ *
+ * Return: 0; DMV_ROOT_EXPIRED, DMV_CATALOG_EXPIRED.
+ */
+int dmv_trust_state_check(const DmvTrustState *s, int64_t expires, int64_t now, DmvError *reterr);
 
 typedef struct DmvBundleResult {
     DmvTrustState

@@ -4,6 +4,8 @@
  *
  *   {"format":"dmv-trust-1","root":base64(payload),"catalog_version":N,"catalog_sha256":hex,"key_set":hex,"clock_floor":T}
  *
+ * and "catalog_floor":N where that is more than catalog_version.
+ *
  * The root is kept as the exact bytes that were signed, so that it can be recognised in a bundle and checked
  * again.
  */
@@ -11,6 +13,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "trust/base64.h"
 #include "trust/bundle.h"
 #include "trust/root.h"
@@ -36,7 +39,7 @@ static int from_payload(char **root, size_t size, DmvTrustState *ret, DmvError *
 
     if (r != 0)
         return r;
-    *ret = (DmvTrustState){.root_size = size, .root_version = parsed.version};
+    *ret = (DmvTrustState){.root_size = size, .root_version = parsed.version, .root_expires = parsed.expires};
     ret->root = DMV_TAKE_PTR(*root);
     memcpy(ret->key_set, parsed.key_set, sizeof(ret->key_set));
     return 0;
@@ -126,12 +129,13 @@ int dmv_trust_state_parse(const char *data, size_t size, DmvTrustState *ret, Dmv
     DMV_CLEANUP_TRUST_STATE DmvTrustState s = {0};
     DMV_CLEANUP_JSON json_object *o = NULL;
     const char *format = NULL, *root = NULL, *sha256 = NULL, *key_set = NULL;
-    int64_t version = 0, floor = 0;
+    int64_t version = 0, least = 0, floor = 0;
     const DmvJsonField fields[] = {
         {"format", DMV_JSON_STRING, DMV_JSON_REQUIRED, &format},
         {"root", DMV_JSON_STRING, DMV_JSON_REQUIRED | DMV_JSON_NON_EMPTY, &root},
         {"catalog_version", DMV_JSON_INT, DMV_JSON_REQUIRED, &version},
         {"catalog_sha256", DMV_JSON_STRING, DMV_JSON_REQUIRED, &sha256},
+        {"catalog_floor", DMV_JSON_INT, 0, &least},
         {"key_set", DMV_JSON_STRING, DMV_JSON_REQUIRED, &key_set},
         {"clock_floor", DMV_JSON_INT, DMV_JSON_REQUIRED, &floor},
     };
@@ -148,6 +152,7 @@ int dmv_trust_state_parse(const char *data, size_t size, DmvTrustState *ret, Dmv
     if (r != 0)
         return r;
     s.catalog_version = version;
+    s.catalog_floor = least;
     s.clock_floor = floor;
     if (!copy_hash(sha256, s.catalog_sha256) || !copy_hash(key_set, s.key_set))
         return broken(reterr, "a hash in it is not one");
@@ -174,6 +179,8 @@ int dmv_trust_state_format(const DmvTrustState *s, char **ret, size_t *ret_size)
         r = dmv_json_add_int(o, "catalog_version", s->catalog_version);
     if (r == 0)
         r = dmv_json_add_string(o, "catalog_sha256", s->catalog_sha256);
+    if (r == 0 && s->catalog_floor > s->catalog_version)
+        r = dmv_json_add_int(o, "catalog_floor", s->catalog_floor);
     if (r == 0)
         r = dmv_json_add_string(o, "key_set", s->key_set);
     if (r == 0)
@@ -181,12 +188,45 @@ int dmv_trust_state_format(const DmvTrustState *s, char **ret, size_t *ret_size)
     return r == 0 ? dmv_json_format(o, ret, ret_size) : r;
 }
 
+void dmv_trust_state_raise(DmvTrustState *s, int64_t version, int64_t time)
+{
+    if (s->catalog_floor < version)
+        s->catalog_floor = version;
+    if (s->clock_floor < time)
+        s->clock_floor = time;
+}
+
 void dmv_trust_state_carry_over(const DmvTrustState *from, DmvTrustState *to)
 {
-    if (to->clock_floor < from->clock_floor)
-        to->clock_floor = from->clock_floor;
-    if (strcmp(to->key_set, from->key_set) != 0 || to->catalog_version >= from->catalog_version)
+    bool same = strcmp(to->key_set, from->key_set) == 0;
+
+    dmv_trust_state_raise(to, same ? from->catalog_floor : 0, from->clock_floor);
+    if (!same || to->catalog_version >= from->catalog_version)
         return;
     to->catalog_version = from->catalog_version;
     memcpy(to->catalog_sha256, from->catalog_sha256, sizeof(to->catalog_sha256));
+}
+
+int64_t dmv_trust_time(int64_t now, int64_t floor)
+{
+    return now < floor ? floor : now;
+}
+
+int dmv_trust_state_check(const DmvTrustState *s, int64_t expires, int64_t now, DmvError *reterr)
+{
+    int64_t time = dmv_trust_time(now, s->clock_floor);
+    char text[21] = "";
+
+    if (s->root_expires <= time) {
+        dmv_format_time(s->root_expires, text);
+        return dmv_error_set(reterr, DMV_ROOT_EXPIRED, NULL, "tell the publisher: a new root is needed",
+                             "root %lld has expired at %s", (long long)s->root_version, text);
+    }
+    if (expires <= time) {
+        dmv_format_time(expires, text);
+        return dmv_error_set(reterr, DMV_CATALOG_EXPIRED, NULL,
+                             "refresh again later; what is installed already goes on working",
+                             "the catalog has expired at %s", text);
+    }
+    return 0;
 }
