@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "cli/publish/args.h"
 #include "cli/publish/command.h"
+#include "cli/publish/floorfile.h"
 #include "host/fs.h"
 
 #define NEXT ".next" /* repo/.next/: a repository whose Packages is a link to the real one */
@@ -94,6 +95,8 @@ int dmv_publish_repo(const DmvPublisher *p, DmvError *reterr)
         r = swap_in(p, reterr);
     else
         (void)dmv_fs_remove_tree(p->fd, DMV_PUBLISH_REPO "/" NEXT);
+    if (r == 0)
+        r = dmv_floorfile_save(p, reterr);
     if (r == 0)
         printf("repository ready: %s/" DMV_PUBLISH_REPO "\n", p->path);
     return r;

@@ -4,8 +4,9 @@
  *
  *     publish.json              settings of the stream
  *     keys/                     private keys, 0700: root.*.pem, catalog.*.pem, module.pem, gnupg/
- *     trust/                    what a host's /etc/dmv/trust wants: root.json, rpm/KEYID.asc,
- * modules/SKID.der roots/N.json              every root there ever was, as a signed envelope
+ *     trust/                    what a host's /etc/dmv/trust wants: root.json, floor.json, rpm/KEYID.asc,
+ *                               modules/SKID.der
+ *     roots/N.json              every root there ever was, as a signed envelope
  *     releases/D@V@X.json       what the catalog says of release D/V@X
  *     catalog.json              payload of the newest catalog; catalog.dsse.json: signed
  *     bundle.json               root history and signed catalog: the record "dmv" of the repository
@@ -36,6 +37,7 @@
 #define DMV_PUBLISH_REPO "repo"
 #define DMV_PUBLISH_PACKAGES "Packages"
 #define DMV_PUBLISH_TRUST "trust"
+#define DMV_PUBLISH_FLOOR "trust/floor.json"
 
 /* A catalog's life: hosts are expected to take updates within half a year. A root's: five years. */
 #define DMV_PUBLISH_CATALOG_DAYS 190
