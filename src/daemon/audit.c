@@ -83,6 +83,11 @@ static void verify_state(DmvAudit *a, const DmvManager *m)
         dmv_audit_find(a, "error", DMV_STATE_DIR, DMV_STATE_BROKEN,
                        "look at the file, move it away, and select again: without it dmv changes nothing",
                        "%s", m->state_problem);
+    for (size_t i = 0; i < m->n_streams; i++)
+        if (m->streams[i].damage)
+            dmv_audit_find(a, "error", m->streams[i].conf.name, DMV_STATE_BROKEN,
+                           "dmvctl refresh writes it anew, and keeps what there was beside it", "%s",
+                           m->streams[i].damage);
     if (m->history.broken)
         dmv_audit_find(a, "error", DMV_STATE_DIR "/history.jsonl", DMV_STATE_BROKEN,
                        "entries before it are good; the next entry sets the rest aside", "%s",
@@ -192,12 +197,20 @@ static void examine_streams(DmvAudit *a, const DmvManager *m)
                        "no stream is configured: there is nothing to install");
     for (size_t i = 0; i < m->n_streams; i++) {
         const DmvStream *s = &m->streams[i];
+        DMV_CLEANUP_ERROR DmvError e = {0};
 
         if (s->problem)
             dmv_audit_find(a, "warning", s->conf.name, s->problem_code, "dmvctl refresh", "%s", s->problem);
-        else if (s->catalog && s->catalog->expires <= dmv_manager_now())
-            dmv_audit_find(a, "warning", s->conf.name, DMV_STALE, "dmvctl refresh",
-                           "the catalog has expired: nothing new can be installed from it");
+        else if (s->catalog &&
+                 dmv_trust_state_check(&s->trust, s->catalog->expires, dmv_manager_now(), &e) != 0)
+            dmv_audit_find(a, "warning", s->conf.name, e.code == DMV_CATALOG_EXPIRED ? DMV_STALE : e.code,
+                           "dmvctl refresh; if it stays, the publisher has to sign anew",
+                           "%s: nothing new %s, and what is installed goes on working", e.why,
+                           e.code == DMV_CATALOG_EXPIRED ? "can be installed from it" : "is taken from it");
+        if (s->set_aside)
+            dmv_audit_find(a, "warning", s->conf.name, DMV_STATE_BROKEN, "look at it, then remove it",
+                           DMV_STATE_DIR "/trust/%s.json.broken is what was found instead of what is trusted",
+                           s->conf.name);
     }
 }
 

@@ -210,12 +210,13 @@ json_object *dmv_fetch_source(const DmvManager *m, const DmvStream *s, uint64_t 
     return dmv_jb_end(&b);
 }
 
+/* A record is only "known" while its catalog, and the root that this one hangs on, are good: else the bundle
+ * is fetched and judged again, and the refresh ends as one that brings something new. */
 static int ask(DmvJob *j, DmvStream *s, DmvError *e)
 {
     DmvJsonBuilder b = {0};
-    /* a record is only "known" while its catalog is good */
-    bool known =
-        s->catalog && s->record_sha256[0] && s->problem_code == 0 && s->catalog->expires > dmv_manager_now();
+    bool known = s->catalog && s->record_sha256[0] && s->problem_code == 0 && !s->damage &&
+                 dmv_trust_state_check(&s->trust, s->catalog->expires, dmv_manager_now(), NULL) == 0;
     int r;
 
     if (!s->has_trust)

@@ -21,6 +21,8 @@
 #define DMV_MESSAGE_INTENT_CHANGED "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a07"
 #define DMV_MESSAGE_STATE_BROKEN "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a08"
 #define DMV_MESSAGE_BOOT_ALARM "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a09"
+#define DMV_MESSAGE_TRUST_DAMAGED "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a0a"
+#define DMV_MESSAGE_RELEASE_REVOKED "6a1b1c8e0d7f4b0e9a4c2f6d5e3b7a0b"
 
 /* Decides where to write: call it once. @terse: one caller gets every failure as its answer, and need not
  * read it twice. */

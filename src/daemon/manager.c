@@ -81,8 +81,7 @@ static int collect_sources(DmvManager *m)
         s = DMV_ARRAY_ADD(m->sources, m->n_sources);
         if (!s)
             return -ENOMEM;
-        *s = (DmvSource){.catalog = m->streams[i].catalog,
-                         .stale = m->streams[i].catalog->expires <= dmv_manager_now()};
+        *s = (DmvSource){.catalog = m->streams[i].catalog, .stale = dmv_stream_is_stale(&m->streams[i])};
     }
     return 0;
 }

@@ -40,6 +40,8 @@ typedef struct DmvStream {
     int64_t refreshed;      /* last refresh that worked, seconds since the epoch, or 0 */
     char *problem; /* why the last refresh did not work, or why there is no catalog; NULL: all is well */
     int problem_code;
+    char *damage;   /* what is wrong with the trust that was stored, and what became of it; NULL: nothing */
+    bool set_aside; /* one that was damaged lies beside it */
 } DmvStream;
 
 struct DmvManager {
@@ -167,6 +169,8 @@ int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size
 /* Notes that a refresh worked, also when it brought nothing new. Return: 0 or -ENOMEM. */
 int dmv_stream_set_refreshed(DmvManager *m, DmvStream *s);
 int dmv_stream_note(DmvManager *m, DmvStream *s, int code, const char *why);
+/* Has the catalog of a stream expired, by the time that bundles are judged by? It must have one. */
+bool dmv_stream_is_stale(const DmvStream *s);
 json_object *dmv_streams_render(const DmvManager *m);
 /* Trust anchors for packages and modules: armoured certificates as text, DER certificates in base64. */
 int dmv_stream_rpm_keys(const DmvManager *m, const char *stream, char ***ret);

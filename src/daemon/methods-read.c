@@ -87,6 +87,10 @@ static json_object *all_problems(const DmvManager *m, bool streams)
         if (m->streams[i].problem)
             (void)dmv_problem_add(&all, m->streams[i].conf.name, m->streams[i].problem_code, "%s",
                                   m->streams[i].problem);
+    for (size_t i = 0; i < m->n_streams; i++)
+        if (m->streams[i].damage)
+            (void)dmv_problem_add(&all, m->streams[i].conf.name, DMV_STATE_BROKEN, "%s",
+                                  m->streams[i].damage);
     if (m->state_problem)
         (void)dmv_problem_add(&all, DMV_STATE_DIR, DMV_STATE_BROKEN, "%s", m->state_problem);
     if (m->plan_error.code != 0)

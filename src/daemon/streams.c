@@ -12,13 +12,10 @@
 
 #include "daemon/log.h"
 #include "daemon/manager.h"
+#include "daemon/stream-trust.h"
 #include "host/fs.h"
 
-#define TRUST_DIR DMV_STATE_DIR "/trust"
-#define CATALOGS_DIR DMV_STATE_DIR "/catalogs"
-#define MAX_ROOT_FILE (128u << 10)
 #define MAX_ANCHOR (64u << 10)
-#define MAX_CATALOG_FILE (64u << 20)
 
 int dmv_stream_note(DmvManager *m, DmvStream *s, int code, const char *why)
 {
@@ -108,79 +105,6 @@ static int load_stream_file(DmvManager *m, const char *path)
     return 0;
 }
 
-/* ---- trust ---- */
-
-static char *stream_file(const char *folder, const char *stream, const char *suffix)
-{
-    char *path = NULL;
-
-    return asprintf(&path, "%s/%s%s", folder, stream, suffix) < 0 ? NULL : path;
-}
-
-/* The root that was configured or shipped for a stream, the first that is there. */
-static int load_anchor(DmvManager *m, DmvStream *s, DmvTrustState *ret, DmvError *reterr)
-{
-    DMV_CLEANUP_FREE char *own = stream_file(DMV_TRUST_SITE_DIR, s->conf.name, "/root.json");
-    const char *const places[] = {s->conf.root, own, DMV_TRUST_SITE_DIR "/root.json",
-                                  DMV_TRUST_VENDOR_DIR "/root.json"};
-
-    for (size_t i = 0; i < DMV_N_ELEMENTS(places); i++) {
-        DMV_CLEANUP_FREE char *data = NULL;
-        size_t size = 0;
-        const char *place = places[i];
-        int r;
-
-        while (place && place[0] == '/')
-            place++;
-        if (!place)
-            continue;
-        r = dmv_fs_read_file(m->roots.fd, place, MAX_ROOT_FILE, &data, &size);
-        if (r == -ENOENT && i > 0)
-            continue;
-        if (r < 0)
-            return dmv_error_set(reterr, DMV_NO_ROOT, NULL, "see dmv.conf(5)", "%s cannot be read: %s", place,
-                                 strerror(-r));
-        return dmv_trust_state_from_root(data, size, ret, reterr);
-    }
-    return dmv_error_set(reterr, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust",
-                         "there is no root for stream %s", s->conf.name);
-}
-
-/* Of the root that was walked forward and the one that was shipped, the newer; a state that cannot be read
- * counts as none. */
-static int load_trust(DmvManager *m, DmvStream *s, DmvError *reterr)
-{
-    DMV_CLEANUP_FREE char *path = stream_file(TRUST_DIR, s->conf.name, ".json");
-    DMV_CLEANUP_FREE char *data = NULL;
-    DMV_CLEANUP_TRUST_STATE DmvTrustState anchor = {0};
-    DMV_CLEANUP_ERROR DmvError broken = {0};
-    size_t size = 0;
-    bool stored;
-    int r = path ? dmv_fs_read_file(m->roots.fd, path, MAX_ROOT_FILE * 2, &data, &size) : -ENOMEM;
-
-    if (r == 0)
-        r = dmv_trust_state_parse(data, size, &s->trust, &broken);
-    if (r == -ENOMEM)
-        return r;
-    stored = r == 0;
-    if (!stored && r != -ENOENT)
-        dmv_log(LOG_WARNING,
-                "the trust state of stream %s cannot be read, starting from the shipped root: %s",
-                s->conf.name, r < 0 ? strerror(-r) : broken.why);
-    r = load_anchor(m, s, &anchor, reterr);
-    if (r < 0 || (r > 0 && !stored))
-        return r;
-    if (r == 0 && (!stored || anchor.root_version > s->trust.root_version)) {
-        if (stored)
-            dmv_trust_state_carry_over(&s->trust, &anchor);
-        dmv_trust_state_deinit(&s->trust);
-        s->trust = anchor;
-        anchor = (DmvTrustState){0};
-    }
-    s->has_trust = true;
-    return 0;
-}
-
 /* ---- catalogs ---- */
 
 static const DmvJsonLimits meta_limits = {.size = 4096, .depth = 2, .nodes = 16, .plain_integers = true};
@@ -188,7 +112,7 @@ static const DmvJsonLimits meta_limits = {.size = 4096, .depth = 2, .nodes = 16,
 /* When and from which record the catalog came; only saves a download, so that any fault means "unknown". */
 static void load_meta(DmvManager *m, DmvStream *s)
 {
-    DMV_CLEANUP_FREE char *path = stream_file(CATALOGS_DIR, s->conf.name, ".meta");
+    DMV_CLEANUP_FREE char *path = dmv_stream_file(DMV_CATALOGS_DIR, s->conf.name, ".meta");
     DMV_CLEANUP_FREE char *data = NULL;
     DMV_CLEANUP_JSON json_object *o = NULL;
     const char *record = NULL;
@@ -208,7 +132,7 @@ static void load_meta(DmvManager *m, DmvStream *s)
 
 static int save_meta(DmvManager *m, const DmvStream *s)
 {
-    DMV_CLEANUP_FREE char *path = stream_file(CATALOGS_DIR, s->conf.name, ".meta");
+    DMV_CLEANUP_FREE char *path = dmv_stream_file(DMV_CATALOGS_DIR, s->conf.name, ".meta");
     DMV_CLEANUP_FREE char *text = NULL;
     DMV_CLEANUP_JSON json_object *o = NULL;
     DmvJsonBuilder b = {0};
@@ -225,7 +149,7 @@ static int save_meta(DmvManager *m, const DmvStream *s)
 
 static int load_catalog(DmvManager *m, DmvStream *s, DmvError *reterr)
 {
-    DMV_CLEANUP_FREE char *path = stream_file(CATALOGS_DIR, s->conf.name, ".json");
+    DMV_CLEANUP_FREE char *path = dmv_stream_file(DMV_CATALOGS_DIR, s->conf.name, ".json");
     DMV_CLEANUP_FREE char *data = NULL;
     char sha256[DMV_SHA256_HEX];
     size_t size = 0;
@@ -234,7 +158,7 @@ static int load_catalog(DmvManager *m, DmvStream *s, DmvError *reterr)
     if (s->trust.catalog_version == 0)
         return dmv_error_set(reterr, DMV_EMPTY, NULL, "dmvctl refresh",
                              "no catalog of stream %s was fetched yet", s->conf.name);
-    r = path ? dmv_fs_read_file(m->roots.fd, path, MAX_CATALOG_FILE, &data, &size) : -ENOMEM;
+    r = path ? dmv_fs_read_file(m->roots.fd, path, DMV_CATALOG_FILE_MAX, &data, &size) : -ENOMEM;
     if (r == 0)
         r = dmv_sha256_hex(data, size, sha256);
     if (r == 0 && strcmp(sha256, s->trust.catalog_sha256) != 0)
@@ -249,7 +173,7 @@ static int load_catalog(DmvManager *m, DmvStream *s, DmvError *reterr)
 static int load_stream(DmvManager *m, DmvStream *s)
 {
     DMV_CLEANUP_ERROR DmvError error = {0};
-    int r = load_trust(m, s, &error);
+    int r = dmv_stream_load_trust(m, s, &error);
 
     if (r == 0)
         r = load_catalog(m, s, &error);
@@ -289,6 +213,7 @@ void dmv_streams_free(DmvManager *m)
         dmv_trust_state_deinit(&m->streams[i].trust);
         (void)dmv_catalog_free(m->streams[i].catalog);
         free(m->streams[i].problem);
+        free(m->streams[i].damage);
     }
     free(m->streams);
     m->streams = NULL;
@@ -303,18 +228,6 @@ DmvStream *dmv_streams_find(const DmvManager *m, const char *name)
     return NULL;
 }
 
-static int store_trust(DmvManager *m, const DmvStream *s, const DmvTrustState *state)
-{
-    DMV_CLEANUP_FREE char *path = stream_file(TRUST_DIR, s->conf.name, ".json");
-    DMV_CLEANUP_FREE char *text = NULL;
-    size_t size = 0;
-    int r = path ? dmv_trust_state_format(state, &text, &size) : -ENOMEM;
-
-    if (r == 0)
-        r = dmv_fs_mkdirs(m->roots.fd, TRUST_DIR, 0700);
-    return r == 0 ? dmv_fs_replace_file(m->roots.fd, path, text, size, 0600) : r;
-}
-
 static void take_trust(DmvStream *s, DmvTrustState *state)
 {
     dmv_trust_state_deinit(&s->trust);
@@ -326,17 +239,17 @@ static void take_trust(DmvStream *s, DmvTrustState *state)
  * believed, and the next refresh brings it again. */
 static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvError *reterr)
 {
-    DMV_CLEANUP_FREE char *path = stream_file(CATALOGS_DIR, s->conf.name, ".json");
+    DMV_CLEANUP_FREE char *path = dmv_stream_file(DMV_CATALOGS_DIR, s->conf.name, ".json");
     DmvCatalog *catalog = NULL, *replaced;
     int r = path ? dmv_catalog_parse(b->catalog, b->catalog_size, &catalog, reterr) : -ENOMEM;
 
     if (r != 0)
         return r;
-    r = dmv_fs_mkdirs(m->roots.fd, CATALOGS_DIR, 0700);
+    r = dmv_fs_mkdirs(m->roots.fd, DMV_CATALOGS_DIR, 0700);
     if (r == 0)
         r = dmv_fs_replace_file(m->roots.fd, path, b->catalog, b->catalog_size, 0600);
     if (r == 0)
-        r = store_trust(m, s, &b->state);
+        r = dmv_stream_store_trust(m, s, &b->state);
     if (r < 0) {
         (void)dmv_catalog_free(catalog);
         return dmv_error_set(reterr, r, NULL, NULL, "the catalog of stream %s cannot be stored: %s",
@@ -373,7 +286,7 @@ int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size
     r = dmv_bundle_verify(data, size, &s->trust, s->conf.name, dmv_manager_now(), allow_stale, &b, reterr);
     if (r > 0 && b.root_moved) {
         /* progress of the root chain is kept, whatever the catalog was */
-        int stored = store_trust(m, s, &b.state);
+        int stored = dmv_stream_store_trust(m, s, &b.state);
 
         if (stored == 0)
             take_trust(s, &b.state);
@@ -390,13 +303,18 @@ int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size
     return dmv_stream_set_refreshed(m, s);
 }
 
+bool dmv_stream_is_stale(const DmvStream *s)
+{
+    return s->catalog->expires <= dmv_trust_time(dmv_manager_now(), s->trust.clock_floor);
+}
+
 /* ---- what is shown ---- */
 
 static const char *stream_state(const DmvStream *s)
 {
     if (!s->catalog)
         return s->problem_code > 0 && s->problem_code != DMV_EMPTY ? "refused" : "missing";
-    return s->catalog->expires <= dmv_manager_now() ? "stale" : "ok";
+    return dmv_stream_is_stale(s) ? "stale" : "ok";
 }
 
 static json_object *render_stream(const DmvStream *s)
@@ -461,7 +379,7 @@ static int add_anchor_folder(const DmvManager *m, const char *folder, const char
     if (r == -ENOENT)
         return 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        DMV_CLEANUP_FREE char *path = stream_file(folder, entries[i].name, "");
+        DMV_CLEANUP_FREE char *path = dmv_stream_file(folder, entries[i].name, "");
         DMV_CLEANUP_FREE char *data = NULL;
         size_t size = 0;
 
@@ -481,8 +399,8 @@ static int collect_anchors(const DmvManager *m, const char *stream, const char *
 {
     DMV_CLEANUP_STRV char **list = NULL;
     DMV_CLEANUP_FREE char *own = NULL;
-    DMV_CLEANUP_FREE char *site = stream_file(DMV_TRUST_SITE_DIR, "", kind);
-    DMV_CLEANUP_FREE char *vendor = stream_file(DMV_TRUST_VENDOR_DIR, "", kind);
+    DMV_CLEANUP_FREE char *site = dmv_stream_file(DMV_TRUST_SITE_DIR, "", kind);
+    DMV_CLEANUP_FREE char *vendor = dmv_stream_file(DMV_TRUST_VENDOR_DIR, "", kind);
     int r;
 
     if (!site || !vendor || asprintf(&own, "%s/%s/%s", DMV_TRUST_SITE_DIR, stream, kind) < 0) {

@@ -163,9 +163,11 @@ equal "$(json "['stream']" <"$scratch/out")" demo "stream of a disk on a host wi
 rm "$root/etc/dmv/streams.d/another.conf"
 mv "$root/etc/dmv/trust" "$scratch/trust"
 mv "$root/var/lib/dmv/trust" "$scratch/state-of-trust"
+mv "$root/var/lib/dmv/catalogs" "$scratch/catalogs"
 refused 7 no-root import "$scratch/newer.tar"
 mv "$scratch/trust" "$root/etc/dmv/trust"
 mv "$scratch/state-of-trust" "$root/var/lib/dmv/trust"
+mv "$scratch/catalogs" "$root/var/lib/dmv/catalogs"
 
 # ---- one bad package does not hide the others ----
 fresh

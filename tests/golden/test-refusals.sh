@@ -177,11 +177,63 @@ echo ' ' >>"$root/var/lib/dmv/catalogs/demo.json"
 equal "$(stream_state)" refused "the state of the stream with a catalog that was changed on the disk"
 ok dmvctl refresh
 equal "$(stream_state)" ok "the state of the stream once the catalog is fetched again"
-echo rubbish >"$root/var/lib/dmv/trust/demo.json"
+
+# damaged: what status says of the stream's trust, as a reason
+damaged() { dmvctl --json status | python3 -c 'import json, sys
+print(*(p["reason"] for p in json.load(sys.stdin)["problems"] if p["object"] == "demo"))'; }
+trusted=$root/var/lib/dmv/trust/demo.json
+copy=$root/var/lib/dmv/catalogs/demo.trust
+kept=$root/var/lib/dmv/catalogs/demo.json
+cp "$kept" "$scratch/kept"
+equal "$(damaged)" "" "trust that is whole"
+cp -r "$stream/repo" "$scratch/newest"
+# with_repo FOLDER: the server has this one
+with_repo() {
+    rm -rf "$stream/repo"
+    cp -r "$1" "$stream/repo"
+}
+for what in rubbish '' "$(head -c 100 "$trusted")" gone; do
+    printf %s "$what" >"$trusted"
+    [[ $what != gone ]] || rm "$trusted"
+    equal "$(damaged)" state-broken "trust that is '$what'"
+    equal "$(stream_state)" ok "the state of the stream, by the copy of '$what'"
+    dmvctl --json verify >"$scratch/out" 2>/dev/null && fail "verify finds nothing wrong with '$what'"
+    grep -q '"reason":"state-broken"' "$scratch/out" || fail "verify does not tell of '$what'"
+    with_repo "$scratch/mirror"
+    refused 7 rollback refresh
+    equal "$(damaged)" state-broken "a refused refresh does not hide '$what'"
+    with_repo "$scratch/newest"
+    ok dmvctl refresh
+    equal "$(damaged)" "" "trust that was written anew"
+    [[ $what != gone ]] || continue
+    equal "$(cat "$trusted.broken")" "$what" "what is kept of '$what'"
+    dmvctl --json doctor >"$scratch/out" || true
+    grep -q 'demo.json.broken' "$scratch/out" || fail "doctor does not name what is kept of '$what'"
+    rm "$trusted.broken"
+done
+# the copy, too: the catalog that was kept still says which version was seen
+echo rubbish >"$trusted"
+echo rubbish >"$copy"
 equal "$(stream_state)" missing "the state of the stream without what was known of it"
 refused 3 no-such-release install intel-e1000e/changed-rpm@1.0.4
+with_repo "$scratch/mirror"
+refused 7 rollback refresh
+with_repo "$scratch/newest"
 ok dmvctl refresh
 equal "$(stream_state)" ok "the state of the stream that began again from the installed root"
+# all of it: the version that the stream's package was made with
+cp "$scratch/twin/trust/floor.json" "$root/etc/dmv/trust/floor.json"
+for file in "$trusted" "$copy" "$kept"; do echo rubbish >"$file"; done
+with_repo "$scratch/mirror"
+refused 7 rollback refresh
+printf '{"format":"dmv-floor-1"}' >"$root/etc/dmv/trust/floor.json"
+refused 7 no-root refresh
+rm "$root/etc/dmv/trust/floor.json"
+ok dmvctl refresh
+equal "$(json '["streams"][0]["catalogVersion"]' <<<"$(dmvctl --json status)")" 1 "a host that knows nothing takes what is signed"
+with_repo "$scratch/newest"
+ok dmvctl refresh
+rm "$trusted.broken"
 
 # ---- what the caller's environment says to OpenSSL and curl ----
 cat >"$scratch/openssl.cnf" <<'END'
