@@ -387,18 +387,104 @@ static void test_targets(void **state)
     assert_targets(f, DMV_NO_SUCH_RELEASE, DMV_NO_SUCH_RELEASE);
 }
 
+static void assert_problem(const Fixture *f, size_t i, int code, const char *why)
+{
+    if (i >= driver(f)->problems.n)
+        fail_msg("nothing says \"%s\"", why);
+    assert_int_equal(driver(f)->problems.items[i].code, code);
+    if (!strstr(driver(f)->problems.items[i].why, why))
+        fail_msg("\"%s\" does not say \"%s\"", driver(f)->problems.items[i].why, why);
+}
+
+/* It stays until somebody decides otherwise, and what can be decided is said. */
 static void test_a_revoked_selection_is_said(void **state)
 {
     Fixture *f = *state;
-    CatalogRelease releases[] = {ice_release("a", "1", 1, "\"revoked\":\"eats packets\",")};
+    CatalogRelease releases[] = {
+        ice_release("a", "1", 1, "\"revoked\":\"eats packets\","),
+        ice_release("b", "1", 7, "\"revoked\":\"eats packets, too\","),
+        ice_release("c", "1", 5, NULL),
+        ice_release("d", "1", 4, NULL),
+        ice_release("e", "1", 3, NULL),
+    };
 
-    publish(f, releases, 1);
+    publish(f, releases, 2);
     install(f, "a", "1", ice, K1, K2);
     choose(f, DMV_SELECT_RELEASE, "a", "1");
     think(f);
-    assert_targets(f, 0, 0); /* it stays until somebody decides otherwise */
+    assert_targets(f, 0, 0);
     assert_int_equal(driver(f)->problems.n, 1);
-    assert_int_equal(driver(f)->problems.items[0].code, DMV_REVOKED);
+    assert_problem(f, 0, DMV_REVOKED, "eats packets; it stays until you choose: dmvctl deselect intel-ice");
+    publish(f, releases, DMV_N_ELEMENTS(releases));
+    think(f);
+    assert_targets(f, 0, 0);
+    assert_problem(f, 0, DMV_REVOKED,
+                   "dmvctl install intel-ice/c@1 and select it, or dmvctl deselect intel-ice");
+    install(f, "d", "1", ice, K1, K2);
+    install(f, "e", "1", ice, K1, K2);
+    think(f);
+    assert_problem(f, 0, DMV_REVOKED, "dmvctl select intel-ice/d@1, or dmvctl deselect intel-ice");
+}
+
+static void test_a_revoked_selection_and_what_is_recommended(void **state)
+{
+    Fixture *f = *state;
+    CatalogRelease releases[] = {
+        ice_release("a", "1", 1, "\"revoked\":\"eats packets\","),
+        ice_release("b", "1", 7, NULL),
+        ice_release("c", "1", 5, "\"recommended\":true,"),
+    };
+
+    publish(f, releases, DMV_N_ELEMENTS(releases));
+    install(f, "a", "1", ice, K1, K2);
+    install(f, "b", "1", ice, K1, K2);
+    choose(f, DMV_SELECT_RELEASE, "a", "1");
+    think(f);
+    assert_problem(f, 0, DMV_REVOKED, "dmvctl install intel-ice/c@1 and select it");
+}
+
+/* Who follows what is recommended is not left without a driver when that is revoked, replaced, or when no
+ * catalog can be read: what is in place stays, until what is recommended now is installed. */
+static void test_a_recommendation_that_goes(void **state)
+{
+    Fixture *f = *state;
+    CatalogRelease releases[] = {
+        ice_release("a", "1", 1, "\"recommended\":true,\"revoked\":\"eats packets\","),
+        ice_release("b", "1", 7, "\"recommended\":true,")};
+
+    install(f, "a", "1", ice, K1, K2);
+    choose(f, DMV_SELECT_RECOMMENDED, NULL, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        DMV_CLEANUP_FREE char *target = NULL;
+
+        assert_true(
+            asprintf(&target, "../../../dmv/store/%s/intel-ice/a/1/ice.ko", f->world.kernels[i].release) > 0);
+        world_add_file(&f->world.kernels[i], "updates/ice.ko", target)->ours = true;
+    }
+    think(f);
+    assert_targets(f, 0, 0);
+    assert_string_equal(driver(f)->selected->name, "intel-ice/a@1");
+    assert_problem(f, 0, DMV_NO_SUCH_RELEASE, "intel-ice/a@1 stays");
+
+    publish(f, releases, 1);
+    think(f);
+    assert_targets(f, 0, 0);
+    assert_problem(f, 0, DMV_NO_SUCH_RELEASE, "intel-ice/a@1 stays");
+    assert_problem(f, 1, DMV_REVOKED, "eats packets");
+
+    publish(f, releases, 2);
+    think(f);
+    assert_targets(f, 0, 0);
+    assert_string_equal(driver(f)->selected->name, "intel-ice/a@1");
+    assert_string_equal(driver(f)->recommended->name, "intel-ice/b@1");
+    assert_problem(f, 0, DMV_NOT_INSTALLED, "intel-ice/b@1 is recommended, and it is not installed");
+    assert_problem(f, 1, DMV_REVOKED, "dmvctl install intel-ice/b@1");
+
+    install(f, "b", "1", ice, K1, K2);
+    think(f);
+    assert_targets(f, 0, 0);
+    assert_string_equal(driver(f)->selected->name, "intel-ice/b@1");
+    assert_int_equal(driver(f)->problems.n, 0);
 }
 
 static void test_only_the_intent_knows_it(void **state)
@@ -711,6 +797,8 @@ int main(void)
         TEST(test_recommended),
         TEST(test_targets),
         TEST(test_a_revoked_selection_is_said),
+        TEST(test_a_revoked_selection_and_what_is_recommended),
+        TEST(test_a_recommendation_that_goes),
         TEST(test_only_the_intent_knows_it),
         TEST(test_active_by_build_id),
         TEST(test_active_by_note),

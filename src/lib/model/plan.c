@@ -282,12 +282,21 @@ static int want_target(Planner *p, KernelPlan *k, const DmvTarget *t)
     return r;
 }
 
+/* What is asked for was revoked: the plan leaves it all the same, and that is said with it. */
+static void repeat_revoked(DmvPlan *plan, const DmvViewDriver *d)
+{
+    for (size_t i = 0; i < d->problems.n; i++)
+        if (d->problems.items[i].code == DMV_REVOKED)
+            (void)dmv_problem_add(&plan->problems, d->problems.items[i].object, DMV_REVOKED, "%s",
+                                  d->problems.items[i].why);
+}
+
 static int want_everything(Planner *p)
 {
     const DmvView *v = p->view;
     int r = 0;
 
-    for (size_t d = 0; r == 0 && d < v->n_drivers; d++)
+    for (size_t d = 0; r == 0 && d < v->n_drivers; d++) {
         for (size_t t = 0; r == 0 && t < v->drivers[d].n_targets; t++) {
             const DmvTarget *target = &v->drivers[d].targets[t];
 
@@ -298,6 +307,8 @@ static int want_everything(Planner *p)
                 (void)dmv_problem_add(&p->plan->problems, v->drivers[d].name, target->code, "%s",
                                       target->problem);
         }
+        repeat_revoked(p->plan, &v->drivers[d]);
+    }
     return r;
 }
 

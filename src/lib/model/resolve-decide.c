@@ -78,13 +78,55 @@ static const DmvInstalled *adopted_of_variant(const DmvViewDriver *d, const char
     return NULL;
 }
 
-static void find_selected(DmvViewDriver *d)
+static DmvViewRelease *release_of(const DmvViewDriver *d, const DmvInstalled *x)
+{
+    for (size_t i = 0; x && i < d->n_releases; i++)
+        for (size_t k = 0; k < d->releases[i].n_installed; k++)
+            if (d->releases[i].installed[k] == x)
+                return &d->releases[i];
+    return NULL;
+}
+
+static DmvViewRelease *linked_for(const DmvWorld *w, const DmvViewDriver *d, const DmvKernel *k)
+{
+    DmvViewRelease *r = NULL;
+
+    for (size_t i = 0; k && !r && i < k->n_files; i++)
+        if (k->files[i].ours && !k->files[i].dangling)
+            r = release_of(d, dmv_file_release(w, k, &k->files[i]));
+    return r;
+}
+
+/* The release that our links lead to: where kernels differ, that of the one in question. */
+static DmvViewRelease *release_in_place(const DmvWorld *w, const DmvViewDriver *d)
+{
+    DmvViewRelease *r = linked_for(w, d, dmv_world_kernel_in_question(w));
+
+    for (size_t i = 0; !r && i < w->n_kernels; i++)
+        r = linked_for(w, d, &w->kernels[i]);
+    return r;
+}
+
+/* What is recommended may change with every catalog, be revoked, or be gone with a catalog that cannot be
+ * read. Until what is recommended now is installed, what is in place stays: nothing of that takes a driver
+ * away. */
+static DmvViewRelease *follow_recommendation(const DmvView *v, const DmvViewDriver *d)
+{
+    DmvViewRelease *in_place;
+
+    if (d->recommended && d->recommended->n_installed > 0)
+        return d->recommended;
+    in_place = release_in_place(v->facts.world, d);
+    return in_place ? in_place : d->recommended;
+}
+
+static void find_selected(const DmvView *v, DmvViewDriver *d)
 {
     const DmvSelection *s = d->selection;
     DmvViewRelease *adopted = NULL;
 
     if (s && s->kind == DMV_SELECT_RECOMMENDED)
-        d->selected = d->recommended;
+        d->selected = follow_recommendation(v, d);
     for (size_t i = 0; s && s->kind == DMV_SELECT_RELEASE && i < d->n_releases; i++)
         if (strcmp(d->releases[i].variant, s->variant) == 0 &&
             strcmp(d->releases[i].version, s->version) == 0)
@@ -143,6 +185,72 @@ static int decide_target(const DmvViewDriver *d, DmvTarget *t)
                           d->selected->name, kernel, fit->why);
 }
 
+/* A selection of what is recommended, and something else is in place. */
+static void say_what_stays(DmvViewDriver *d)
+{
+    if (!d->selection || d->selection->kind != DMV_SELECT_RECOMMENDED || !d->selected ||
+        d->selected == d->recommended)
+        return;
+    if (d->recommended)
+        (void)dmv_problem_add(&d->problems, d->name, DMV_NOT_INSTALLED,
+                              "%s is recommended, and it is not installed; %s stays until it is",
+                              d->recommended->name, d->selected->name);
+    else
+        (void)dmv_problem_add(&d->problems, d->name, DMV_NO_SUCH_RELEASE,
+                              "no catalog recommends a release of %s that fits this host; %s stays", d->name,
+                              d->selected->name);
+}
+
+static bool is_better_way(const DmvViewRelease *r, const DmvViewRelease *than)
+{
+    bool installed = r->n_installed > 0;
+
+    if (!than)
+        return true;
+    if (r->recommended != than->recommended)
+        return r->recommended;
+    if (installed != (than->n_installed > 0))
+        return installed;
+    return r->catalog->sequence > than->catalog->sequence;
+}
+
+/* What to take instead of a release that was revoked: the recommended one, else the newest of those that are
+ * installed, else the newest. NULL: there is none but the kernel's own driver. */
+static const DmvViewRelease *find_way_out(const DmvViewDriver *d)
+{
+    const DmvViewRelease *best = NULL;
+
+    for (size_t i = 0; i < d->n_releases; i++) {
+        const DmvViewRelease *r = &d->releases[i];
+
+        if (r != d->selected && r->catalog && r->verdict == DMV_VERDICT_FITS &&
+            (r->n_installed > 0 || !r->source->stale) && is_better_way(r, best))
+            best = r;
+    }
+    return best;
+}
+
+/* It stays where it is until somebody decides otherwise; what can be decided is said. */
+static void say_revoked(DmvViewDriver *d)
+{
+    const DmvViewRelease *way;
+    bool here;
+
+    if (!d->selected || !d->selected->catalog || !d->selected->catalog->revoked)
+        return;
+    way = find_way_out(d);
+    here = way && way->n_installed > 0;
+    (void)dmv_problem_add(&d->problems, d->selected->name, DMV_REVOKED,
+                          "the selected release was revoked: %s; it stays until you choose: %s%s%s%s"
+                          "dmvctl deselect %s for the kernel's own driver",
+                          d->selected->catalog->revoked,
+                          !way   ? ""
+                          : here ? "dmvctl select "
+                                 : "dmvctl install ",
+                          way ? way->name : "", way && !here ? " and select it" : "", way ? ", or " : "",
+                          d->name);
+}
+
 static int decide_targets(const DmvView *v, DmvViewDriver *d)
 {
     const DmvWorld *w = v->facts.world;
@@ -162,10 +270,11 @@ static int decide_targets(const DmvView *v, DmvViewDriver *d)
         if (r == 0 && t->problem)
             (void)dmv_problem_add(&d->problems, d->name, t->code, "%s", t->problem);
     }
-    if (r == 0 && d->selected && d->selected->catalog && d->selected->catalog->revoked)
-        (void)dmv_problem_add(&d->problems, d->selected->name, DMV_REVOKED,
-                              "the selected release was revoked: %s", d->selected->catalog->revoked);
-    return r;
+    if (r < 0)
+        return r;
+    say_what_stays(d);
+    say_revoked(d);
+    return 0;
 }
 
 int dmv_decide(const DmvView *v, DmvViewDriver *d)
@@ -175,6 +284,6 @@ int dmv_decide(const DmvView *v, DmvViewDriver *d)
     if (r < 0)
         return r;
     find_recommended(d);
-    find_selected(d);
+    find_selected(v, d);
     return decide_targets(v, d);
 }
