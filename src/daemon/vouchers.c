@@ -105,21 +105,29 @@ static const DmvCatalogFile *file_of_package(const DmvPackage *p, const char *pa
     return NULL;
 }
 
-/* What the catalogs say of a file of a release; of several the one that has these bytes. */
-static const char *listed_hash(const DmvManager *m, const DmvInstalled *x, const char *file,
-                               const char *sha256)
+/* What the catalogs say of a file of a release. */
+typedef struct Listing {
+    bool catalogs;       /* there are some */
+    const char *sha256;  /* of several the one that the file has; NULL: none lists it */
+    const char *revoked; /* why the release was withdrawn, by any of them, or NULL */
+} Listing;
+
+static Listing look_up(const DmvManager *m, const DmvInstalled *x, const char *file, const char *sha256)
 {
-    const char *listed = NULL;
+    Listing l = {0};
 
     for (size_t i = 0; i < m->n_streams; i++) {
         const DmvCatalog *c = m->streams[i].catalog;
         const DmvRelease *r = c ? dmv_catalog_release(c, x->driver, x->variant, x->version) : NULL;
         const DmvCatalogFile *f = r ? file_of_package(dmv_release_package(r, x->kernel), file) : NULL;
 
-        if (f && (!listed || dmv_streq(f->sha256, sha256)))
-            listed = f->sha256;
+        l.catalogs = l.catalogs || c;
+        if (f && (!l.sha256 || dmv_streq(f->sha256, sha256)))
+            l.sha256 = f->sha256;
+        if (r && r->revoked)
+            l.revoked = r->revoked;
     }
-    return listed;
+    return l;
 }
 
 static bool package_has(const DmvPackage *p, const char *sha256)
@@ -130,17 +138,34 @@ static bool package_has(const DmvPackage *p, const char *sha256)
     return false;
 }
 
-const char *dmv_vouchers_approved(const DmvManager *m, const char *sha256)
+/* A release of a catalog that has these bytes, revoked or not, as @revoked says; NULL: there is none. */
+static const DmvRelease *release_with(const DmvManager *m, const char *sha256, bool revoked)
 {
     for (size_t s = 0; sha256 && s < m->n_streams; s++) {
         const DmvCatalog *c = m->streams[s].catalog;
 
         for (size_t i = 0; c && i < c->n_releases; i++)
             for (size_t p = 0; p < c->releases[i].n_packages; p++)
-                if (!c->releases[i].revoked && package_has(&c->releases[i].packages[p], sha256))
-                    return c->releases[i].driver;
+                if ((c->releases[i].revoked != NULL) == revoked &&
+                    package_has(&c->releases[i].packages[p], sha256))
+                    return &c->releases[i];
     }
     return NULL;
+}
+
+const char *dmv_vouchers_approved(const DmvManager *m, const char *sha256)
+{
+    const DmvRelease *r = release_with(m, sha256, false);
+
+    return r ? r->driver : NULL;
+}
+
+/* Why every release that has these bytes was withdrawn; NULL: one was not, or no catalog has them. */
+static const char *revoked_bytes(const DmvManager *m, const char *sha256, const char *approved)
+{
+    const DmvRelease *r = approved ? NULL : release_with(m, sha256, true);
+
+    return r ? r->revoked : NULL;
 }
 
 /* ---- standings ---- */
@@ -153,15 +178,30 @@ static bool is_managed(const DmvManager *m, const char *file)
            dmv_view_manager(&m->view, module) != NULL;
 }
 
+/* Does the intent mean this installed release, for a kernel at least? */
+static bool is_in_use(const DmvManager *m, const DmvInstalled *x)
+{
+    const DmvViewDriver *d = dmv_view_driver(&m->view, x->driver);
+
+    for (size_t i = 0; d && i < d->n_targets; i++)
+        if (d->targets[i].installed == x)
+            return true;
+    return false;
+}
+
 int dmv_vouchers_judge_installed(const DmvVouchers *v, const DmvManager *m, const DmvInstalled *x,
                                  const char *file, const DmvInspected *bytes, DmvStandingVerdict *ret)
 {
     DMV_CLEANUP_FREE char *name = NULL;
     bool in_store = x->origin == DMV_ORIGIN_STORE;
+    const Listing listing = in_store ? look_up(m, x, file, bytes->sha256) : (Listing){0};
     DmvStandingFacts f = {.bytes = bytes,
                           .voucher = voucher_of(v, &bytes->signature),
                           .in_store = in_store,
-                          .listed = in_store ? listed_hash(m, x, file, bytes->sha256) : NULL,
+                          .listed = listing.sha256,
+                          .revoked = listing.revoked,
+                          .catalogs = listing.catalogs,
+                          .in_use = is_in_use(m, x),
                           .managed = is_managed(m, file)};
 
     if (asprintf(&name, "%s/%s@%s", x->driver, x->variant, x->version) < 0) {
@@ -177,10 +217,12 @@ int dmv_vouchers_judge_file(const DmvVouchers *v, const DmvManager *m, const Dmv
                             const DmvPeers *peers, const DmvInspected *bytes, DmvStandingVerdict *ret)
 {
     bool foreign = dmv_module_file_is_foreign(file);
+    const char *approved = foreign ? dmv_vouchers_approved(m, bytes->sha256) : NULL;
     const DmvStandingFacts f = {.file = file,
                                 .bytes = bytes,
                                 .voucher = voucher_of(v, &bytes->signature),
-                                .approved = foreign ? dmv_vouchers_approved(m, bytes->sha256) : NULL,
+                                .approved = approved,
+                                .revoked = foreign ? revoked_bytes(m, bytes->sha256, approved) : NULL,
                                 .peers = peers,
                                 .managed = is_managed(m, file->path)};
 

@@ -74,28 +74,89 @@ static void test_unreadable(void **state)
 
 static void test_release_of_the_store(void **state)
 {
-    DmvInspected b = bytes_unsigned(), bad = bytes_signed(DMV_MODULE_BAD_SIGNATURE, "us", "1");
-    DmvInspected ours = bytes_signed(0, "us", "1");
-    DmvStandingFacts f = {.bytes = &b, .in_store = true, .release = "a/b@1", .listed = HASH_A};
+    DmvInspected ours = bytes_signed(0, "us", "1"), bad = bytes_signed(DMV_MODULE_BAD_SIGNATURE, "us", "1");
+    DmvStandingFacts f = {.bytes = &ours,
+                          .voucher = DMV_VOUCHER_STREAM,
+                          .in_store = true,
+                          .catalogs = true,
+                          .release = "a/b@1",
+                          .listed = HASH_A};
 
     (void)state;
     judge(&f, DMV_STANDING_VERIFIED, "ok", 0);
-    f.listed = HASH_B;
+    f.listed = HASH_B; /* a signature does not make up for the catalog */
     judge(&f, DMV_STANDING_ALTERED, "error", DMV_HASH_MISMATCH);
-    f.voucher = DMV_VOUCHER_STREAM; /* a signature does not make up for the catalog */
-    f.bytes = &ours;
-    judge(&f, DMV_STANDING_ALTERED, "error", DMV_HASH_MISMATCH);
-    f.listed = NULL; /* no catalog has it any more */
+    f.listed = NULL;
+    f.approved = "a";
     judge(&f, DMV_STANDING_VERIFIED, "ok", 0);
+    f.bytes = &bad;
+    judge(&f, DMV_STANDING_ALTERED, "error", DMV_MODULE_BAD_SIGNATURE);
+}
+
+/* No catalog has it any more. */
+static void test_release_that_was_dropped(void **state)
+{
+    DmvInspected ours = bytes_signed(0, "us", "1"), b = bytes_unsigned();
+    DmvStandingFacts f = {
+        .bytes = &ours, .voucher = DMV_VOUCHER_STREAM, .in_store = true, .release = "a/b@1"};
+
+    (void)state;
+    judge(&f, DMV_STANDING_VERIFIED, "ok", 0); /* nor anything else: they cannot be read */
+    f.catalogs = true;
+    judge(&f, DMV_STANDING_VERIFIED, "warning", DMV_NO_SUCH_RELEASE);
     f.voucher = DMV_VOUCHER_KERNEL; /* which is no publisher's */
     judge(&f, DMV_STANDING_UNKNOWN, "warning", DMV_NO_SUCH_RELEASE);
     f.voucher = DMV_VOUCHER_NOBODY;
     f.bytes = &b;
     judge(&f, DMV_STANDING_UNKNOWN, "warning", DMV_NO_SUCH_RELEASE);
-    f.approved = "a";
-    judge(&f, DMV_STANDING_VERIFIED, "ok", 0);
-    f.bytes = &bad;
-    judge(&f, DMV_STANDING_ALTERED, "error", DMV_MODULE_BAD_SIGNATURE);
+}
+
+/* The certificate of its signer was taken away: what could not be installed today. */
+static void test_release_of_a_removed_key(void **state)
+{
+    DmvInspected stranger = bytes_signed(DMV_MODULE_UNKNOWN_SIGNER, "them", "7"), b = bytes_unsigned();
+    DmvInspected site = bytes_signed(0, "site", "8");
+    DmvStandingFacts f = {
+        .bytes = &stranger, .in_store = true, .catalogs = true, .release = "a/b@1", .listed = HASH_A};
+
+    (void)state;
+    judge(&f, DMV_STANDING_FOREIGN, "warning", DMV_MODULE_UNKNOWN_SIGNER);
+    f.in_use = true;
+    judge(&f, DMV_STANDING_FOREIGN, "error", DMV_MODULE_UNKNOWN_SIGNER);
+    f.bytes = &site;
+    f.voucher = DMV_VOUCHER_KERNEL;
+    judge(&f, DMV_STANDING_FOREIGN, "error", DMV_MODULE_UNKNOWN_SIGNER);
+    f.bytes = &b;
+    f.voucher = DMV_VOUCHER_NOBODY;
+    judge(&f, DMV_STANDING_UNSIGNED, "error", DMV_MODULE_UNSIGNED);
+}
+
+/* Whatever hash and signature say: an approval that was withdrawn is none. */
+static void test_revoked(void **state)
+{
+    DmvInspected ours = bytes_signed(0, "us", "1");
+    DmvModuleFile file = file_in(DMV_TREE_UPDATES);
+    DmvStandingFacts f = {.bytes = &ours,
+                          .voucher = DMV_VOUCHER_STREAM,
+                          .in_store = true,
+                          .catalogs = true,
+                          .release = "a/b@1",
+                          .listed = HASH_A,
+                          .revoked = "eats packets"};
+
+    (void)state;
+    judge(&f, DMV_STANDING_REVOKED, "warning", DMV_REVOKED);
+    f.in_use = true;
+    judge(&f, DMV_STANDING_REVOKED, "error", DMV_REVOKED);
+    f.listed = NULL;
+    judge(&f, DMV_STANDING_REVOKED, "error", DMV_REVOKED);
+    f.listed = HASH_B;
+    judge(&f, DMV_STANDING_ALTERED, "error", DMV_HASH_MISMATCH);
+    f = (DmvStandingFacts){
+        .file = &file, .bytes = &ours, .voucher = DMV_VOUCHER_STREAM, .revoked = "eats packets"};
+    judge(&f, DMV_STANDING_REVOKED, "warning", DMV_REVOKED);
+    f.managed = true;
+    judge(&f, DMV_STANDING_REVOKED, "error", DMV_REVOKED);
 }
 
 static void test_files_of_others(void **state)
@@ -142,8 +203,8 @@ static void test_owned_by_a_package(void **state)
     file.verified = true;
     file.owner_known = false;
     judge(&f, DMV_STANDING_UNSIGNED, "warning", DMV_MODULE_UNSIGNED);
-    f.approved = "ice";
-    judge(&f, DMV_STANDING_VERIFIED, "ok", 0);
+    f.approved = "ice"; /* a catalog alone does not make up for a signature */
+    judge(&f, DMV_STANDING_UNSIGNED, "warning", DMV_MODULE_UNSIGNED);
 }
 
 static void test_adopted_variant(void **state)
@@ -294,6 +355,9 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_release_of_the_store),
+        cmocka_unit_test(test_release_that_was_dropped),
+        cmocka_unit_test(test_release_of_a_removed_key),
+        cmocka_unit_test(test_revoked),
         cmocka_unit_test(test_files_of_others),
         cmocka_unit_test(test_owned_by_a_package),
         cmocka_unit_test(test_adopted_variant),

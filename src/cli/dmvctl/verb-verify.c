@@ -17,7 +17,7 @@ static int render_counts(const DmvScreen *s, json_object *reply)
     } table[] = {
         {"inbox", "the kernel's own"}, {"verified", "verified"}, {"adopted", "adopted"},
         {"unsigned", "unsigned"},      {"foreign", "foreign"},   {"altered", "altered"},
-        {"unknown", "unknown"},
+        {"revoked", "revoked"},        {"unknown", "unknown"},
     };
     DMV_CLEANUP_TEXT DmvText t = {0};
 

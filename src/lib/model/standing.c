@@ -2,7 +2,7 @@
 /*
  * The rules of standing. See standing.h.
  *
- * What is proven counts before what is claimed: first the hash that a catalog has, then a signature by a
+ * What is proven counts before what is claimed: first what a catalog says against it, then a signature by a
  * certificate that we have, then who owns the file by the package manager's own record. The kernel's own
  * modules are signed with a key whose certificate is seldom on the disk; there the others of the same build
  * are the measure.
@@ -19,6 +19,11 @@
 
 #define NEXT_ACTIVATE "dmvctl remove it, then install it again"
 #define NEXT_PACKAGE "reinstall its package"
+#define NEXT_REVOKED "dmvctl select another release (dmvctl list), or dmvctl deselect its driver"
+#define NEXT_GONE "dmvctl refresh; if no stream has it any more, select another release"
+#define NEXT_REMOVE                                                                                        \
+    "select another release and remove this one; or, if its signer is to be trusted, put the certificate " \
+    "back"
 #define NEXT_FOREIGN \
     "find out who put it there; remove it, or put the certificate of its signer into /etc/dmv/trust/kernel"
 #define NEXT_NOBODY "find out who put it there; remove it, or select a release for its driver"
@@ -28,7 +33,7 @@ static const char *const standing_table[] = {
     [DMV_STANDING_VERIFIED] = "verified", [DMV_STANDING_INBOX] = "inbox",
     [DMV_STANDING_ADOPTED] = "adopted",   [DMV_STANDING_UNSIGNED] = "unsigned",
     [DMV_STANDING_FOREIGN] = "foreign",   [DMV_STANDING_ALTERED] = "altered",
-    [DMV_STANDING_UNKNOWN] = "unknown",
+    [DMV_STANDING_REVOKED] = "revoked",   [DMV_STANDING_UNKNOWN] = "unknown",
 };
 _Static_assert(DMV_N_ELEMENTS(standing_table) == DMV_STANDING_MAX, "a standing has no name");
 
@@ -63,6 +68,11 @@ static int good(DmvStandingVerdict *ret, DmvStanding standing)
 }
 
 /* ---- the kernel's own ---- */
+
+static const char *signer_words(const DmvSignature *s)
+{
+    return s->name ? s->name : s->key ? s->key : "nobody";
+}
 
 static bool names_same_signer(const DmvSignature *s, const char *name, const char *key)
 {
@@ -131,24 +141,51 @@ static int judge_own(const DmvStandingFacts *f, DmvStandingVerdict *ret)
     return set(
         ret, DMV_STANDING_FOREIGN, "error", DMV_MODULE_UNKNOWN_SIGNER, "reinstall the package of the kernel",
         "it lies among the kernel's own modules and names %s as its signer, and %zu of %zu there name %s",
-        s->name  ? s->name
-        : s->key ? s->key
-                 : "nobody",
-        f->peers->n_alike, f->peers->n, f->peers->name ? f->peers->name : f->peers->key);
+        signer_words(s), f->peers->n_alike, f->peers->n, f->peers->name ? f->peers->name : f->peers->key);
 }
 
 /* ---- releases of the store ---- */
 
+static const char *severity_of_release(const DmvStandingFacts *f)
+{
+    return f->in_use ? "error" : "warning";
+}
+
+/* Its certificate was taken away, or it never had one: what could not be installed today. */
+static int judge_unvouched(const DmvStandingFacts *f, DmvStandingVerdict *ret)
+{
+    const DmvSignature *s = &f->bytes->signature;
+
+    if (s->code == DMV_MODULE_UNSIGNED)
+        return set(ret, DMV_STANDING_UNSIGNED, severity_of_release(f), s->code, NEXT_REMOVE,
+                   "%s is in a catalog, and this module of it is not signed", f->release);
+    return set(ret, DMV_STANDING_FOREIGN, severity_of_release(f),
+               s->code != 0 ? s->code : DMV_MODULE_UNKNOWN_SIGNER, NEXT_REMOVE,
+               "%s is in a catalog, and its signer, %s, is none whose certificate is here for releases",
+               f->release, signer_words(s));
+}
+
 static int judge_release(const DmvStandingFacts *f, DmvStandingVerdict *ret)
 {
+    bool in_catalog = f->listed || f->approved;
+
     if (f->listed && strcmp(f->listed, f->bytes->sha256) != 0)
         return set(ret, DMV_STANDING_ALTERED, "error", DMV_HASH_MISMATCH, NEXT_ACTIVATE,
                    "it is not the file of %s: its SHA-256 is %s, and the catalog says %s", f->release,
                    f->bytes->sha256, f->listed);
-    if (f->listed || f->approved || f->voucher == DMV_VOUCHER_STREAM)
+    if (f->revoked)
+        return set(ret, DMV_STANDING_REVOKED, severity_of_release(f), DMV_REVOKED,
+                   f->in_use ? NEXT_REVOKED : "dmvctl remove it", "%s was revoked: %s", f->release,
+                   f->revoked);
+    if (f->voucher == DMV_VOUCHER_STREAM && (in_catalog || !f->catalogs))
         return good(ret, DMV_STANDING_VERIFIED);
-    return set(ret, DMV_STANDING_UNKNOWN, "warning", DMV_NO_SUCH_RELEASE,
-               "dmvctl refresh; if no stream has it any more, select another release",
+    if (f->voucher == DMV_VOUCHER_STREAM)
+        return set(ret, DMV_STANDING_VERIFIED, "warning", DMV_NO_SUCH_RELEASE, NEXT_GONE,
+                   "%s has signed it, and no catalog lists %s any more for the kernel that it was built for",
+                   signer_words(&f->bytes->signature), f->release);
+    if (in_catalog)
+        return judge_unvouched(f, ret);
+    return set(ret, DMV_STANDING_UNKNOWN, "warning", DMV_NO_SUCH_RELEASE, NEXT_GONE,
                "no catalog lists %s for the kernel that it was built for, and no certificate of this host "
                "vouches for it",
                f->release);
@@ -166,6 +203,11 @@ static const char *owner_words(const DmvModuleFile *f)
     return f->owner_known ? "no package owns it" : "whose it is is not known";
 }
 
+static const char *catalog_words(const DmvStandingFacts *f)
+{
+    return f->approved ? "a catalog has it" : "no catalog has it";
+}
+
 static bool has_owner(const DmvModuleFile *f)
 {
     return f->owner_known && f->packages && f->packages[0] && f->verified;
@@ -177,18 +219,18 @@ static int judge_strange(const DmvStandingFacts *f, DmvStandingVerdict *ret)
 
     if (s->code == DMV_MODULE_UNSIGNED)
         return set(ret, DMV_STANDING_UNSIGNED, severity_of(f), s->code, NEXT_NOBODY,
-                   "it is not signed, no catalog has it, and %s", owner_words(f->file));
+                   "it is not signed, %s, and %s", catalog_words(f), owner_words(f->file));
     return set(ret, DMV_STANDING_FOREIGN, severity_of(f), s->code, NEXT_FOREIGN,
-               "its signer, %s, is none whose certificate is here, no catalog has it, and %s",
-               s->name  ? s->name
-               : s->key ? s->key
-                        : "nobody",
-               owner_words(f->file));
+               "its signer, %s, is none whose certificate is here, %s, and %s", signer_words(s),
+               catalog_words(f), owner_words(f->file));
 }
 
 static int judge_foreign(const DmvStandingFacts *f, DmvStandingVerdict *ret)
 {
-    if (f->approved || f->voucher == DMV_VOUCHER_STREAM)
+    if (f->revoked)
+        return set(ret, DMV_STANDING_REVOKED, severity_of(f), DMV_REVOKED, NEXT_NOBODY,
+                   "it is a file of a release that was revoked: %s", f->revoked);
+    if (f->voucher == DMV_VOUCHER_STREAM)
         return good(ret, DMV_STANDING_VERIFIED);
     if (f->voucher == DMV_VOUCHER_KERNEL)
         return set(ret, DMV_STANDING_ADOPTED, "ok", 0, NULL, "%s has signed it, whose certificate is here",

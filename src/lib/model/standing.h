@@ -11,12 +11,13 @@
 #include "model/world.h"
 
 typedef enum DmvStanding {
-    DMV_STANDING_VERIFIED, /* its hash is a catalog's, or its signature one of ours */
+    DMV_STANDING_VERIFIED, /* one of ours has signed it, and no catalog says otherwise */
     DMV_STANDING_INBOX,    /* the kernel's own, like all others of that kernel */
     DMV_STANDING_ADOPTED,  /* somebody else's, who is known: a package, or a signer that the site named */
     DMV_STANDING_UNSIGNED, /* nobody vouches for it */
     DMV_STANDING_FOREIGN,  /* somebody vouches for it whom nobody here knows */
     DMV_STANDING_ALTERED,  /* its bytes are not those that were vouched for */
+    DMV_STANDING_REVOKED,  /* who has published it has withdrawn it */
     DMV_STANDING_UNKNOWN,  /* it could not be found out */
     DMV_STANDING_MAX,
     DMV_STANDING_INVALID = -1,
@@ -70,8 +71,12 @@ typedef struct DmvStandingFacts {
     bool in_store;       /* it is one of the store */
     const char *listed; /* SHA-256 that a catalog has for it; NULL: none lists that release for that kernel */
     const char *approved; /* a release of a catalog that has these bytes, or NULL */
+    const char
+        *revoked; /* why a catalog has withdrawn that release, or every release with these bytes; NULL */
     const DmvPeers *peers;
-    bool managed; /* somebody asked about its driver */
+    bool managed;  /* somebody asked about its driver */
+    bool in_use;   /* of the store: the intent means it, for a kernel at least */
+    bool catalogs; /* there are catalogs that could list it */
 } DmvStandingFacts;
 
 /* Return: 0 or -ENOMEM. */
