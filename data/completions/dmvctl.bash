@@ -19,7 +19,7 @@ __dmvctl_options() {
     select) echo --now --any-hardware --because --dry-run --accept-lifeline ;;
     deselect) echo --now --because --dry-run --accept-lifeline ;;
     pin) echo --because --until ;;
-    rollback) echo --staged --because --dry-run ;;
+    rollback) echo --staged --because --dry-run --accept-revoked ;;
     history) echo --limit --fields --no-headings ;;
     rescan) echo --now ;;
     health) echo --waited ;;

@@ -46,6 +46,8 @@ complete -c dmvctl -n '__fish_seen_subcommand_from install import remove select 
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect activate' -l accept-lifeline \
     -d 'although the host may not come back'
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect rescan' -l now -d 'switch at once'
+complete -c dmvctl -n '__fish_seen_subcommand_from rollback' -l accept-revoked \
+    -d 'although a release was revoked since then'
 complete -c dmvctl -n '__fish_seen_subcommand_from rollback' -l staged -d 'switch at the next reboot'
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect pin rollback' -l because -x -d 'why'
 complete -c dmvctl -n '__fish_seen_subcommand_from pin' -l until -x -d 'last day, YYYY-MM-DD'

@@ -123,7 +123,8 @@ deselect) _arguments $common $dry $because $accept '--now[switch at once]' '1:dr
 pin) _arguments $common $because '--until=[last day]:date (YYYY-MM-DD):' '1:driver:_dmvctl_drivers' ;;
 unpin) _arguments $common '1:driver:_dmvctl_drivers' ;;
 activate) _arguments $common $dry $accept '--shutdown[the host goes down now]' ;;
-rollback) _arguments $common $dry $because '--staged[at the next reboot]' '1:generation:_dmvctl_generations' ;;
+rollback) _arguments $common $dry $because '--staged[at the next reboot]' \
+    '--accept-revoked[although a release was revoked since then]' '1:generation:_dmvctl_generations' ;;
 history) _arguments $common $table '--limit=[entries to show]:number:' '1:driver:_dmvctl_drivers' ;;
 generations) _arguments $common $table ;;
 rescan) _arguments $common '--now[apply at once]' ;;

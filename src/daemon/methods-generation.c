@@ -174,6 +174,25 @@ static int check_rollback_pins(const DmvManager *m, const DmvIntent *to, DmvErro
     return 0;
 }
 
+/* What is selected now is no question of going back; what a publisher has withdrawn meanwhile is. */
+static int check_rollback_revoked(const DmvManager *m, const DmvIntent *to, DmvError *e)
+{
+    for (size_t i = 0; i < to->n; i++) {
+        const DmvSelection *s = &to->items[i];
+        const DmvViewDriver *d = dmv_view_driver(&m->view, s->driver);
+
+        for (size_t k = 0; s->kind == DMV_SELECT_RELEASE && d && k < d->n_releases; k++) {
+            const DmvViewRelease *r = &d->releases[k];
+
+            if (strcmp(r->variant, s->variant) == 0 && strcmp(r->version, s->version) == 0 &&
+                r->verdict == DMV_VERDICT_REVOKED && !r->selected)
+                return dmv_error_set(e, DMV_REVOKED, NULL, "--accept-revoked goes back all the same",
+                                     "%s, which that generation has: %s", r->name, r->reasons[r->why]);
+        }
+    }
+    return 0;
+}
+
 /* Where the host boots, the boot machine goes back: nobody has to prove again what was in place before. */
 static int go_back(DmvManager *m, VlCall *call, int64_t target, const char *because, DmvError *e)
 {
@@ -212,12 +231,13 @@ static int on_rollback(VlCall *call, json_object *params, void *userdata)
     DMV_CLEANUP_INTENT DmvIntent intent = {0};
     const char *because = NULL;
     int64_t target = -1, *cookie;
-    bool now = true, dry = false;
+    bool now = true, dry = false, accept_revoked = false;
     const DmvJsonField fields[] = {
         {"generation", DMV_JSON_INT, 0, &target},
         {"now", DMV_JSON_BOOL, 0, &now},
         {"because", DMV_JSON_STRING, 0, &because},
         {"dryRun", DMV_JSON_BOOL, 0, &dry},
+        {"acceptRevoked", DMV_JSON_BOOL, 0, &accept_revoked},
     };
     int r;
 
@@ -231,6 +251,8 @@ static int on_rollback(VlCall *call, json_object *params, void *userdata)
         r = dmv_method_earlier_intent(m, target, &m->intent, &intent, &e);
     if (r == 0)
         r = check_rollback_pins(m, &intent, &e);
+    if (r == 0 && !accept_revoked)
+        r = check_rollback_revoked(m, &intent, &e);
     if (r == 0 && dry)
         return dmv_reply(call, rollback_reply(m, target));
     if (r == 0 && now && dmv_boot_applies(m)) {

@@ -235,6 +235,29 @@ static void take_trust(DmvStream *s, DmvTrustState *state)
     *state = (DmvTrustState){0};
 }
 
+static bool was_revoked(const DmvCatalog *c, const DmvViewRelease *r)
+{
+    const DmvRelease *x = c ? dmv_catalog_release(c, r->driver, r->variant, r->version) : NULL;
+
+    return x && x->revoked;
+}
+
+/* A new catalog withdraws what this host has selected: the alarm, once. Nothing changes by itself. */
+static void tell_revoked(DmvManager *m, const DmvStream *s, const DmvCatalog *before)
+{
+    for (size_t i = 0; i < m->view.n_drivers; i++) {
+        const DmvViewRelease *r = m->view.drivers[i].selected;
+
+        if (!r || !r->source || r->source->catalog != s->catalog || !r->catalog->revoked ||
+            was_revoked(before, r))
+            continue;
+        dmv_log_event(LOG_WARNING, DMV_MESSAGE_RELEASE_REVOKED, "refresh", r->name, DMV_REVOKED,
+                      "%s is selected, and its publisher has revoked it: %s", r->name, r->catalog->revoked);
+        dmv_state_record(m, -1, "revoked", r->name, DMV_REVOKED, r->catalog->revoked, "a new catalog", -1);
+        dmv_manager_publish(m, "release_revoked", r->name, dmv_outcome_reason(DMV_REVOKED));
+    }
+}
+
 /* The catalog first, then the state that vouches for it: a crash in between leaves a catalog that is not
  * believed, and the next refresh brings it again. */
 static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvError *reterr)
@@ -259,6 +282,8 @@ static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvErr
     replaced = s->catalog;
     s->catalog = catalog;
     r = dmv_manager_think(m); /* the View borrows from the catalog that goes */
+    if (r == 0)
+        tell_revoked(m, s, replaced);
     (void)dmv_catalog_free(replaced);
     return r;
 }

@@ -166,6 +166,7 @@ check_requests() {
     run pin a --until 2027-01-31 && expect_call 'Pin {"driver":"a","until":"2027-01-31T23:59:59Z"}'
     run rollback 7 --staged --because x -n
     expect_call 'Rollback {"generation":7,"now":false,"because":"x","dryRun":true}'
+    run rollback --accept-revoked && expect_call 'Rollback {"acceptRevoked":true}'
     run activate -n && expect_call 'Activate {"dryRun":true}'
     run activate --accept-lifeline && expect_call 'Activate {"acceptLifeline":true}'
     run select a/b@1 --now --accept-lifeline && expect_call 'Select {"object":"a/b@1","now":true,"acceptLifeline":true}'

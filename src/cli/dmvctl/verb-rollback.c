@@ -22,6 +22,8 @@ static int request(const DmvArguments *a, const char *object, json_object *param
         r = dmv_json_add_string(params, "because", a->because);
     if (r == 0 && a->dry_run)
         r = dmv_json_add_bool(params, "dryRun", true);
+    if (r == 0 && a->accept_revoked)
+        r = dmv_json_add_bool(params, "acceptRevoked", true);
     return r;
 }
 
@@ -53,9 +55,10 @@ const DmvVerb dmv_verb_rollback = {
     .synopsis = "[GENERATION]",
     .summary = "go back to an earlier generation",
     .help = "Restores the selections and the module trees of an earlier generation: the last\n"
-            "good one before the current one, unless a number is given.\n",
+            "good one before the current one, unless a number is given. A release that was\n"
+            "revoked since then is only gone back to with --accept-revoked.\n",
     .max_objects = 1,
-    .options = {DMV_OPTION_STAGED, DMV_OPTION_BECAUSE, DMV_OPTION_DRY_RUN},
+    .options = {DMV_OPTION_STAGED, DMV_OPTION_BECAUSE, DMV_OPTION_DRY_RUN, DMV_OPTION_ACCEPT_REVOKED},
     .method = "Rollback",
     .flags = DMV_VERB_JOB,
     .request = request,
