@@ -600,6 +600,22 @@ static void test_counter_outlives_a_root(void **state)
     expect(w, bundle_with_roots(w, &root, 1, 8, &w->p.catalog_key), TRUSTKIT_NOW, DMV_ROLLBACK);
 }
 
+/* A floor is a count of the same keys as the counter: it starts again with it, and else stays. */
+static void test_floor_outlives_a_root(void **state)
+{
+    World *w = *state;
+    TrustKey *const *keys = w->p.root_keys;
+    TRUST_KEY *other = trust_key_new("ed25519");
+    char *same = root_by(2, keys, &w->p.catalog_key, keys, 2), *changed = root_by(2, keys, &other, keys, 2);
+    DMV_CLEANUP_BUNDLE DmvBundleResult got = {0};
+
+    w->state.catalog_floor = 9;
+    expect(w, bundle_with_roots(w, &same, 1, 8, &w->p.catalog_key), TRUSTKIT_NOW, DMV_ROLLBACK);
+    assert_int_equal(judge(w, bundle_with_roots(w, &changed, 1, 8, &other), TRUSTKIT_NOW, &got), 0);
+    assert_int_equal(got.state.catalog_floor, 0);
+    assert_int_equal(got.state.catalog_version, 8);
+}
+
 static void test_root_expiry(void **state)
 {
     World *w = *state;
@@ -617,6 +633,7 @@ static void test_root_expiry(void **state)
     assert_int_equal(judge(w, bundle_with_roots(w, &root, 1, 1, &w->p.catalog_key), expires, &got),
                      DMV_CATALOG_EXPIRED);
     assert_int_equal(got.state.root_version, 2);
+    assert_int_equal(got.state.root_expires, 1988150400); /* what an accepted catalog is judged by later */
 }
 
 /* ---- row 21: clocks ---- */
@@ -672,6 +689,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_history_from_before, setup, teardown),
         cmocka_unit_test_setup_teardown(test_root_progress_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_counter_outlives_a_root, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_floor_outlives_a_root, setup, teardown),
         cmocka_unit_test_setup_teardown(test_root_expiry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
     };
