@@ -25,14 +25,23 @@ static int on_refresh(VlCall *call, json_object *params, void *userdata)
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "refresh", stream ? stream : "the catalogs");
 }
 
+static int refuse_stale(const DmvCatalog *c, DmvError *e)
+{
+    char since[21];
+
+    dmv_format_time(c->expires, since);
+    return dmv_error_set(e, DMV_STALE, NULL,
+                         "dmvctl refresh; if it stays, the publisher has to sign a new one",
+                         "the catalog of stream %s has expired at %s", c->stream, since);
+}
+
 int dmv_method_check_install(const DmvViewRelease *r, bool any_hardware, DmvError *e)
 {
     if (!r->catalog)
         return dmv_error_set(e, DMV_NO_SUCH_RELEASE, NULL, "dmvctl list --all shows what there is",
                              "no catalog lists %s", r->name);
     if (r->source->stale)
-        return dmv_error_set(e, DMV_STALE, NULL, "dmvctl refresh", "the catalog of stream %s has expired",
-                             r->source->catalog->stream);
+        return refuse_stale(r->source->catalog, e);
     /* an installed copy that is broken is what installing mends */
     return r->verdict == DMV_VERDICT_BROKEN ? 0 : dmv_method_check_release(r, any_hardware, e);
 }
