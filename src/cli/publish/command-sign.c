@@ -76,22 +76,16 @@ static int seal_catalog(const DmvPublisher *p, char *const *key_folders, const D
     return 0;
 }
 
-/* What no host would take must not be published: a host that was given the very first root has the last word.
- */
-static int check_bundle(const DmvPublisher *p, json_object *bundle, json_object *roots, DmvError *reterr)
+/* What no host would take must not be published. */
+static int check_bundle(const DmvPublisher *p, json_object *bundle, DmvError *reterr)
 {
-    DMV_CLEANUP_TRUST_STATE DmvTrustState before = {0};
     DMV_CLEANUP_BUNDLE DmvBundleResult result = {0};
-    DMV_CLEANUP_FREE char *text = NULL, *first = NULL;
-    size_t size = 0, first_size = 0;
+    DMV_CLEANUP_FREE char *text = NULL;
+    size_t size = 0;
     int r = dmv_json_format(bundle, &text, &size);
 
     if (r == 0)
-        r = dmv_json_format(json_object_array_get_idx(roots, 0), &first, &first_size);
-    if (r == 0)
-        r = dmv_trust_state_from_root(first, first_size, &before, reterr);
-    if (r == 0)
-        r = dmv_bundle_verify(text, size, &before, p->stream, dmv_publish_now(), false, &result, reterr);
+        r = dmv_rootfile_judge_bundle(p, text, size, false, &result, reterr);
     if (r > 0)
         dmv_error_set_what(reterr, "cannot make a bundle that hosts would refuse");
     return r;
@@ -113,7 +107,7 @@ int dmv_publish_sign(const DmvPublisher *p, char *const *key_folders, DmvError *
         dmv_json_add(bundle, "roots", json_object_get(roots)) < 0 ||
         dmv_json_add(bundle, "catalog", DMV_TAKE_PTR(envelope)) < 0)
         return -ENOMEM;
-    r = check_bundle(p, bundle, roots, reterr);
+    r = check_bundle(p, bundle, reterr);
     if (r == 0)
         r = dmv_publisher_write_json(p, DMV_PUBLISH_BUNDLE, bundle, reterr);
     if (r == 0)

@@ -12,24 +12,15 @@
 #define WHAT "cannot write " DMV_PUBLISH_FLOOR
 #define BUNDLE_MAX_SIZE ((size_t)64 << 20)
 
-/* What a host that was given the very first root trusts after this bundle; also after an old one. */
 static int judge_bundle(const DmvPublisher *p, DmvBundleResult *ret, DmvError *reterr)
 {
-    DMV_CLEANUP_TRUST_STATE DmvTrustState before = {0};
-    DMV_CLEANUP_FREE char *bundle = NULL, *first = NULL;
-    DMV_CLEANUP_JSON json_object *roots = NULL;
-    size_t size = 0, first_size = 0;
+    DMV_CLEANUP_FREE char *bundle = NULL;
+    size_t size = 0;
     int r = dmv_fs_read_file(p->fd, DMV_PUBLISH_BUNDLE, BUNDLE_MAX_SIZE, &bundle, &size);
 
     if (r < 0)
         return dmv_error_set(reterr, r, WHAT, NULL, DMV_PUBLISH_BUNDLE ": %s", strerror(-r));
-    r = dmv_rootfile_history(p, &roots, reterr);
-    if (r == 0)
-        r = dmv_json_format(json_object_array_get_idx(roots, 0), &first, &first_size);
-    if (r == 0)
-        r = dmv_trust_state_from_root(first, first_size, &before, reterr);
-    return r == 0 ? dmv_bundle_verify(bundle, size, &before, p->stream, dmv_publish_now(), true, ret, reterr)
-                  : r;
+    return dmv_rootfile_judge_bundle(p, bundle, size, true, ret, reterr);
 }
 
 int dmv_floorfile_save(const DmvPublisher *p, DmvError *reterr)

@@ -5,6 +5,7 @@
 
 #include "cli/publish/publisher.h"
 #include "cli/publish/signkey.h"
+#include "trust/bundle.h"
 
 typedef struct DmvRootRole {
     char **ids; /* key ids, in the order in which people count them */
@@ -51,5 +52,11 @@ int dmv_rootfile_save(const DmvPublisher *p, const DmvRootfile *r, const DmvRoot
 
 /* All roots as envelopes, ascending: a JSON array, owned. Return: 0; DMV_NO_ROOT, ...; -ENOMEM. */
 int dmv_rootfile_history(const DmvPublisher *p, json_object **ret, DmvError *reterr);
+
+/* Judges a bundle as a host would that was given the very first root: the one that has to follow the most of
+ * them.
+ * @allow_stale: take an expired catalog. Return: as dmv_bundle_verify(). */
+int dmv_rootfile_judge_bundle(const DmvPublisher *p, const char *data, size_t size, bool allow_stale,
+                              DmvBundleResult *ret, DmvError *reterr);
 
 #endif
