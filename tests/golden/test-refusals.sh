@@ -196,6 +196,8 @@ for what in rubbish '' "$(head -c 100 "$trusted")" gone; do
     printf %s "$what" >"$trusted"
     [[ $what != gone ]] || rm "$trusted"
     equal "$(damaged)" state-broken "trust that is '$what'"
+    DMV_LOG_LEVEL=4 dmvctl status >/dev/null 2>"$scratch/err"
+    grep -q 'dmvd: what is trusted of stream demo is damaged: ' "$scratch/err" || fail "the log does not tell of '$what'"
     equal "$(stream_state)" ok "the state of the stream, by the copy of '$what'"
     dmvctl --json verify >"$scratch/out" 2>/dev/null && fail "verify finds nothing wrong with '$what'"
     grep -q '"reason":"state-broken"' "$scratch/out" || fail "verify does not tell of '$what'"

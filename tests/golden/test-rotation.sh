@@ -277,8 +277,25 @@ pub revoke "$stream" intel-e1000e/good@1.0.0 --reason "hangs"
 pub recommend "$stream" intel-e1000e/next@2.0.0
 pub publish "$stream"
 keep withdrawn
-DMV_LOG_LEVEL=4 dmvctl refresh >/dev/null 2>"$scratch/err"
-grep -q 'dmvd: intel-e1000e/good@1.0.0 is selected, and its publisher has revoked it: hangs' "$scratch/err" || fail "no word in the log"
+# a daemon with a subscriber, so that its log and its events can be seen
+there=(env -u DMV_ROOT -u DMV_SYSFS -u DMV_PROCFS)
+DMV_LOG_LEVEL=4 "${there[@]}" "$DMV_BUILD/bin/dmvd" --root "$root" --sysfs "$DMV_SYSFS" --procfs "$DMV_PROCFS" --listen "$scratch/socket" \
+    2>"$scratch/log" &
+daemon=$!
+until_listening "$scratch/socket" "$daemon" || fail "dmvd does not listen"
+"${there[@]}" "$DMV_BUILD/bin/dmvctl" --address "$scratch/socket" --json monitor >"$scratch/events" &
+subscriber=$!
+for ((i = 0; i < 100; i++)); do
+    ! grep -q '"ready"' "$scratch/events" || break
+    sleep 0.1
+done
+ok "${there[@]}" "$DMV_BUILD/bin/dmvctl" --address "$scratch/socket" refresh
+ok "${there[@]}" "$DMV_BUILD/bin/dmvctl" --address "$scratch/socket" refresh # brings nothing new, and is no second alarm
+kill "$daemon"
+wait "$daemon" || fail "the daemon ended with $?"
+wait "$subscriber" || true # its connection has ended
+equal "$(grep -c 'dmvd: intel-e1000e/good@1.0.0 is selected, and its publisher has revoked it: hangs' "$scratch/log")" 1 "words in the log"
+equal "$(grep -c '"release_revoked".*"intel-e1000e/good@1.0.0"' "$scratch/events")" 1 "events"
 ok dmvctl rescan
 ok dmvctl activate --shutdown
 equal "$(readlink "$root/usr/lib/modules/$K1/updates/e1000e.ko")" "../../../dmv/store/$K1/intel-e1000e/good/1.0.0/e1000e.ko" \
