@@ -170,6 +170,17 @@ ok dmvctl select intel-e1000e/good@1.0.0 --now
 "$publish" publish "$stream" >/dev/null
 ok dmvctl refresh
 equal "$(stream_state)" ok "the state of the stream with a new catalog"
+# the clock went back, and something signed has proven a later time: that one counts, also where the server has nothing new
+trusted=$root/var/lib/dmv/trust/demo.json
+cp "$trusted" "$scratch/trusted"
+for case in 400:catalog-expired 4000:root-expired; do
+    sed "s/\"clock_floor\":[0-9]*/\"clock_floor\":$(($(date +%s) + ${case%:*} * 86400))/" "$scratch/trusted" >"$trusted"
+    equal "$(stream_state)" stale "the state of the stream ${case%:*} days later"
+    refused 6 stale install intel-e1000e/changed-rpm@1.0.4
+    refused 7 "${case#*:}" refresh
+done
+cp "$scratch/trusted" "$trusted"
+equal "$(stream_state)" ok "the state of the stream with the right time"
 
 # ---- what is kept about a stream ----
 equal "$(find "$root/var/lib/dmv" -perm /077)" "" "what others may read or write of the state"
@@ -181,7 +192,6 @@ equal "$(stream_state)" ok "the state of the stream once the catalog is fetched 
 # damaged: what status says of the stream's trust, as a reason
 damaged() { dmvctl --json status | python3 -c 'import json, sys
 print(*(p["reason"] for p in json.load(sys.stdin)["problems"] if p["object"] == "demo"))'; }
-trusted=$root/var/lib/dmv/trust/demo.json
 copy=$root/var/lib/dmv/catalogs/demo.trust
 kept=$root/var/lib/dmv/catalogs/demo.json
 cp "$kept" "$scratch/kept"
