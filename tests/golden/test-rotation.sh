@@ -6,7 +6,9 @@
 set -eu -o pipefail
 . "$DMV_SOURCE/tests/golden/lib.sh"
 
-media=$scratch/media served=$scratch/served
+golden_memory # hosts and publishers sync all that they write
+hosts=$scratch/memory
+stream=$hosts/stream media=$hosts/media served=$hosts/served
 mkdir -p "$media"/{one,two,three,lost} "$served"
 
 # ---- publishers ----
@@ -62,7 +64,7 @@ PY
 forge() { python3 "$scratch/forge.py" "$@"; }
 
 # ---- hosts ----
-on() { root=$scratch/$1 DMV_ROOT=$scratch/$1; }
+on() { root=$hosts/$1 DMV_ROOT=$hosts/$1; }
 status_of() { dmvctl --json status | json "$1"; }
 # problems OBJECT: the reasons that status has for it, also of drivers
 problems() {
@@ -99,7 +101,7 @@ steps() {
 }
 
 # ---- the first generation ----
-root=$scratch/sleeper
+root=$hosts/sleeper
 golden_host
 "$publish" init "$stream" --stream demo >/dev/null
 mv "$(key root 1)" "$media/one"
@@ -125,15 +127,15 @@ sleeper - ok install intel-e1000e/bad@1.1.0
 sleeper - ok select intel-e1000e/good@1.0.0 --now
 sleeper - ok select intel-e1000e/bad@1.1.0 --now
 END
-cp -a "$scratch/sleeper" "$scratch/awake"
+cp -a "$hosts/sleeper" "$hosts/awake"
 # one catalog key is stolen, and a root key that is too few
-cp -r "$stream" "$scratch/thief"
+cp -r "$stream" "$hosts/thief"
 cp "$stream/bundle.json" "$scratch/first-bundle"
-"$publish" catalog "$scratch/thief" >/dev/null
-sed -i 's/"version":2,/"version":999,/' "$scratch/thief/catalog.json"
-"$publish" sign "$scratch/thief" >/dev/null
-"$publish" repo "$scratch/thief" >/dev/null
-cp -r "$scratch/thief/repo/repodata" "$served/thief"
+"$publish" catalog "$hosts/thief" >/dev/null
+sed -i 's/"version":2,/"version":999,/' "$hosts/thief/catalog.json"
+"$publish" sign "$hosts/thief" >/dev/null
+"$publish" repo "$hosts/thief" >/dev/null
+cp -r "$hosts/thief/repo/repodata" "$served/thief"
 forge "$scratch/forged" "$scratch/first-bundle" 1 "$media"/one/*.pem
 keep_bundle one-root-key "$scratch/forged"
 
@@ -172,7 +174,7 @@ del o["roots"][1]
 json.dump(o, open(sys.argv[2], "w"))
 PY
 keep_bundle gap "$scratch/forged"
-root=$scratch/new
+root=$hosts/new
 dmv_pristine_host "$root"
 golden_subscribe demo "$url"
 
@@ -262,12 +264,12 @@ END
 found none >/dev/null
 equal "$(json '["clean"]' <"$scratch/out")" true "verify once it has gone"
 # with enforce=yes no plan leaves it, and the way out is open
-printf '[modules]\nenforce=yes\n' >"$scratch/awake/etc/dmv/dmv.conf"
+printf '[modules]\nenforce=yes\n' >"$hosts/awake/etc/dmv/dmv.conf"
 steps <<'END'
 awake - 6:unverified activate
 awake - ok deselect intel-e1000e --now
 END
-rm "$scratch/awake/etc/dmv/dmv.conf"
+rm "$hosts/awake/etc/dmv/dmv.conf"
 
 # ---- who follows what is recommended is not left without a driver ----
 steps <<'END'
@@ -410,8 +412,8 @@ on sleeper
 equal "$(status_of '["streams"][0]["rootVersion"]')" 5 "root of the sleeper at the end"
 
 # ---- the keys of roots are lost: anew, by another way ----
-"$publish" init "$scratch/anew" --stream demo >/dev/null
-stream=$scratch/anew
+"$publish" init "$hosts/anew" --stream demo >/dev/null
+stream=$hosts/anew
 golden_release 1.0.0 good
 pub publish "$stream"
 kill "$server_pid"
