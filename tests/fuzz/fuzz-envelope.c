@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is read before or beside a signature: envelopes, roots, trust states, bundles. A state that is taken
- * can be written and says the same when it is read again; nothing that a fuzzer makes is ever trusted.
+ * What is read before or beside a signature: envelopes, roots, trust states, floors, bundles. A state or a
+ * floor that is taken can be written and says the same when it is read again; nothing that a fuzzer makes is
+ * ever trusted.
  */
 #include <string.h>
 
 #include "fuzz.h"
 #include "trust/bundle.h"
+#include "trust/floor.h"
 #include "trust/root.h"
 
 /* A root with one Ed25519 key for both roles. Its private half was never kept. */
@@ -65,6 +67,26 @@ static void try_state(const char *data, size_t size)
     must(text_size == again_size && memcmp(text, again, text_size) == 0);
 }
 
+static void try_floor(const char *data, size_t size)
+{
+    DMV_CLEANUP_FLOOR DmvTrustFloor first = {0}, second = {0};
+    DMV_CLEANUP_TRUST_STATE DmvTrustState before = {0}, after = {0};
+    DMV_CLEANUP_FREE char *text = NULL, *again = NULL;
+    size_t text_size, again_size;
+
+    if (dmv_trust_floor_parse(data, size, &first, NULL) != 0)
+        return;
+    must(dmv_trust_floor_format(&first, &text, &text_size) == 0);
+    must(dmv_trust_floor_parse(text, text_size, &second, NULL) == 0);
+    must(dmv_trust_floor_format(&second, &again, &again_size) == 0);
+    must(text_size == again_size && memcmp(text, again, text_size) == 0);
+    must(dmv_trust_state_from_root(root, strlen(root), &before, NULL) == 0);
+    must(dmv_trust_state_from_root(root, strlen(root), &after, NULL) == 0);
+    dmv_trust_floor_apply(&first, "s", &after);
+    must(after.catalog_floor >= before.catalog_floor && after.clock_floor >= before.clock_floor);
+    must(after.catalog_version == before.catalog_version);
+}
+
 static void try_bundle(const char *data, size_t size)
 {
     DMV_CLEANUP_TRUST_STATE DmvTrustState before = {0};
@@ -84,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_envelope(text, size);
     try_root(text, size);
     try_state(text, size);
+    try_floor(text, size);
     try_bundle(text, size);
     return 0;
 }
