@@ -157,6 +157,24 @@ rm "$root/etc/dmv/streams.d/other.conf"
 mv "$scratch/trust-away" "$root/etc/dmv/trust"
 equal "$(effective "$K1" e1000e)" updates/e1000e.ko "a lost trust anchor does not take a driver away"
 
+# ---- an expired certificate of packages: nothing new by it, and what is installed goes on ----
+cp -r "$stream/keys/gnupg" "$scratch/expired"
+certificate=$(echo "$root"/etc/dmv/trust/rpm/*.asc)
+cp "$certificate" "$scratch/certificate.asc"
+expired_gpg() { gpg --homedir "$scratch/expired" --batch --yes --quiet --pinentry-mode loopback --passphrase '' "$@" 2>/dev/null; }
+expired_gpg --quick-set-expire "$(expired_gpg --list-keys --with-colons | awk -F: '/^fpr/{print $10; exit}')" seconds=1
+expired_gpg --export --armor >"$certificate"
+gpgconf --homedir "$scratch/expired" --kill all
+sleep 2
+before=$(snapshot)
+refused 7 rpm-bad-key-file install intel-e1000e/changed-rpm@1.0.4
+[[ $(json '["error"]["why"]' <"$scratch/out") == *"expired on 20"* ]] || fail "it is not said that the certificate has expired"
+nothing_left "a package of an expired certificate"
+ok dmvctl select intel-e1000e inbox --now
+ok dmvctl select intel-e1000e/good@1.0.0 --now
+equal "$(effective "$K1" e1000e)" updates/e1000e.ko "an expired certificate does not take a driver away"
+cp "$scratch/certificate.asc" "$certificate"
+
 # ---- an expired catalog: nothing new from it, and what is installed goes on ----
 stream_state() { dmvctl --json status | json '["streams"][0]["state"]'; }
 SOURCE_DATE_EPOCH=$(($(date +%s) - 10 * 86400)) "$publish" publish "$stream" --expires 9 >/dev/null

@@ -19,9 +19,7 @@ stream_key "$dir" evil rsa2048
 stream_key "$dir" short rsa1024
 stream_key "$dir" subkey rsa2048 cert
 stream_key "$dir" revoked ed25519
-fingerprint=$(gpg --homedir "$dir/gnupg-subkey" --list-keys --with-colons 2> /dev/null | awk -F: '/^fpr/ { print $10; exit }')
-gpg --homedir "$dir/gnupg-subkey" --batch --quiet --pinentry-mode loopback --passphrase '' \
-    --quick-add-key "$fingerprint" rsa2048 sign never
+stream_gpg "$dir" subkey --quick-add-key "$(stream_fingerprint "$dir" subkey)" rsa2048 sign never
 stream_export "$dir" subkey
 sed 's/^:-----/-----/' "$dir"/gnupg-revoked/openpgp-revocs.d/*.rev |
     gpg --homedir "$dir/gnupg-revoked" --batch --quiet --import > /dev/null 2>&1
@@ -30,6 +28,37 @@ gpg --homedir "$dir/gnupg-good" --batch --quiet --export > "$dir/binary.pgp"
 gpg --homedir "$dir/gnupg-good" --batch --quiet --export-secret-keys --armor --pinentry-mode loopback --passphrase '' \
     > "$dir/secret.asc"
 cat "$dir/good.asc" "$dir/ed.asc" > "$dir/two-blocks.asc"
+
+# Certificates with an end, made on the first day of 2020 for one day
+day() { echo "202001${1}T000000"; }
+stream_key "$dir" expired ed25519 sign seconds=86400 "$(day 01)"
+stream_key "$dir" old-subkey rsa2048 cert never "$(day 01)"
+stream_gpg "$dir" old-subkey --faked-system-time "$(day 01)" \
+    --quick-add-key "$(stream_fingerprint "$dir" old-subkey)" rsa2048 sign seconds=86400
+stream_export "$dir" old-subkey
+# renewed and cut short later: both own signatures are in the certificate, as in one that was fetched again and again
+changed() {
+    local fingerprint
+    cp -r "$dir/gnupg-$1" "$dir/gnupg-$2"
+    fingerprint=$(stream_fingerprint "$dir" "$2")
+    stream_gpg "$dir" "$2" --faked-system-time "$(day "$3")" --quick-set-expire "$fingerprint" "$4"
+    stream_gpg "$dir" "$2" --import "$dir/$1.asc"
+    stream_export "$dir" "$2"
+}
+changed expired renewed 03 never
+stream_key "$dir" lasting ed25519 sign never "$(day 01)"
+changed lasting cut-short 03 seconds=86400
+# somebody else certifies the expired one while it counts, and says nothing about an end
+mkdir -m 700 "$dir/gnupg-certified"
+stream_gpg "$dir" lasting --export-secret-keys | stream_gpg "$dir" certified --import
+stream_gpg "$dir" certified --import "$dir/expired.asc"
+stream_gpg "$dir" certified --faked-system-time 20200101T120000 --quick-sign-key "$(stream_fingerprint "$dir" expired)"
+stream_gpg "$dir" certified --export --armor expired@example.invalid > "$dir/certified.asc"
+# without the signature that would say when it ends
+mkdir "$dir/split"
+(cd "$dir/split" && stream_gpg "$dir" good --export | gpgsplit)
+cat "$dir"/split/*public_key "$dir"/split/*user_id | gpg --enarmor 2> /dev/null |
+    sed 's/ARMORED FILE/PUBLIC KEY BLOCK/' > "$dir/no-signature.asc"
 mkdir -m 700 "$dir/gnupg-both"
 gpg --homedir "$dir/gnupg-both" --batch --quiet --import "$dir/good.asc" "$dir/ed.asc" > /dev/null 2>&1
 stream_export "$dir" both
@@ -49,6 +78,8 @@ for key in good ed evil subkey; do
     cp "$dir/rpms/unsigned" "$dir/rpms/$key"
     stream_sign "$dir" "$key" "$dir/rpms/$key"
 done
+cp "$dir/rpms/unsigned" "$dir/rpms/old-subkey"
+stream_sign "$dir" old-subkey "$dir/rpms/old-subkey" "--faked-system-time $(day 01)"
 cp "$dir/rpms/unsigned" "$dir/rpms/sha1"
 stream_sign "$dir" good "$dir/rpms/sha1" '--digest-algo SHA1'
 cp "$dir/rpms/good" "$dir/rpms/delsign"

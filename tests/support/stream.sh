@@ -4,13 +4,24 @@
 
 export LC_ALL=C.UTF-8
 
-# stream_key DIR NAME ALGORITHM [USAGE]: a key pair in DIR/gnupg-NAME, its certificate as DIR/NAME.asc
-stream_key() {
+# stream_gpg DIR NAME ARGUMENTS...: gpg, unattended, with the key pair of that name
+stream_gpg() {
     local home=$1/gnupg-$2
-    mkdir -p -m 700 "$home"
-    gpg --homedir "$home" --batch --quiet --pinentry-mode loopback --passphrase '' \
-        --quick-gen-key "$2 <$2@example.invalid>" "$3" "${4:-sign}" never 2>/dev/null
+    shift 2
+    gpg --homedir "$home" --batch --yes --quiet --pinentry-mode loopback --passphrase '' "$@" 2> /dev/null
+}
+
+# stream_key DIR NAME ALGORITHM [USAGE [EXPIRE [TIME]]]: a key pair in DIR/gnupg-NAME, its certificate as DIR/NAME.asc. TIME: when it
+# is made, like 20200101T000000
+stream_key() {
+    mkdir -p -m 700 "$1/gnupg-$2"
+    stream_gpg "$1" "$2" ${6:+--faked-system-time "$6"} --quick-gen-key "$2 <$2@example.invalid>" "$3" "${4:-sign}" "${5:-never}"
     stream_export "$1" "$2"
+}
+
+# stream_fingerprint DIR NAME: of the primary key
+stream_fingerprint() {
+    stream_gpg "$1" "$2" --list-keys --with-colons | awk -F: '/^fpr/ { print $10; exit }'
 }
 
 # stream_export DIR NAME: writes the certificate again, after the key pair was changed

@@ -304,6 +304,7 @@ static json_object *package_of(const Fixture *f, const char *name, const char *u
     json_object_object_add(params, "unpacked", json_object_new_int64(unpacked));
     json_object_object_add(params, "files", files);
     json_object_object_add(params, "keys", keys);
+    json_object_object_add(params, "now", json_object_new_int64(time(NULL)));
     return params;
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -210,7 +211,7 @@ static DmvKeyring *make_keyring(void)
 
     key = read_only_file("stream/trust/rpm", &size);
     assert_int_equal(dmv_keyring_new(&k), 0);
-    assert_int_equal(dmv_keyring_add(k, key, size, NULL), 0);
+    assert_int_equal(dmv_keyring_add(k, key, size, time(NULL), NULL), 0);
     return k;
 }
 

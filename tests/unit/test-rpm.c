@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -55,22 +56,27 @@ static char *read_all(const char *path, size_t *ret_size)
     return data;
 }
 
-static int add_key(const Fixture *f, DmvKeyring *k, const char *name, DmvError *e)
+static int add_key_at(const Fixture *f, DmvKeyring *k, const char *name, int64_t now, DmvError *e)
 {
     char *path = path_of(f, name);
     size_t size;
     char *data = read_all(path, &size);
-    int r = dmv_keyring_add(k, data, size, e);
+    int r = dmv_keyring_add(k, data, size, now, e);
 
     free(data);
     free(path);
     return r;
 }
 
+static int add_key(const Fixture *f, DmvKeyring *k, const char *name, DmvError *e)
+{
+    return add_key_at(f, k, name, time(NULL), e);
+}
+
 static int setup(void **state)
 {
     static const char *const paths[N_FILES] = {"a.ko", "info.json", "firmware/x/y.bin"};
-    static const char *const keys[] = {"good.asc", "ed.asc", "subkey.asc"};
+    static const char *const keys[] = {"good.asc", "ed.asc", "subkey.asc", "old-subkey.asc"};
     char template[] = "/tmp/dmv-test-rpm.XXXXXX";
     Fixture *f = calloc(1, sizeof(*f));
 
@@ -171,6 +177,7 @@ static void test_refusals(void **state)
         {"unsigned", "rpm-unsigned"},
         {"delsign", "rpm-unsigned"},
         {"evil", "rpm-no-key"},
+        {"old-subkey", "rpm-no-key"},
         {"sha1", "rpm-weak-signature"},
         {"header-bit", "rpm-bad-signature"},
         {"payload-bit", "rpm-bad-signature"},
@@ -367,9 +374,10 @@ static void test_signer(void **state)
 
 static void test_key_files(void **state)
 {
-    static const char *const bad[] = {"binary.pgp",  "two-blocks.asc",     "both.asc",
-                                      "secret.asc",  "short.asc",          "revoked.asc",
-                                      "damaged.asc", "contents/info.json", "rpms/good"};
+    static const char *const bad[] = {
+        "binary.pgp",  "two-blocks.asc",     "both.asc",      "secret.asc",    "short.asc",
+        "revoked.asc", "expired.asc",        "cut-short.asc", "certified.asc", "no-signature.asc",
+        "damaged.asc", "contents/info.json", "rpms/good"};
     const Fixture *f = *state;
     DMV_CLEANUP_ERROR DmvError e = {0};
     DmvKeyring *k = NULL;
@@ -383,13 +391,61 @@ static void test_key_files(void **state)
         assert_int_equal(r, DMV_RPM_BAD_KEY_FILE);
         assert_non_null(e.why);
     }
-    assert_int_equal(dmv_keyring_add(k, "", 0, &e), DMV_RPM_BAD_KEY_FILE);
+    assert_int_equal(dmv_keyring_add(k, "", 0, 0, &e), DMV_RPM_BAD_KEY_FILE);
     /* nothing of all that is in the keyring */
     assert_int_equal(unpack(f, "good", k, &f->package, &e), DMV_RPM_NO_KEY);
     /* the same key twice is fine */
     assert_int_equal(add_key(f, k, "good.asc", &e), 0);
     assert_int_equal(add_key(f, k, "good.asc", &e), 0);
     assert_int_equal(unpack(f, "good", k, &f->package, &e), 0);
+    dmv_keyring_free(k);
+}
+
+/* Until the last second before its end a certificate counts, by the time that is passed. */
+static void test_key_ends(void **state)
+{
+    const int64_t end = 1577836800 + 86400; /* 2020-01-02T00:00:00Z */
+    static const char *const files[] = {"expired.asc", "certified.asc"};
+    const Fixture *f = *state;
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(files); i++) {
+        DMV_CLEANUP_ERROR DmvError e = {0};
+        DmvKeyring *k = NULL;
+
+        assert_int_equal(dmv_keyring_new(&k), 0);
+        assert_int_equal(add_key_at(f, k, files[i], end - 1, &e), 0);
+        assert_int_equal(add_key_at(f, k, files[i], end, &e), DMV_RPM_BAD_KEY_FILE);
+        assert_non_null(strstr(e.why, "expired on 2020-01-02T00:00:00Z"));
+        assert_non_null(strstr(e.next, "renewed"));
+        dmv_keyring_free(k);
+    }
+}
+
+/* A certificate that was renewed counts, one whose end was set later does not. */
+static void test_key_is_renewed(void **state)
+{
+    const Fixture *f = *state;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvKeyring *k = NULL;
+
+    assert_int_equal(dmv_keyring_new(&k), 0);
+    assert_int_equal(add_key(f, k, "renewed.asc", &e), 0);
+    assert_int_equal(add_key(f, k, "lasting.asc", &e), 0);
+    assert_int_equal(add_key(f, k, "cut-short.asc", &e), DMV_RPM_BAD_KEY_FILE);
+    assert_non_null(strstr(e.why, "expired on 2020-01-04T00:00:00Z"));
+    dmv_keyring_free(k);
+}
+
+/* A subkey counts until its own end, whatever the certificate's is. */
+static void test_subkey_ends(void **state)
+{
+    const Fixture *f = *state;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    DmvKeyring *k = NULL;
+
+    assert_int_equal(dmv_keyring_new(&k), 0);
+    assert_int_equal(add_key_at(f, k, "old-subkey.asc", 1577836800, &e), 0);
+    assert_int_equal(unpack(f, "old-subkey", k, &f->package, &e), 0);
     dmv_keyring_free(k);
 }
 
@@ -411,7 +467,7 @@ static void test_key_mutations(void **state)
 
         data[at] = (char)('A' + rand() % 26);
         assert_int_equal(dmv_keyring_new(&k), 0);
-        r = dmv_keyring_add(k, data, size, &e);
+        r = dmv_keyring_add(k, data, size, time(NULL), &e);
         assert_true(r == 0 || r == DMV_RPM_BAD_KEY_FILE);
         dmv_keyring_free(k);
         data[at] = old;
@@ -423,11 +479,12 @@ static void test_key_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),          cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_lies),          cmocka_unit_test(test_other_catalog),
-        cmocka_unit_test(test_no_room),       cmocka_unit_test(test_mutations),
-        cmocka_unit_test(test_signer),        cmocka_unit_test(test_key_files),
-        cmocka_unit_test(test_key_mutations),
+        cmocka_unit_test(test_good),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_lies),        cmocka_unit_test(test_other_catalog),
+        cmocka_unit_test(test_no_room),     cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_signer),      cmocka_unit_test(test_key_files),
+        cmocka_unit_test(test_key_ends),    cmocka_unit_test(test_key_is_renewed),
+        cmocka_unit_test(test_subkey_ends), cmocka_unit_test(test_key_mutations),
     };
 
     (void)signal(SIGXFSZ, SIG_IGN);

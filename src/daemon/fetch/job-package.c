@@ -25,7 +25,7 @@
 typedef struct Request {
     json_object *source, *files;
     const char *driver, *variant, *disk_path;
-    int64_t disk_deadline;
+    int64_t disk_deadline, now;
     char **keys;
     DmvPackage package;
 } Request;
@@ -114,6 +114,7 @@ static int read_request(json_object *params, Request *q, DmvError *reterr)
         {"unpacked", DMV_JSON_INT, DMV_JSON_REQUIRED, &unpacked},
         {"files", DMV_JSON_ARRAY, DMV_JSON_REQUIRED, &q->files},
         {"keys", DMV_JSON_STRV, DMV_JSON_REQUIRED, &q->keys},
+        {"now", DMV_JSON_INT, DMV_JSON_REQUIRED, &q->now},
     };
     int r = dmv_json_read(params, "parameters", fields, DMV_N_ELEMENTS(fields), false, reterr);
 
@@ -230,12 +231,12 @@ static int download(DmvFetchWorker *w, const char *folder, const Request *q, int
     return r;
 }
 
-static int make_keyring(char *const *keys, DmvKeyring *k, DmvError *reterr)
+static int make_keyring(char *const *keys, int64_t now, DmvKeyring *k, DmvError *reterr)
 {
     int r = 0;
 
     for (; r == 0 && keys && *keys; keys++)
-        r = dmv_keyring_add(k, *keys, strlen(*keys), reterr);
+        r = dmv_keyring_add(k, *keys, strlen(*keys), now, reterr);
     return r;
 }
 
@@ -248,7 +249,7 @@ static int unpack(DmvFetchWorker *w, int rpm, const Request *q, const char *fold
     int r = fd < 0 ? -errno : dmv_keyring_new(&k);
 
     if (r == 0)
-        r = make_keyring(q->keys, k, reterr);
+        r = make_keyring(q->keys, q->now, k, reterr);
     if (r == 0)
         r = dmv_fetch_begin_phase(w, "unpack", q->package.unpacked);
     if (r == 0)

@@ -12,14 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "openpgp.h"
 #include "rpm.h"
-
-/* Bytes of an OpenPGP key id. */
-#define DMV_KEY_ID_SIZE 8
-
-typedef struct DmvKeyId {
-    uint8_t bytes[DMV_KEY_ID_SIZE];
-} DmvKeyId;
 
 struct DmvKeyring {
     rpmKeyring keys;

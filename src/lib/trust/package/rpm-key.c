@@ -3,8 +3,8 @@
  * The private keyring of package signatures.
  *
  * librpm's own reader of certificates is too kind: of two certificates in one armour it says "added" and then
- * verifies nothing, of two armours in one file it takes the first, and it knows nothing of revocation or of
- * short keys. So the packets (RFC 4880, 4.2 and 5) are walked here first, and a file that is not exactly one
+ * verifies nothing, of two armours in one file it takes the first, and it knows nothing of revocation, of an
+ * end or of short keys. So the packets are walked here first (openpgp.c), and a file that is not exactly one
  * usable certificate is refused as a whole, loudly, instead of leaving a keyring that silently trusts less or
  * more than the admin thinks.
  */
@@ -23,13 +23,34 @@
 static const char armour_begin[] = "-----BEGIN PGP ";
 static const char armour_key[] = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 
-typedef struct Packet {
-    unsigned tag;
-    const uint8_t *body;
-    size_t size;
-} Packet;
+/* The types of signatures that matter (RFC 4880, 5.2.1). */
+enum {
+    CERTIFIES_FIRST = 0x10, /* a user id, with four degrees of care */
+    CERTIFIES_LAST = 0x13,
+    BINDS_SUBKEY = 0x18,
+    CERTIFIES_KEY = 0x1f,
+    REVOKES_KEY = 0x20,
+    REVOKES_SUBKEY = 0x28,
+};
 
-enum { TAG_SIGNATURE = 2, TAG_PUBLIC_KEY = 6, TAG_PUBLIC_SUBKEY = 14 };
+/* A key of the certificate; the first is the primary one. */
+typedef struct Key {
+    DmvKeyId id;
+    bool is_signed; /* by the primary key, which says until when it counts */
+    uint32_t created, signed_at, lifetime;
+} Key;
+
+/* What the packets of one file hold. */
+typedef struct Certificate {
+    Key *keys;
+    size_t n_keys;
+    unsigned n_primary;
+} Certificate;
+
+static void certificate_deinit(Certificate *c)
+{
+    free(c->keys);
+}
 
 int dmv_keyring_new(DmvKeyring **ret)
 {
@@ -60,68 +81,8 @@ bool dmv_keyring_has(const DmvKeyring *k, const DmvKeyId *id)
     return false;
 }
 
-/* The length field of the old packet format: 1, 2 or 4 bytes, or "to the end". */
-static bool old_length(const uint8_t **p, const uint8_t *end, unsigned type, size_t *ret)
-{
-    size_t n = type == 3 ? 0 : (size_t)1 << type;
-    size_t length = 0;
-
-    if ((size_t)(end - *p) < n)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        length = length << 8 | *(*p)++;
-    *ret = n ? length : (size_t)(end - *p);
-    return true;
-}
-
-/* The length field of the new packet format. Partial lengths are for data packets only and refused. */
-static bool new_length(const uint8_t **p, const uint8_t *end, size_t *ret)
-{
-    size_t left = (size_t)(end - *p);
-    const uint8_t *b = *p;
-
-    if (left >= 1 && b[0] < 192) {
-        *ret = b[0];
-        *p += 1;
-    } else if (left >= 2 && b[0] < 224) {
-        *ret = ((size_t)(b[0] - 192) << 8) + b[1] + 192;
-        *p += 2;
-    } else if (left >= 5 && b[0] == 255) {
-        *ret = (size_t)b[1] << 24 | (size_t)b[2] << 16 | (size_t)b[3] << 8 | b[4];
-        *p += 5;
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static bool packet_next(const uint8_t **p, const uint8_t *end, Packet *ret)
-{
-    uint8_t head;
-
-    if (*p >= end)
-        return false;
-    head = *(*p)++;
-    if (!(head & 0x80))
-        return false;
-    if (head & 0x40) {
-        ret->tag = head & 0x3f;
-        if (!new_length(p, end, &ret->size))
-            return false;
-    } else {
-        ret->tag = (head >> 2) & 0x0f;
-        if (!old_length(p, end, head & 3, &ret->size))
-            return false;
-    }
-    if (ret->size > (size_t)(end - *p))
-        return false;
-    ret->body = *p;
-    *p += ret->size;
-    return true;
-}
-
 /* Version 4: version, time (4), algorithm, then for RSA the bits of the modulus (2). */
-static bool key_is_short(const Packet *k)
+static bool key_is_short(const DmvPgpPacket *k)
 {
     if (k->size < 8 || k->body[0] != 4)
         return true;
@@ -130,30 +91,98 @@ static bool key_is_short(const Packet *k)
     return ((unsigned)k->body[6] << 8 | k->body[7]) < RSA_BITS_MIN;
 }
 
-/* Version 4: version, type. 0x20 and 0x28 revoke a key and a subkey. */
-static bool signature_revokes(const Packet *s)
+/* A key packet. *@ret_why: what is wrong with it, or NULL. */
+static int take_key(Certificate *c, const DmvPgpPacket *k, const char **ret_why)
 {
-    return s->size >= 2 && (s->body[1] == 0x20 || s->body[1] == 0x28);
+    Key key = {0};
+    Key *slot;
+
+    *ret_why = NULL;
+    if (k->tag == DMV_PGP_PUBLIC_KEY)
+        c->n_primary++;
+    if (c->n_primary == 0)
+        *ret_why = "it is not a public certificate";
+    else if (key_is_short(k))
+        *ret_why = "the key is too old or too short: RSA needs 2048 bits";
+    else if (pgpPubkeyKeyID(k->start, (size_t)(k->body - k->start) + k->size, key.id.bytes) != 0)
+        *ret_why = "librpm does not know this kind of key";
+    if (*ret_why)
+        return 0;
+    key.created =
+        (uint32_t)k->body[1] << 24 | (uint32_t)k->body[2] << 16 | (uint32_t)k->body[3] << 8 | k->body[4];
+    slot = DMV_ARRAY_ADD(c->keys, c->n_keys);
+    if (!slot)
+        return -ENOMEM;
+    *slot = key;
+    return 0;
 }
 
-/* NULL if the packets are one certificate that may be used, else what is wrong. */
-static const char *judge_packets(const uint8_t *data, size_t size)
+/*
+ * A signature packet, which belongs to the last key before it. The newest one by the primary key says until
+ * when a key counts; gpg renews a certificate by adding one. They are not verified: whoever can write into
+ * the folder of trusted certificates needs no lie about the end of one. NULL, or what is wrong.
+ */
+static const char *take_signature(Certificate *c, const DmvPgpPacket *k)
+{
+    Key *key = c->n_keys ? &c->keys[c->n_keys - 1] : NULL;
+    DmvPgpSignature s;
+
+    if (!key)
+        return "it is not a public certificate";
+    if (k->size >= 2 && (k->body[1] == REVOKES_KEY || k->body[1] == REVOKES_SUBKEY))
+        return "the certificate holds a revocation";
+    /* one that is not understood, of somebody else or of another version, proves no life */
+    if (!dmv_pgp_signature_read(k, &s) || !s.has_issuer ||
+        memcmp(&s.issuer, &c->keys[0].id, sizeof(s.issuer)) != 0)
+        return NULL;
+    if (key == c->keys ? (s.type < CERTIFIES_FIRST || s.type > CERTIFIES_LAST) && s.type != CERTIFIES_KEY
+                       : s.type != BINDS_SUBKEY)
+        return NULL;
+    if (key->is_signed && s.made < key->signed_at)
+        return NULL;
+    key->is_signed = true;
+    key->signed_at = s.made;
+    key->lifetime = s.key_lifetime;
+    return NULL;
+}
+
+/* *@ret_why: NULL if the packets are one certificate that may be used, else what is wrong. */
+static int read_packets(const uint8_t *data, size_t size, Certificate *c, const char **ret_why)
 {
     const uint8_t *p = data, *end = data + size;
-    unsigned n_primary = 0;
-    Packet k;
+    const char *why = NULL;
+    DmvPgpPacket k;
+    int r = 0;
 
-    while (packet_next(&p, end, &k)) {
-        if (k.tag == TAG_PUBLIC_KEY)
-            n_primary++;
-        if ((k.tag == TAG_PUBLIC_KEY || k.tag == TAG_PUBLIC_SUBKEY) && key_is_short(&k))
-            return "the key is too old or too short: RSA needs 2048 bits";
-        if (k.tag == TAG_SIGNATURE && signature_revokes(&k))
-            return "the certificate holds a revocation";
+    while (r == 0 && !why && dmv_pgp_next(&p, end, &k)) {
+        if (k.tag == DMV_PGP_PUBLIC_KEY || k.tag == DMV_PGP_PUBLIC_SUBKEY)
+            r = take_key(c, &k, &why);
+        else if (k.tag == DMV_PGP_SIGNATURE)
+            why = take_signature(c, &k);
     }
-    if (p != end || n_primary == 0)
-        return "it is not a public certificate";
-    return n_primary == 1 ? NULL : "it holds more than one certificate";
+    if (!why && (p != end || c->n_primary == 0))
+        why = "it is not a public certificate";
+    if (!why && c->n_primary > 1)
+        why = "it holds more than one certificate";
+    if (!why && !c->keys[0].is_signed)
+        why = "no signature of its own says until when it counts";
+    *ret_why = why;
+    return r;
+}
+
+static bool key_has_ended(const Key *k, int64_t now)
+{
+    return k->lifetime > 0 && (int64_t)k->created + k->lifetime <= now;
+}
+
+/* A subkey that has expired, or that the primary key did not sign, is left out: publishers change them and
+ * keep the old ones in the certificate. */
+static bool subkey_counts(const Certificate *c, const uint8_t *id, int64_t now)
+{
+    for (size_t i = 1; i < c->n_keys; i++)
+        if (memcmp(c->keys[i].id.bytes, id, DMV_KEY_ID_SIZE) == 0)
+            return c->keys[i].is_signed && !key_has_ended(&c->keys[i], now);
+    return false;
 }
 
 /* The armour is one block of the right kind: NULL, or what is wrong. */
@@ -191,13 +220,15 @@ static int add_key(DmvKeyring *k, rpmPubkey key)
 }
 
 /* librpm does not look for subkeys by itself. */
-static int add_with_subkeys(DmvKeyring *k, rpmPubkey key)
+static int add_with_subkeys(DmvKeyring *k, rpmPubkey key, const Certificate *c, int64_t now)
 {
     int n = 0, r = add_key(k, key);
     rpmPubkey *subkeys = rpmGetSubkeys(key, &n);
 
     for (int i = 0; i < n; i++) {
-        if (r == 0)
+        const uint8_t *id = pgpDigParamsSignID(rpmPubkeyPgpDigParams(subkeys[i]));
+
+        if (r == 0 && subkey_counts(c, id, now))
             r = add_key(k, subkeys[i]);
         rpmPubkeyFree(subkeys[i]);
     }
@@ -211,29 +242,54 @@ static int refuse(DmvError *reterr, const char *why)
                          "put each certificate into a file of its own, armoured", "%s", why);
 }
 
-int dmv_keyring_add(DmvKeyring *k, const char *data, size_t size, DmvError *reterr)
+static int refuse_expired(DmvError *reterr, const Key *k)
+{
+    char id[2 * DMV_KEY_ID_SIZE + 1], end[21];
+
+    dmv_hex(k->id.bytes, sizeof(k->id.bytes), id);
+    dmv_format_time((int64_t)k->created + k->lifetime, end);
+    return dmv_error_set(reterr, DMV_RPM_BAD_KEY_FILE, "cannot use the key file for packages",
+                         "replace it by the publisher's renewed certificate, or take the file away",
+                         "the certificate of the key %s expired on %s", id, end);
+}
+
+/* The bytes inside of the armour. Return: 0, DMV_RPM_BAD_KEY_FILE, -ENOMEM. */
+static int open_armour(const char *data, size_t size, uint8_t **ret, size_t *ret_n, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *text = NULL;
-    DMV_CLEANUP_FREE uint8_t *packets = NULL;
     const char *why = judge_armour(data, size);
-    size_t n = 0;
-    rpmPubkey key;
-    int r;
 
     if (why)
         return refuse(reterr, why);
     text = strndup(data, size);
     if (!text)
         return -ENOMEM;
-    if (pgpParsePkts(text, &packets, &n) != PGPARMOR_PUBKEY)
+    if (pgpParsePkts(text, ret, ret_n) != PGPARMOR_PUBKEY)
         return refuse(reterr, "the armour is damaged");
-    why = judge_packets(packets, n);
+    return 0;
+}
+
+int dmv_keyring_add(DmvKeyring *k, const char *data, size_t size, int64_t now, DmvError *reterr)
+{
+    __attribute__((cleanup(certificate_deinit))) Certificate c = {0};
+    DMV_CLEANUP_FREE uint8_t *packets = NULL;
+    const char *why = NULL;
+    size_t n = 0;
+    rpmPubkey key;
+    int r = open_armour(data, size, &packets, &n, reterr);
+
+    if (r == 0)
+        r = read_packets(packets, n, &c, &why);
+    if (r != 0)
+        return r;
     if (why)
         return refuse(reterr, why);
+    if (key_has_ended(&c.keys[0], now))
+        return refuse_expired(reterr, &c.keys[0]);
     key = rpmPubkeyNew(packets, n);
     if (!key)
         return refuse(reterr, "librpm does not know this kind of key");
-    r = add_with_subkeys(k, key);
+    r = add_with_subkeys(k, key, &c, now);
     rpmPubkeyFree(key);
     return r == -EINVAL ? refuse(reterr, "librpm does not take this key") : r;
 }

@@ -15,9 +15,18 @@ typedef struct DmvKeyring DmvKeyring;
 /* Return: 0, -ENOMEM. Nothing of the host's rpm configuration or database is read, ever. */
 int dmv_keyring_new(DmvKeyring **ret);
 DmvKeyring *dmv_keyring_free(DmvKeyring *k);
-/* Adds one armoured certificate. Return: 0; DMV_RPM_BAD_KEY_FILE (binary, empty, more than one,
- * revoked, RSA below 2048 bits); -ENOMEM. */
-int dmv_keyring_add(DmvKeyring *k, const char *data, size_t size, DmvError *reterr);
+
+/**
+ * dmv_keyring_add() - add one armoured certificate
+ * @data: @size bytes of the file
+ * @now: seconds since the epoch; the later of the clock and of what something signed has proven
+ *
+ * Subkeys that have expired are left out.
+ *
+ * Return: 0; DMV_RPM_BAD_KEY_FILE (binary, empty, more than one, revoked, expired, RSA below 2048 bits);
+ * -ENOMEM.
+ */
+int dmv_keyring_add(DmvKeyring *k, const char *data, size_t size, int64_t now, DmvError *reterr);
 
 /**
  * dmv_rpm_unpack() - verify a package and unpack it
