@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A repository server on loopback that misbehaves on request.
 
-hostile-http.py ROOT [CERTIFICATE KEY]: serves ROOT below /MODE/ for each MODE, by https with a certificate. The port goes to
-stdout as a line; the server ends when its standard input does. Every request is a line in ROOT/requests.log.
+hostile-http.py ROOT [ADDRESS | CERTIFICATE KEY]: serves ROOT below /MODE/ for each MODE, on 127.0.0.1 or the address, by https with a
+certificate. The port goes to stdout as a line; the server ends when its standard input does. Every request is a line in
+ROOT/requests.log.
 """
 import http.server
 import os
 import re
+import socket
 import socketserver
 import ssl
 import sys
@@ -141,7 +143,9 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         pass  # a TLS client that does not like the certificate
 
 
-server = Server(('127.0.0.1', 0), Handler)
+address = sys.argv[2] if len(sys.argv) == 3 else '127.0.0.1'
+Server.address_family = socket.AF_INET6 if ':' in address else socket.AF_INET
+server = Server((address, 0), Handler)
 if len(sys.argv) > 3:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[2], sys.argv[3])

@@ -40,12 +40,10 @@ int shell(const char *format, ...)
     return WIFEXITED(r) ? WEXITSTATUS(r) : -1;
 }
 
-void webserver_start(Webserver *s, const char *dir, int https)
+static void serve(Webserver *s, const char *dir, const char *address_or_certificate, const char *key)
 {
     DMV_CLEANUP_FREE char *script = NULL;
     DMV_CLEANUP_FREE char *root = shell_text("%s/repo", dir);
-    DMV_CLEANUP_FREE char *cert = shell_text("%s/tls.pem", dir);
-    DMV_CLEANUP_FREE char *key = shell_text("%s/tls.key", dir);
     int in[2], out[2];
     char line[16] = "";
     FILE *from;
@@ -59,7 +57,7 @@ void webserver_start(Webserver *s, const char *dir, int https)
     if (s->pid == 0) {
         dup2(in[0], 0);
         dup2(out[1], 1);
-        execlp("python3", "python3", script, root, https ? cert : NULL, key, NULL);
+        execlp("python3", "python3", script, root, address_or_certificate, key, NULL);
         _exit(127);
     }
     close(in[0]);
@@ -71,6 +69,19 @@ void webserver_start(Webserver *s, const char *dir, int https)
     s->hold = in[1];
     s->port = atoi(line);
     assert_true(s->port > 0);
+}
+
+void webserver_start(Webserver *s, const char *dir, int https)
+{
+    DMV_CLEANUP_FREE char *cert = shell_text("%s/tls.pem", dir);
+    DMV_CLEANUP_FREE char *key = shell_text("%s/tls.key", dir);
+
+    serve(s, dir, https ? cert : NULL, key);
+}
+
+void webserver_start_at(Webserver *s, const char *dir, const char *address)
+{
+    serve(s, dir, address, NULL);
 }
 
 void webserver_stop(Webserver *s)

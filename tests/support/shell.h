@@ -20,6 +20,8 @@ typedef struct Webserver {
 
 /* Serves <dir>/repo; with https by <dir>/tls.pem and <dir>/tls.key. */
 void webserver_start(Webserver *s, const char *dir, int https);
+/* The same by http on another address of this host, such as "::1". */
+void webserver_start_at(Webserver *s, const char *dir, const char *address);
 /* {0} is fine. */
 void webserver_stop(Webserver *s);
 

@@ -4,8 +4,11 @@
  * every way that tests/support/hostile-http.py knows. librepo runs in this process: its abort() would be the
  * end of the test.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,7 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -444,6 +449,105 @@ static void test_nobody_there(void **state)
     assert_int_equal(catalog(&r, NULL), DMV_STREAM_UNREACHABLE);
 }
 
+/* ---- names ---- */
+
+/* In a mount namespace of its own: this host's names are those of @hosts, and its only resolver is @resolver.
+ */
+static void use_names(const Fixture *f, const char *hosts, const char *resolver)
+{
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    assert_int_equal(shell("cd '%s' && echo '%s' > hosts && echo 'hosts: files dns' > nsswitch.conf &&"
+                           " echo 'nameserver %s' > resolv.conf &&"
+                           " for f in hosts nsswitch.conf resolv.conf; do mount --bind $f /etc/$f; done",
+                           f->dir, hosts, resolver),
+                     0);
+}
+
+/* What a catalog by that URL comes to, in a process of its own. */
+static int outcome_with_names(Fixture *f, const char *url, const char *hosts, const char *resolver)
+{
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        Run r;
+
+        use_names(f, hosts, resolver);
+        run_init(&r, f);
+        r.urls[0] = strdup(url);
+        r.o.deadline_usec = 3000000;
+        _exit(catalog(&r, NULL));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    f->n_runs++; /* the child's folder */
+    return WEXITSTATUS(status);
+}
+
+/* A resolver that is not there is known at once. */
+static void test_no_resolver(void **state)
+{
+    Fixture *f = *state;
+    time_t begin = time(NULL);
+
+    assert_int_equal(outcome_with_names(f, "http://packages.invalid/ok", "127.0.0.1 localhost", "127.9.9.1"),
+                     DMV_STREAM_UNREACHABLE);
+    assert_in_range(time(NULL) - begin, 0, 10);
+}
+
+/* One that takes the question and says nothing is waited for as long as the deadline lets. */
+static void test_silent_resolver(void **state)
+{
+    Fixture *f = *state;
+    DMV_CLEANUP_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0x7f090902)};
+    time_t begin = time(NULL);
+    char question[512];
+
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(outcome_with_names(f, "http://packages.invalid/ok", "127.0.0.1 localhost", "127.9.9.2"),
+                     DMV_STREAM_TIMEOUT);
+    assert_in_range(time(NULL) - begin, 2, 10);
+    assert_true(recv(fd, question, sizeof(question), MSG_DONTWAIT) > 0);
+}
+
+/* A server that has IPv6 only, by its address and by its name. */
+static void test_ipv6_only(void **state)
+{
+    Fixture *f = *state;
+    Webserver six = {0};
+
+    webserver_start_at(&six, f->dir, "::1");
+    {
+        DMV_CLEANUP_FREE char *address = shell_text("http://[::1]:%d/ok/", six.port);
+        DMV_CLEANUP_FREE char *name = shell_text("http://six.invalid:%d/ok/", six.port);
+
+        check_both(f, address, NULL);
+        assert_int_equal(outcome_with_names(f, name, "::1 six.invalid", "127.9.9.1"), 0);
+    }
+    webserver_stop(&six);
+}
+
+/* The signature over repomd.xml is not looked at: there may be none, or a wrong one, and nobody asks for it.
+ */
+static void test_repomd_signature(void **state)
+{
+    Fixture *f = *state;
+    DMV_CLEANUP_FREE char *url = shell_text("http://127.0.0.1:%d/ok/", f->http.port);
+
+    assert_int_equal(shell("! test -e '%s/repo/repodata/repomd.xml.asc'", f->dir), 0);
+    check_both(f, url, NULL);
+    assert_int_equal(shell("echo rubbish > '%s/repo/repodata/repomd.xml.asc'", f->dir), 0);
+    check_both(f, url, NULL);
+    assert_int_equal(shell("grep -q 'GET /ok/repodata/repomd.xml HTTP' '%s/repo/requests.log'", f->dir), 0);
+    assert_int_equal(shell("! grep -q 'repomd.xml.asc' '%s/repo/requests.log'", f->dir), 0);
+    assert_int_equal(shell("rm '%s/repo/repodata/repomd.xml.asc'", f->dir), 0);
+}
+
 static void test_local_trouble(void **state)
 {
     Fixture *f = *state;
@@ -545,6 +649,10 @@ int main(void)
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_expired_certificate),
         cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_no_resolver),
+        cmocka_unit_test(test_silent_resolver),
+        cmocka_unit_test(test_ipv6_only),
+        cmocka_unit_test(test_repomd_signature),
         cmocka_unit_test(test_local_trouble),
         cmocka_unit_test(test_bad_urls),
         cmocka_unit_test(test_bad_places),
