@@ -14,6 +14,19 @@ typedef struct Select {
     bool now, any_hardware, dry_run, accept_lifeline;
 } Select;
 
+/* Would the running kernel load it? One that certainly would not is no choice: the host would be left without
+ * the driver. */
+static int check_kernel(const DmvViewRelease *r, DmvError *e)
+{
+    if (!r->refused)
+        return 0;
+    return dmv_error_set(
+        e, DMV_MODULE_KERNEL_REFUSES, NULL,
+        "let the kernel know the key that signed it (mokutil --import, then reboot), or select "
+        "another release",
+        "%s: %s", r->name, r->refused);
+}
+
 /* What the request means: a driver and what it shall be. */
 static int resolve_request(DmvManager *m, const Select *s, DmvIntent *intent, DmvViewDriver **ret,
                            DmvError *e)
@@ -38,6 +51,8 @@ static int resolve_request(DmvManager *m, const Select *s, DmvIntent *intent, Dm
                           "no catalog recommends a release of %s that fits this host", (*ret)->name);
     if (r == 0 && release)
         r = dmv_method_check_release(release, s->any_hardware, e);
+    if (r == 0 && release)
+        r = check_kernel(release, e);
     if (r == 0 && release && release->n_installed == 0) {
         r = dmv_error_set(e, DMV_NOT_INSTALLED, NULL, NULL, "%s is not installed", release->name);
         dmv_error_set_next(e, "dmvctl install %s", release->name);

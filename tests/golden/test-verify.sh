@@ -191,6 +191,24 @@ echo N >"$DMV_SYSFS/module/module/parameters/sig_enforce"
 echo 'none [integrity] confidentiality' >"$DMV_SYSFS/kernel/security/lockdown"
 found "$K2/updates/e1000e.ko" "error module-kernel-refuses verified"
 equal "$(json '["kernelPolicy"]["lockdown"]' <"$scratch/out")" integrity "lockdown"
+# what it would refuse is no choice, and what was chosen before stays and is said
+refused 6 module-kernel-refuses select intel-e1000e/generic@3.8.7
+grep -q "$K2 would refuse e1000e.ko" "$scratch/out" || fail "the refusal does not name kernel and module"
+refused 6 module-kernel-refuses select intel-e1000e/generic@3.8.7 --dry-run
+ok dmvctl activate
+equal "$(effective "$K2" e1000e)" updates/e1000e.ko "what was selected before"
+ok dmvctl why intel-e1000e/generic@3.8.7
+grep -q "$K2 would refuse e1000e.ko" "$scratch/out" || fail "why does not say it"
+dmvctl --json status >"$scratch/out" || true
+grep -q module-kernel-refuses "$scratch/out" || fail "status does not say that the selected release would be refused"
+# a kernel that knows the key of the stream takes it
+cp "$DMV_PROCFS/keys" "$scratch/keys"
+id=$(basename "$stream"/trust/modules/*.der .der)
+echo "1a2b3c4e I------     1 perm 1f030000     0     0 asymmetri stream: $id: X509.rsa deadbeef []" >>"$DMV_PROCFS/keys"
+ok dmvctl select intel-e1000e/generic@3.8.7
+dmvctl --json status >"$scratch/out" || true
+! grep -q module-kernel-refuses "$scratch/out" || fail "status says that a release would be refused that is not"
+cp "$scratch/keys" "$DMV_PROCFS/keys"
 : >"$DMV_PROCFS/keys"
 echo "1a2b3c4d I------     1 perm 1f030000     0     0 asymmetri other: 00: X509.rsa deadbeef []" >"$DMV_PROCFS/keys"
 found "$K2/$net/igb/igb.ko" "error module-kernel-refuses inbox"

@@ -12,6 +12,7 @@
 
 #include "../support/catalogkit.h"
 #include "../support/worldkit.h"
+#include "model/module-policy.h"
 
 #define K1 "6.1.0-10-amd64"
 #define K2 "6.1.0-20-amd64"
@@ -785,6 +786,123 @@ static void test_usable_kernels(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- the running kernel's word ---- */
+
+#define TRUSTED "6ccece7e4c6c0d1f6149f3dd27dfcc5cbb419ea1"
+#define OTHER "2b8ee9bfd9e5b6b7d6a3c1e0f4958877deadbeef"
+
+/* K1 runs and knows one key, which is in that keyring. */
+static void ask_kernel(Fixture *f, bool enforces, DmvKeyring ring)
+{
+    DmvModulePolicy *p = f->world.module_policy ? f->world.module_policy : calloc(1, sizeof(*p));
+    DmvKernelKey *k = p->keys.n ? p->keys.items : DMV_ARRAY_ADD(p->keys.items, p->keys.n);
+
+    assert_non_null(k);
+    f->world.module_policy = p;
+    assert_int_equal(dmv_set_string(&k->subject, "Vendor"), 0);
+    assert_int_equal(dmv_set_string(&k->id, TRUSTED), 0);
+    k->ring = ring;
+    p->keys.rings_known = ring != DMV_KEYRING_UNKNOWN;
+    p->known = p->checks = true;
+    p->sig_enforce = enforces;
+    assert_int_equal(dmv_set_string(&f->world.running_kernel, K1), 0);
+}
+
+static bool has_reason(const DmvViewRelease *r, const char *words)
+{
+    for (char **s = r->reasons; s && *s; s++)
+        if (strstr(*s, words))
+            return true;
+    return false;
+}
+
+static void assert_refused(const Fixture *f, const char *name, const char *words)
+{
+    const DmvViewRelease *r = release(f, name);
+
+    assert_non_null(r->refused);
+    if (!strstr(r->refused, words))
+        fail_msg("%s: \"%s\" does not say \"%s\"", name, r->refused, words);
+    assert_true(has_reason(r, words));
+    assert_string_equal(dmv_verdict_to_string(r->verdict), "fits"); /* other kernels may take it */
+}
+
+static void test_kernel_refuses(void **state)
+{
+    Fixture *f = *state;
+    DmvInstalled *x;
+
+    install(f, "dell", "1.0", ice, K1, NULL);
+    install(f, "alt", "1.0", ice, K1, K2);
+    install(f, "other", "1.0", ice, K2, NULL);
+    x = &f->world.installed[0];
+    assert_string_equal(x->variant, "dell");
+    assert_int_equal(dmv_set_string(&x->modules[0].info.sig_key, TRUSTED), 0);
+    ask_kernel(f, true, DMV_KEYRING_BUILTIN);
+    think(f);
+    assert_null(release(f, "intel-ice/dell@1.0")->refused);
+    assert_refused(f, "intel-ice/alt@1.0", "the running kernel " K1 " would refuse ice.ko: it is not signed");
+    assert_refused(f, "intel-ice/alt@1.0", "what other kernels do is not known");
+    /* what another kernel takes nobody knows */
+    assert_null(release(f, "intel-ice/other@1.0")->refused);
+    assert_false(has_reason(release(f, "intel-ice/other@1.0"), "running kernel"));
+}
+
+static void test_kernel_refuses_a_signer(void **state)
+{
+    Fixture *f = *state;
+
+    install(f, "dell", "1.0", ice, K1, K2);
+    assert_int_equal(dmv_set_string(&f->world.installed[0].modules[0].info.sig_key, OTHER), 0);
+    ask_kernel(f, true, DMV_KEYRING_BUILTIN);
+    choose(f, DMV_SELECT_RELEASE, "dell", "1.0");
+    think(f);
+    assert_refused(f, "intel-ice/dell@1.0", "its signer is in none of the keyrings");
+    /* one that is selected already stays, and that is said */
+    assert_non_null(driver(f)->targets[0].installed);
+    assert_int_equal(driver(f)->problems.n, 1);
+    assert_int_equal(driver(f)->problems.items[0].code, DMV_MODULE_KERNEL_REFUSES);
+    assert_string_equal(driver(f)->problems.items[0].object, "intel-ice/dell@1.0");
+    /* without enforcement it loads, and is only marked */
+    ask_kernel(f, false, DMV_KEYRING_BUILTIN);
+    think(f);
+    assert_null(release(f, "intel-ice/dell@1.0")->refused);
+    assert_int_equal(driver(f)->problems.n, 0);
+}
+
+static void test_kernel_has_blacklisted(void **state)
+{
+    Fixture *f = *state;
+
+    install(f, "dell", "1.0", ice, K1, NULL);
+    assert_int_equal(dmv_set_string(&f->world.installed[0].modules[0].info.sig_key, TRUSTED), 0);
+    ask_kernel(f, false, DMV_KEYRING_BLACKLIST);
+    think(f);
+    assert_refused(f, "intel-ice/dell@1.0", "in the blacklist");
+}
+
+/* Keys that cannot be read, or keyrings that cannot be looked into, are no reason to refuse. */
+static void test_kernel_cannot_be_asked(void **state)
+{
+    Fixture *f = *state;
+
+    install(f, "dell", "1.0", ice, K1, NULL);
+    assert_int_equal(dmv_set_string(&f->world.installed[0].modules[0].info.sig_key, TRUSTED), 0);
+    ask_kernel(f, true, DMV_KEYRING_UNKNOWN);
+    think(f);
+    assert_null(release(f, "intel-ice/dell@1.0")->refused);
+    assert_true(has_reason(release(f, "intel-ice/dell@1.0"),
+                           "whether the running kernel " K1 " would load ice.ko is not known"));
+    dmv_kernel_keys_deinit(&f->world.module_policy->keys);
+    think(f);
+    assert_null(release(f, "intel-ice/dell@1.0")->refused);
+    assert_true(has_reason(release(f, "intel-ice/dell@1.0"), "could not be read"));
+    /* no reason to say anything where it does not matter */
+    f->world.module_policy->sig_enforce = false;
+    think(f);
+    assert_false(has_reason(release(f, "intel-ice/dell@1.0"), "running kernel"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -808,6 +926,10 @@ int main(void)
         TEST(test_find_is_ambiguous),
         TEST(test_find_release),
         TEST(test_release_of_path),
+        TEST(test_kernel_refuses),
+        TEST(test_kernel_refuses_a_signer),
+        TEST(test_kernel_has_blacklisted),
+        TEST(test_kernel_cannot_be_asked),
         cmocka_unit_test(test_usable_kernels),
     };
 

@@ -13,6 +13,7 @@
 
 #include "../support/catalogkit.h"
 #include "../support/worldkit.h"
+#include "model/module-policy.h"
 #include "model/trace.h"
 
 #define K1 "6.1.0-10-amd64"
@@ -322,6 +323,32 @@ static void test_selected_without_a_release_for_the_kernel(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Not signed, and the running kernel insists on it. */
+static void test_kernel_refuses(void **state)
+{
+    static const char why[] =
+        "the running kernel " K1 " would refuse ice.ko: it is not signed, and the running "
+        "kernel enforces signatures";
+    Fixture *f = *state;
+
+    f->world.module_policy = calloc(1, sizeof(*f->world.module_policy));
+    assert_non_null(f->world.module_policy);
+    *f->world.module_policy = (DmvModulePolicy){.known = true, .checks = true, .sig_enforce = true};
+    assert_int_equal(dmv_set_string(&f->world.running_kernel, K1), 0);
+    install(f, "2");
+    ask(f, "ice/a@2");
+    assert_says(f, "problem", why);
+    assert_decides(f,
+                   "ice/a@2 cannot be chosen: the running kernel " K1
+                   " would refuse ice.ko: it is not signed, "
+                   "and the running kernel enforces signatures",
+                   "dmvctl show ice lists the others");
+    choose(f, "2");
+    ask(f, "ice/a@2");
+    assert_says(f, "problem", why);
+    assert_non_null(strstr(f->trace.decisive, "ice/a@2 is selected, but that was not activated yet"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +362,7 @@ int main(void)
         TEST(test_not_selected),
         TEST(test_selected),
         TEST(test_selected_without_a_release_for_the_kernel),
+        TEST(test_kernel_refuses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,10 +38,15 @@ def gone_back(m, number):
 
 
 def enforce_signatures(m):
-    """From the next boot on the kernel loads no module without a signature that it trusts."""
+    """From the next boot on the kernel loads no module without a signature that it trusts. The one that runs does not know of it, or dmv
+    would refuse the selection."""
     m.shell("sed -i 's/^GRUB_CMDLINE_LINUX=\"/&module.sig_enforce=1 /' /etc/default/grub; update-grub 2>&1")
-    m.reboot()
+
+
+def check_enforced(m, release):
+    """The kernel does, and what it would refuse cannot be selected any more."""
     check("the kernel enforces signatures", m.read("/sys/module/module/parameters/sig_enforce").strip(), "Y")
+    check("a choice that the kernel would refuse", m.refused(6, "select", release)["reason"], "module-kernel-refuses")
 
 
 def comes_back(m, fault):
@@ -69,6 +74,8 @@ def comes_back(m, fault):
         if not re.search(reason, text):
             sys.exit(f"FAIL: {fault}: no word of {reason!r} in {where}: {text}")
     check(f"{fault}: clean", m.dmvctl("verify")["clean"], True)
+    if fault == "unsigned":
+        check_enforced(m, release)
     check(f"{fault}: boot entry", m.shell("ls /boot/grub/dmv.cfg /boot/*.dmv-trial 2>/dev/null || true"), "")
     say(f"{fault}: back by itself: {generation['reason']}")
 

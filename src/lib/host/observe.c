@@ -35,6 +35,12 @@ static int observe_uevents(const DmvRoots *r, DmvWorld *w)
     return 0;
 }
 
+static int observe_policy(const DmvRoots *r, DmvWorld *w)
+{
+    w->module_policy = calloc(1, sizeof(*w->module_policy));
+    return w->module_policy ? dmv_observe_module_policy(r, w->module_policy) : -ENOMEM;
+}
+
 bool dmv_observe_is_behind(const DmvRoots *r, const DmvWorld *w)
 {
     DmvWorld now = {0};
@@ -81,7 +87,7 @@ static int read_host(const DmvRoots *r, char *const *more, DmvWorld *w)
     static const Edge edges[] = {observe_uevents,       dmv_observe_pci,       dmv_observe_udev,
                                  dmv_observe_dmi,       dmv_observe_lifelines, dmv_observe_kernels,
                                  dmv_observe_installed, dmv_observe_loaded,    dmv_observe_depmod,
-                                 dmv_observe_firmware};
+                                 dmv_observe_firmware,  observe_policy};
     DMV_CLEANUP_STRV char **names = NULL;
     int e = run(edges, DMV_N_ELEMENTS(edges), r, w);
 

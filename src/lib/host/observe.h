@@ -63,7 +63,7 @@ int dmv_observe_hardware(const DmvRoots *r, DmvWorld *w);
 bool dmv_observe_is_behind(const DmvRoots *r, const DmvWorld *w);
 
 /* module-policy.c: signature enforcement, lockdown and keys of the kernel that <sysfs> and <procfs> are of.
- * Not a part of dmv_observe(). @ret: must be empty before. Return: 0, or -ENOMEM. */
+ * @ret: must be empty before. Return: 0, or -ENOMEM. */
 int dmv_observe_module_policy(const DmvRoots *r, DmvModulePolicy *ret);
 
 /**

@@ -274,6 +274,9 @@ static int decide_targets(const DmvView *v, DmvViewDriver *d)
         return r;
     say_what_stays(d);
     say_revoked(d);
+    if (d->selected && d->selected->refused)
+        (void)dmv_problem_add(&d->problems, d->selected->name, DMV_MODULE_KERNEL_REFUSES, "%s",
+                              d->selected->refused);
     return 0;
 }
 

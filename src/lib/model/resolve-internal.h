@@ -19,6 +19,8 @@ void dmv_gather_deinit(DmvGather *g);
 int dmv_gather(DmvGather *g);
 /* Hardware, machine, kernels, revocation: the verdict and the reasons in words. */
 int dmv_judge(DmvViewRelease *r, const DmvWorld *w);
+/* Whether the running kernel would load its modules: said, and kept in @refused. */
+int dmv_judge_by_kernel(DmvViewRelease *r, const DmvWorld *w);
 /* What the intent means for one driver: modules, recommended and selected release, a target for each kernel.
  */
 int dmv_decide(const DmvView *v, DmvViewDriver *d);

@@ -217,5 +217,7 @@ int dmv_judge(DmvViewRelease *r, const DmvWorld *w)
         x = judge_modules(r);
     if (x == 0)
         x = judge_kernels(r, w);
-    return x == 0 ? judge_reasons(r, w) : x;
+    if (x == 0)
+        x = judge_reasons(r, w);
+    return x == 0 ? dmv_judge_by_kernel(r, w) : x;
 }

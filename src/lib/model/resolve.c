@@ -31,6 +31,7 @@ const char *dmv_verdict_to_string(DmvVerdict v)
 void dmv_view_release_deinit(DmvViewRelease *r)
 {
     free(r->name);
+    free(r->refused);
     free(r->installed);
     dmv_strv_free(r->reasons);
     dmv_strv_free(r->slots);

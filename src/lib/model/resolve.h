@@ -49,7 +49,9 @@ typedef struct DmvViewRelease {
     DmvVerdict verdict;
     char **reasons; /* why that verdict, and what else there is to say */
     size_t why;     /* index of the reason that decided */
-    char **slots;   /* devices here that it supports */
+    char *refused; /* why the running kernel, which it is for, would not load it; NULL: it would, or who knows
+                    */
+    char **slots;  /* devices here that it supports */
     char **modules; /* kernel's names */
     char **kernels; /* installed kernels that it has a package for or is installed for */
     DmvFit *fits;   /* one a usable kernel, in the order of the World */

@@ -66,6 +66,13 @@ static int decide_not_installed(DmvTracer *t)
                  : format_into(&t->trace.next, "dmvctl install %s", t->release->name);
 }
 
+static int decide_refused(DmvTracer *t)
+{
+    int x = format_into(&t->trace.decisive, "%s cannot be chosen: %s", t->release->name, t->release->refused);
+
+    return x < 0 ? x : format_into(&t->trace.next, "dmvctl show %s lists the others", t->driver->name);
+}
+
 static int decide_not_selected(DmvTracer *t)
 {
     const DmvViewDriver *d = t->driver;
@@ -146,5 +153,7 @@ int dmv_trace_decide(DmvTracer *t)
         return decide_by_verdict(t);
     if (r->n_installed == 0)
         return decide_not_installed(t);
-    return r->selected ? decide_selected(t) : decide_not_selected(t);
+    if (r->selected)
+        return decide_selected(t);
+    return r->refused ? decide_refused(t) : decide_not_selected(t);
 }

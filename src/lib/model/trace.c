@@ -316,6 +316,8 @@ int dmv_trace_release(const DmvView *v, const DmvPlan *p, const DmvViewDriver *d
     say_machine(&t);
     for (size_t i = 0; i < r->n_fits; i++)
         say_fit(&t, &r->fits[i]);
+    if (r->refused)
+        say(&t, PROBLEM, "%s", r->refused);
     say_catalog(&t);
     say_installed(&t);
     say_selection(&t);

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/module-policy.h"
+
 /* ---- problems ---- */
 
 int dmv_problem_add(DmvProblems *p, const char *object, int code, const char *why_format, ...)
@@ -225,6 +227,9 @@ void dmv_world_deinit(DmvWorld *w)
     free(w->dmi_vendor);
     free(w->dmi_product);
     free(w->running_kernel);
+    if (w->module_policy)
+        dmv_module_policy_deinit(w->module_policy);
+    free(w->module_policy);
     free(w->machine);
     free(w->depmod_conf);
     dmv_problems_deinit(&w->problems);

@@ -227,16 +227,19 @@ typedef struct DmvInstalled {
 
 /* ---- everything ---- */
 
+struct DmvModulePolicy; /* module-policy.h */
+
 typedef struct DmvWorld {
     DmvDevice *devices; /* sorted by slot */
     size_t n_devices;
     bool devices_named; /* the names in pci.ids were looked up */
     uint64_t
         uevents; /* the kernel's number of its last event before the hardware was looked at; 0: not known */
-    char *dmi_vendor, *dmi_product; /* of the machine, may be NULL */
-    char *running_kernel;           /* NULL under a root that is not the running system */
-    char *machine;                  /* "x86_64" */
-    DmvKernel *kernels;             /* sorted by release */
+    char *dmi_vendor, *dmi_product;        /* of the machine, may be NULL */
+    char *running_kernel;                  /* NULL under a root that is not the running system */
+    struct DmvModulePolicy *module_policy; /* what that one asks of a module; NULL: it was not asked */
+    char *machine;                         /* "x86_64" */
+    DmvKernel *kernels;                    /* sorted by release */
     size_t n_kernels;
     DmvLoaded *loaded; /* sorted by name */
     size_t n_loaded;
