@@ -241,10 +241,9 @@ static int try_stream(DmvJob *j, DmvStream *s, const char *data, size_t size, Dm
 
     if (!((Import *)j->data)->dry_run)
         return dmv_stream_accept(j->m, s, data, size, false, NULL, e);
-    if (!s->has_trust)
-        return dmv_error_set(e, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust",
-                             "there is no root for stream %s", s->conf.name);
-    r = dmv_bundle_verify(data, size, &s->trust, s->conf.name, dmv_manager_now(), false, &b, e);
+    r = dmv_stream_check_trust(s, e);
+    if (r == 0)
+        r = dmv_bundle_verify(data, size, &s->trust, s->conf.name, dmv_manager_now(), false, &b, e);
     return r == 0 ? dmv_catalog_parse(b.catalog, b.catalog_size, ret, e) : r;
 }
 

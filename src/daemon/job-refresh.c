@@ -217,11 +217,10 @@ static int ask(DmvJob *j, DmvStream *s, DmvError *e)
     DmvJsonBuilder b = {0};
     bool known = s->catalog && s->record_sha256[0] && s->problem_code == 0 && !s->damage &&
                  dmv_trust_state_check(&s->trust, s->catalog->expires, dmv_manager_now(), NULL) == 0;
-    int r;
+    int r = dmv_stream_check_trust(s, e);
 
-    if (!s->has_trust)
-        return dmv_error_set(e, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust", "%s",
-                             s->problem ? s->problem : "there is no root for it");
+    if (r != 0)
+        return r;
     if (!s->conf.urls)
         return dmv_error_set(e, DMV_STREAM_BAD_URL, NULL, "dmvctl import a driver disk of it",
                              "it has url=none");

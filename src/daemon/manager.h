@@ -162,6 +162,8 @@ void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char
 int dmv_streams_load(DmvManager *m);
 void dmv_streams_free(DmvManager *m);
 DmvStream *dmv_streams_find(const DmvManager *m, const char *name);
+/* Is it known whose word counts for a stream? Return: 0; DMV_NO_ROOT. */
+int dmv_stream_check_trust(const DmvStream *s, DmvError *reterr);
 /* Judges the bytes of a bundle, stores what became trusted, and puts the catalog in place. Return: 0, an
  * outcome, -errno. */
 int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size, bool allow_stale,

@@ -4,8 +4,9 @@
  * boot.json (the state of the boot machine) with trial beside it, seen.json (what the host looked like when
  * all was good), the history.
  *
- * A state file that cannot be read is never taken for an empty one: reading goes on, changing is refused
- * until somebody has looked. seen.json is no state: without it nothing is compared, and that is said.
+ * A state file that cannot be read, or that somebody else can have written, is never taken for an empty one:
+ * reading goes on, changing is refused until somebody has looked. seen.json is no state: without it nothing
+ * is compared, and that is said.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,7 @@ static int read_state_file(DmvManager *m, const char *path, json_object **ret)
     DMV_CLEANUP_ERROR DmvError error = {0};
     DMV_CLEANUP_FREE char *data = NULL;
     size_t size = 0;
-    int r = dmv_fs_read_file(m->roots.fd, path, MAX_STATE, &data, &size);
+    int r = dmv_fs_read_private(m->roots.fd, path, MAX_STATE, &data, &size);
 
     *ret = NULL;
     if (r == -ENOENT)
@@ -57,7 +58,11 @@ static int read_state_file(DmvManager *m, const char *path, json_object **ret)
         r = dmv_json_parse(data, size, &state_limits, ret, &error);
     if (r == -ENOMEM)
         return r;
-    return r == 0 ? 0 : broken(m, path, r < 0 ? strerror(-r) : error.why ? error.why : "malformed");
+    return r == 0 ? 0
+                  : broken(m, path,
+                           r < 0       ? dmv_fs_private_words(r)
+                           : error.why ? error.why
+                                       : "malformed");
 }
 
 static int load_state(DmvManager *m)
@@ -123,7 +128,7 @@ static int load_boot(DmvManager *m)
     DMV_CLEANUP_ERROR DmvError error = {0};
     DMV_CLEANUP_FREE char *data = NULL;
     size_t size = 0;
-    int r = dmv_fs_read_file(m->roots.fd, BOOT_FILE, MAX_STATE, &data, &size);
+    int r = dmv_fs_read_private(m->roots.fd, BOOT_FILE, MAX_STATE, &data, &size);
 
     if (r == -ENOENT)
         return 0;
@@ -136,7 +141,7 @@ static int load_boot(DmvManager *m)
     }
     return r == -ENOMEM ? r
                         : broken(m, BOOT_FILE,
-                                 r < 0       ? strerror(-r)
+                                 r < 0       ? dmv_fs_private_words(r)
                                  : error.why ? error.why
                                              : "malformed");
 }
@@ -146,7 +151,7 @@ static int load_seen(DmvManager *m)
     DMV_CLEANUP_ERROR DmvError error = {0};
     DMV_CLEANUP_FREE char *data = NULL;
     size_t size = 0;
-    int r = dmv_fs_read_file(m->roots.fd, SEEN_FILE, DMV_SEEN_MAX_BYTES, &data, &size);
+    int r = dmv_fs_read_private(m->roots.fd, SEEN_FILE, DMV_SEEN_MAX_BYTES, &data, &size);
 
     if (r == -ENOENT)
         return 0;
@@ -156,7 +161,7 @@ static int load_seen(DmvManager *m)
     if (r == 0 || r == -ENOMEM)
         return r;
     if (asprintf(&m->seen_problem, "%s cannot be used, nothing is compared with it: %s", SEEN_FILE,
-                 r < 0       ? strerror(-r)
+                 r < 0       ? dmv_fs_private_words(r)
                  : error.why ? error.why
                              : "malformed") < 0) {
         m->seen_problem = NULL;
@@ -170,7 +175,7 @@ static int load_history(DmvManager *m)
 {
     DMV_CLEANUP_FREE char *data = NULL;
     size_t size = 0;
-    int r = dmv_fs_read_file(m->roots.fd, HISTORY_FILE, MAX_HISTORY, &data, &size);
+    int r = dmv_fs_read_private(m->roots.fd, HISTORY_FILE, MAX_HISTORY, &data, &size);
 
     dmv_history_init(&m->history);
     if (r == -ENOENT)
@@ -179,7 +184,7 @@ static int load_history(DmvManager *m)
         dmv_history_deinit(&m->history);
         r = dmv_history_parse(data, size, &m->history);
     } else if (r != -ENOMEM) {
-        r = asprintf(&m->history.broken, "it cannot be read: %s", strerror(-r)) < 0 ? -ENOMEM : 0;
+        r = asprintf(&m->history.broken, "it cannot be read: %s", dmv_fs_private_words(r)) < 0 ? -ENOMEM : 0;
     }
     return r;
 }
@@ -308,7 +313,7 @@ static int set_broken_tail_aside(DmvManager *m)
     if (good == 0) {
         r = dmv_fs_rename(m->roots.fd, HISTORY_FILE, HISTORY_FILE ".broken", false);
     } else {
-        r = dmv_fs_read_file(m->roots.fd, HISTORY_FILE, MAX_HISTORY, &data, &size);
+        r = dmv_fs_read_private(m->roots.fd, HISTORY_FILE, MAX_HISTORY, &data, &size);
         if (r == 0 && size > good)
             r = dmv_fs_replace_file(m->roots.fd, HISTORY_FILE ".broken", data + good, size - good, 0600);
         if (r == 0)

@@ -101,13 +101,13 @@ static int read_state(const DmvManager *m, const char *path, DmvTrustState *ret,
 {
     DMV_CLEANUP_FREE char *data = NULL;
     size_t size = 0;
-    int r = path ? dmv_fs_read_file(m->roots.fd, path, MAX_ROOT_FILE * 2, &data, &size) : -ENOMEM;
+    int r = path ? dmv_fs_read_private(m->roots.fd, path, MAX_ROOT_FILE * 2, &data, &size) : -ENOMEM;
 
     if (r == 0)
         return dmv_trust_state_parse(data, size, ret, reterr);
     if (r == -ENOENT || r == -ENOMEM)
         return r;
-    return dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, NULL, "%s", strerror(-r));
+    return dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, NULL, "%s", dmv_fs_private_words(r));
 }
 
 /* The catalog that is kept is only believed for its version: nothing vouches for the rest of it any more.
@@ -119,7 +119,7 @@ static int read_kept_version(const DmvManager *m, const DmvStream *s, int64_t *r
     DMV_CLEANUP_CATALOG DmvCatalog *c = NULL;
     DMV_CLEANUP_FREE char *data = NULL;
     size_t size = 0;
-    int r = path ? dmv_fs_read_file(m->roots.fd, path, DMV_CATALOG_FILE_MAX, &data, &size) : -ENOMEM;
+    int r = path ? dmv_fs_read_private(m->roots.fd, path, DMV_CATALOG_FILE_MAX, &data, &size) : -ENOMEM;
 
     if (r == 0)
         r = dmv_catalog_parse(data, size, &c, NULL);

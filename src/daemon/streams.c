@@ -122,7 +122,7 @@ static void load_meta(DmvManager *m, DmvStream *s)
     };
     size_t size = 0;
 
-    if (!path || dmv_fs_read_file(m->roots.fd, path, 4096, &data, &size) < 0 ||
+    if (!path || dmv_fs_read_private(m->roots.fd, path, 4096, &data, &size) < 0 ||
         dmv_json_parse(data, size, &meta_limits, &o, NULL) != 0 ||
         dmv_json_read(o, "meta", fields, DMV_N_ELEMENTS(fields), false, NULL) != 0)
         return;
@@ -158,7 +158,7 @@ static int load_catalog(DmvManager *m, DmvStream *s, DmvError *reterr)
     if (s->trust.catalog_version == 0)
         return dmv_error_set(reterr, DMV_EMPTY, NULL, "dmvctl refresh",
                              "no catalog of stream %s was fetched yet", s->conf.name);
-    r = path ? dmv_fs_read_file(m->roots.fd, path, DMV_CATALOG_FILE_MAX, &data, &size) : -ENOMEM;
+    r = path ? dmv_fs_read_private(m->roots.fd, path, DMV_CATALOG_FILE_MAX, &data, &size) : -ENOMEM;
     if (r == 0)
         r = dmv_sha256_hex(data, size, sha256);
     if (r == 0 && strcmp(sha256, s->trust.catalog_sha256) != 0)
@@ -166,7 +166,7 @@ static int load_catalog(DmvManager *m, DmvStream *s, DmvError *reterr)
                           "%s is not the catalog that was verified", path);
     else if (r < 0 && r != -ENOMEM)
         r = dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, "dmvctl refresh", "%s cannot be read: %s", path,
-                          strerror(-r));
+                          dmv_fs_private_words(r));
     return r == 0 ? dmv_catalog_parse(data, size, &s->catalog, reterr) : r;
 }
 
@@ -299,15 +299,22 @@ int dmv_stream_set_refreshed(DmvManager *m, DmvStream *s)
     return dmv_stream_note(m, s, 0, NULL);
 }
 
+int dmv_stream_check_trust(const DmvStream *s, DmvError *reterr)
+{
+    if (s->has_trust)
+        return 0;
+    return dmv_error_set(reterr, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust", "%s",
+                         s->problem ? s->problem : "there is no root for it");
+}
+
 int dmv_stream_accept(DmvManager *m, DmvStream *s, const char *data, size_t size, bool allow_stale,
                       const char *record_sha256, DmvError *reterr)
 {
     DMV_CLEANUP_BUNDLE DmvBundleResult b = {0};
-    int r;
+    int r = dmv_stream_check_trust(s, reterr);
 
-    if (!s->has_trust)
-        return dmv_error_set(reterr, DMV_NO_ROOT, NULL, "put the stream's root.json into /etc/dmv/trust",
-                             "there is no root for stream %s", s->conf.name);
+    if (r != 0)
+        return r;
     r = dmv_bundle_verify(data, size, &s->trust, s->conf.name, dmv_manager_now(), allow_stale, &b, reterr);
     if (r > 0 && b.root_moved) {
         /* progress of the root chain is kept, whatever the catalog was */

@@ -97,6 +97,40 @@ done
 cp "$scratch/state.json" "$root/var/lib/dmv/state.json"
 ok dmvctl verify
 
+# ---- a state that somebody else can have written ----
+state=$root/var/lib/dmv
+# planted FILE ARGUMENTS...: for each way in which FILE is not root's own, dmvctl with these arguments, if any, is refused, doctor has a
+# finding, and dmvctl goes on answering
+planted() {
+    local file=$1 way
+    shift
+    cp -p "$file" "$scratch/own"
+    for way in 'chown 12345 "$file"' 'chmod 660 "$file"' 'chmod 602 "$file"' 'ln -sf ../../../../own "$file"' \
+        'rm "$file"; mkfifo "$file"' 'chown 12345 "${file%/*}"' 'chmod 770 "${file%/*}"'; do
+        eval "$way"
+        [[ $# -eq 0 ]] || refused 1 state-broken "$@"
+        ok dmvctl list
+        dmvctl --json doctor >"$scratch/out" || true
+        grep -q '"state-broken"' "$scratch/out" || fail "$way: doctor does not say it"
+        chown 0 "${file%/*}" && chmod 700 "${file%/*}"
+        rm "$file" && cp -p "$scratch/own" "$file"
+    done
+    ok dmvctl verify
+}
+planted "$state/state.json" select intel-e1000e/generic@3.9.0
+planted "$(find "$state/generations" -name '*.json' | head -n1)" activate
+# trust has its copy to go on with
+planted "$state/trust/demo.json"
+chmod 666 "$state/catalogs/demo.json"
+equal "$(dmvctl --json status | json '["streams"][0]["state"]')" refused "a catalog that others may write"
+chmod 600 "$state/catalogs/demo.json"
+chmod 606 "$state/history.jsonl"
+status=0
+dmvctl --json verify >"$scratch/out" || status=$?
+equal "$status" 10 "verify notices a history that others may write"
+chmod 600 "$state/history.jsonl"
+ok dmvctl verify
+
 # ---- a full disk ----
 mkdir -p "$scratch/small"
 mount -t tmpfs -o size=64k tmpfs "$scratch/small"

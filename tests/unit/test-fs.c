@@ -182,6 +182,79 @@ static void test_open_without_openat2(void **state)
 
 /* ---- reading ---- */
 
+static int read_private(const Scratch *s, const char *path)
+{
+    DMV_CLEANUP_FREE char *data = NULL;
+
+    return dmv_fs_read_private(s->fd, path, 100, &data, NULL);
+}
+
+/* What somebody else can have written is not believed, nor is what a link leads to. */
+static void test_read_private(void **state)
+{
+    static const mode_t bad[] = {0620, 0602, 0666};
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_write(&s, "in/file", "text");
+    assert_int_equal(fchmodat(s.fd, "in/file", 0644, 0), 0);
+    assert_int_equal(read_private(&s, "in/file"), 0);
+    assert_int_equal(read_private(&s, "in/missing"), -ENOENT);
+    assert_int_equal(read_private(&s, "in"), -EISDIR);
+    for (size_t i = 0; i < DMV_N_ELEMENTS(bad); i++) {
+        assert_int_equal(fchmodat(s.fd, "in/file", bad[i], 0), 0);
+        assert_int_equal(read_private(&s, "in/file"), -EPERM);
+    }
+    assert_int_equal(fchmodat(s.fd, "in/file", 0600, 0), 0);
+    assert_int_equal(fchownat(s.fd, "in/file", 12345, 0, 0), 0);
+    assert_int_equal(read_private(&s, "in/file"), -EPERM);
+    assert_int_equal(fchownat(s.fd, "in/file", 0, 0, 0), 0);
+    /* its folder lets others put something else there */
+    assert_int_equal(fchmodat(s.fd, "in", 0770, 0), 0);
+    assert_int_equal(read_private(&s, "in/file"), -EPERM);
+    assert_int_equal(fchmodat(s.fd, "in", 0700, 0), 0);
+    assert_int_equal(fchownat(s.fd, "in", 12345, 0, 0), 0);
+    assert_int_equal(read_private(&s, "in/file"), -EPERM);
+    assert_int_equal(fchownat(s.fd, "in", 0, 0, 0), 0);
+    assert_int_equal(read_private(&s, "in/file"), 0);
+    scratch_link(&s, "in/link", "file");
+    assert_int_equal(read_private(&s, "in/link"), -ELOOP);
+    assert_int_equal(mkfifo(scratch_path(&s, "in/fifo"), 0600), 0);
+    assert_int_equal(read_private(&s, "in/fifo"), -EINVAL);
+    assert_string_equal(dmv_fs_private_words(-EINVAL), "it is no regular file");
+}
+
+/* Below a root of his own the caller's files count, and so do root's. */
+static void test_read_private_of_a_user(void **state)
+{
+    int status;
+    SCRATCH s;
+    pid_t pid;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_write(&s, "own", "text");
+    scratch_write(&s, "root", "text");
+    scratch_write(&s, "other", "text");
+    assert_int_equal(fchmodat(s.fd, "root", 0644, 0), 0);
+    assert_int_equal(fchmodat(s.fd, "other", 0644, 0), 0);
+    assert_int_equal(fchownat(s.fd, "own", 12345, 12345, 0), 0);
+    assert_int_equal(fchownat(s.fd, "other", 12346, 12346, 0), 0);
+    assert_int_equal(fchownat(s.fd, "", 12345, 12345, AT_EMPTY_PATH), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (setresgid(12345, 12345, 12345) < 0 || setresuid(12345, 12345, 12345) < 0)
+            _exit(99);
+        _exit((read_private(&s, "own") != 0) + 2 * (read_private(&s, "root") != 0) +
+              4 * (read_private(&s, "other") != -EPERM));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_read(void **state)
 {
     DMV_CLEANUP_FREE char *data = NULL;
@@ -665,6 +738,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_open_without_openat2),
+        cmocka_unit_test(test_read_private),
+        cmocka_unit_test(test_read_private_of_a_user),
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_read_without_size),
         cmocka_unit_test(test_read_link),

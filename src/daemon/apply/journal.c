@@ -410,12 +410,12 @@ int dmv_journal_load(int root, DmvJournal *ret, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *data = NULL;
     size_t size;
-    int r = dmv_fs_read_file(root, DMV_JOURNAL_PATH, limits.size, &data, &size);
+    int r = dmv_fs_read_private(root, DMV_JOURNAL_PATH, limits.size, &data, &size);
 
     if (r == -ENOENT)
         return DMV_NO_SUCH_OBJECT;
     if (r < 0)
-        return dmv_error_set(reterr, r, NULL, NULL, "cannot read the journal: %s", strerror(-r));
+        return dmv_error_set(reterr, r, NULL, NULL, "cannot read the journal: %s", dmv_fs_private_words(r));
     return dmv_journal_parse(data, size, ret, reterr);
 }
 

@@ -42,6 +42,15 @@ int dmv_fs_open_nolinks(int dirfd, const char *path, int flags, mode_t mode);
  * blocking.
  */
 int dmv_fs_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size);
+/**
+ * dmv_fs_read_private() - the same for a file that nobody but root or the caller can have written
+ *
+ * Return: as dmv_fs_read_file(); -EPERM if the file or its folder belongs to somebody else or may be written
+ * by others; -ELOOP if it is a symbolic link.
+ */
+int dmv_fs_read_private(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size);
+/* Such a result in words. */
+const char *dmv_fs_private_words(int r);
 int dmv_fs_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
 
 /* Reads a link. @ret is owned by the caller. Return: 0; -EINVAL if it is none; -ENOENT, ... */
