@@ -16,15 +16,18 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "../support/komod.h"
+#include "../support/race.h"
 #include "../support/snapshot.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "daemon/apply/publish.h"
+#include "host/fs.h"
 
 #define KERNEL "6.1.0-test"
 #define STORE "usr/lib/dmv/store"
@@ -443,6 +446,65 @@ static void test_planted_store(void **state)
     assert_refused(&c, -ELOOP);
 }
 
+/* Publishes again and again; @link is what a folder on the way is exchanged for meanwhile. */
+static int publish_much(Case *c)
+{
+    size_t met[2] = {0};
+
+    for (size_t n = 0; n < 5000 && (n < 200 || !met[0] || !met[1]); n++) {
+        DMV_CLEANUP_FREE char *folder = NULL;
+        int r = dmv_publish(&c->roots, c->source, &c->q, &folder, NULL);
+        bool found = false;
+
+        met[r != 0]++;
+        (void)dmv_unpublish(&c->roots, c->q.driver, c->q.variant, c->q.version, c->q.kernel, NULL);
+        /* and what a process that died has left */
+        for (int i = 0; i < 10; i++) {
+            (void)dmv_fs_mkdirs(c->roots.fd, STORE "/" KERNEL "/intel-ice/empty", 0755);
+            (void)dmv_publish_clean(&c->roots, &found);
+        }
+    }
+    return met[0] && met[1] ? 0 : 1;
+}
+
+/* A folder of the store that becomes a link and a folder again all the time leads nowhere, by openat2(2) and
+ * without it: nothing is written or removed where the link points. */
+static void test_race(void **state)
+{
+    static const char *const targets[] = {"../../../../../outside", "../../../../outside"};
+
+    (void)state;
+    for (size_t i = 0; i < 4 * DMV_N_ELEMENTS(targets); i++) {
+        DMV_CLEANUP_FREE char *before = NULL;
+        pid_t swapping, publishing;
+        int status;
+        CASE c;
+
+        case_init(&c);
+        scratch_write(&c.s, "root/" STORE "/" KERNEL "/intel-ice/other/1.0/ice.ko",
+                      "so that the folder stays");
+        if (i % 4 < 2) { /* with a release to remove there, and with room for one to come */
+            scratch_write(&c.s, "outside/intel-ice/dell/1.0/ice.ko", "not ours");
+            scratch_write(&c.s, "root/outside/intel-ice/dell/1.0/ice.ko", "not ours");
+        }
+        scratch_mkdir(&c.s, "outside/intel-ice/empty");
+        scratch_mkdir(&c.s, "root/outside/intel-ice/empty");
+        scratch_link(&c.s, "link", targets[i / 4]);
+        before = snapshot(&c.s, "root/outside");
+        swapping = race_start(c.s.fd, "root/" STORE "/" KERNEL, "link");
+        publishing = fork();
+        assert_true(publishing >= 0);
+        if (publishing == 0)
+            _exit(i % 2 && race_without_openat2() < 0 ? 2 : publish_much(&c));
+        assert_int_equal(waitpid(publishing, &status, 0), publishing);
+        race_stop(swapping);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        snapshot_assert_same(&c.s, "root/outside", before);
+        snapshot_assert_same(&c.s, "outside", before);
+    }
+}
+
 static void test_no_space(void **state)
 {
     CASE c;
@@ -661,6 +723,7 @@ int main(void)
         cmocka_unit_test(test_no_info),
         cmocka_unit_test(test_other_content_is_there),
         cmocka_unit_test(test_planted_store),
+        cmocka_unit_test(test_race),
         cmocka_unit_test(test_no_space),
         cmocka_unit_test(test_no_room_for_files),
         cmocka_unit_test(test_store_on_another_filesystem),

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,15 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../support/race.h"
 #include "../support/scratch.h"
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -138,13 +135,6 @@ static void test_open(void **state)
  * the call gives. */
 static void test_open_without_openat2(void **state)
 {
-    struct sock_filter rules[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {.len = DMV_N_ELEMENTS(rules), .filter = rules};
     SCRATCH s;
     DMV_CLEANUP_FREE int64_t *with = calloc(N_PATHS, sizeof(*with));
     int64_t *without =
@@ -160,11 +150,8 @@ static void test_open_without_openat2(void **state)
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        if (race_without_openat2() < 0)
             _exit(1);
-        if (syscall(SYS_openat2, -1, "", NULL, 0) != -1 || errno != ENOSYS)
-            _exit(2);
         check_open(&s);
         open_many(&s, without);
         assert_int_equal(dmv_fs_mkdirs(s.fd, "in/new/folder", 0700), 0);
@@ -178,6 +165,81 @@ static void test_open_without_openat2(void **state)
     for (size_t i = 0; i < N_PATHS; i++)
         assert_int_equal(with[i], without[i]);
     assert_int_equal(munmap(without, N_PATHS * sizeof(*without)), 0);
+}
+
+/* ---- names that change meanwhile ---- */
+
+#define ROUNDS_LEAST 2000
+#define ROUNDS_MOST 1000000
+
+/* One round along jail/in/a, which is a folder now and a link to outside then. Return: 0 if the folder was
+ * met, 1 if that was refused, -1 if something outside was. */
+static int walk_along(int jail)
+{
+    DMV_CLEANUP_CLOSE int fd = dmv_fs_open(jail, "in/a/file", O_RDONLY, 0);
+    char c = 'i';
+
+    (void)dmv_fs_mkdirs(jail, "in/a/new/folder", 0700);
+    (void)dmv_fs_replace_file(jail, "in/a/written", "x", 1, 0600);
+    (void)dmv_fs_replace_link(jail, "in/a/linked", "x");
+    (void)dmv_fs_append_file(jail, "in/a/file", "i", 1, 0600);
+    (void)dmv_fs_remove(jail, "in/a/victim");
+    (void)dmv_fs_remove_tree(jail, "in/a/tree");
+    if (fd >= 0 && (read(fd, &c, 1) != 1 || c != 'i'))
+        return -1;
+    return fd < 0;
+}
+
+/* Return: 0 if the folder and the refusal were both met, and nothing else. */
+static int walk_much(int jail)
+{
+    size_t met[2] = {0};
+
+    for (size_t n = 0; n < ROUNDS_MOST && (n < ROUNDS_LEAST || !met[0] || !met[1]); n++) {
+        int r = walk_along(jail);
+
+        if (r < 0)
+            return 3;
+        met[r]++;
+    }
+    return met[0] && met[1] ? 0 : 4;
+}
+
+/* Once by openat2(2), once by the walk along the components. */
+static void check_race(bool with_openat2)
+{
+    DMV_CLEANUP_CLOSE int jail = -1;
+    pid_t swapping, walking;
+    SCRATCH s;
+    int status;
+
+    scratch_init(&s);
+    scratch_write(&s, "jail/in/a/file", "inside");
+    scratch_write(&s, "outside/file", "outside");
+    scratch_write(&s, "outside/victim", "");
+    scratch_write(&s, "outside/tree/leaf", "");
+    scratch_link(&s, "jail/in/b", "../../outside");
+    jail = openat(s.fd, "jail", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(jail >= 0);
+    swapping = race_start(jail, "in/a", "in/b");
+    walking = fork();
+    assert_true(walking >= 0);
+    if (walking == 0)
+        _exit(!with_openat2 && race_without_openat2() < 0 ? 5 : walk_much(jail));
+    assert_int_equal(waitpid(walking, &status, 0), walking);
+    race_stop(swapping);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(count(&s, "outside"), 3);
+    assert_content(&s, "outside/file", "outside");
+    assert_true(exists(&s, "outside/victim") && exists(&s, "outside/tree/leaf"));
+}
+
+static void test_race(void **state)
+{
+    (void)state;
+    check_race(true);
+    check_race(false);
 }
 
 /* ---- reading ---- */
@@ -738,6 +800,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_open_without_openat2),
+        cmocka_unit_test(test_race),
         cmocka_unit_test(test_read_private),
         cmocka_unit_test(test_read_private_of_a_user),
         cmocka_unit_test(test_read),

@@ -287,15 +287,16 @@ static int compare_present(int folder, const DmvPublishRequest *q, DmvError *ret
 static int settle(Staging *s, const char *folder, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *parent = strndup(folder, (size_t)(strrchr(folder, '/') - folder));
+    DMV_CLEANUP_CLOSE int above = dmv_store_open_above(s->roots);
     int r = parent ? dmv_fs_sync_tree(s->roots->fd, s->path) : -ENOMEM;
 
     if (r < 0)
         return dmv_failure(reterr, r, "sync", s->path);
-    r = dmv_fs_mkdirs(s->roots->fd, parent, 0755);
+    r = above < 0 ? above : dmv_fs_mkdirs(above, dmv_store_below(parent), 0755);
     if (r == 0)
-        r = dmv_fs_rename(s->roots->fd, s->path, folder, true);
+        r = dmv_fs_rename(above, dmv_store_below(s->path), dmv_store_below(folder), true);
     if (r < 0) {
-        (void)dmv_fs_remove_empty_dirs(s->roots->fd, parent, DMV_STORE_DIR);
+        (void)dmv_fs_remove_empty_dirs(above, dmv_store_below(parent), dmv_store_below(DMV_STORE_DIR));
         return dmv_failure(reterr, r, "publish", folder);
     }
     free(s->path);

@@ -295,16 +295,6 @@ static int sync_as_before(const DmvRoots *r, const DmvRebuild *b, const char *pa
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-static int put_in_place(const DmvRoots *r, const char *from, const char *to)
-{
-    DMV_CLEANUP_FREE char *folder = NULL;
-    int result = folder_of(to, &folder);
-
-    if (result == 0 && renameat(r->fd, from, r->fd, to) < 0)
-        result = -errno;
-    return result == 0 ? dmv_fs_sync_dir(r->fd, folder) : result;
-}
-
 /* Builds the image that shall be at @to, a path beside the one that is replaced. */
 static int build(const DmvRoots *r, const DmvRebuild *b, const char *to, const DmvTransactionOptions *options,
                  DmvError *reterr)
@@ -326,7 +316,7 @@ static int build(const DmvRoots *r, const DmvRebuild *b, const char *to, const D
     if (result == 0)
         result = dmv_transaction_boundary(options, "initrd-built");
     if (result == 0)
-        result = put_in_place(r, path, to);
+        result = dmv_fs_rename(r->fd, path, to, false);
     if (result == 0)
         result = dmv_transaction_boundary(options, "initrd-replaced");
     return result < 0 ? dmv_failure(reterr, result, "replace", to) : result;

@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/text.h"
-#include "host/roots.h"
+#include "daemon/apply/image.h"
 
 int dmv_store_check_names(const char *driver, const char *variant, const char *version, const char *kernel,
                           DmvError *reterr)
@@ -27,6 +28,18 @@ char *dmv_store_folder(const char *driver, const char *variant, const char *vers
     if (asprintf(&folder, "%s/%s/%s/%s/%s", DMV_STORE_DIR, kernel, driver, variant, version) < 0)
         return NULL;
     return folder;
+}
+
+const char *dmv_store_below(const char *path)
+{
+    return path + (strrchr(DMV_STORE_DIR, '/') + 1 - DMV_STORE_DIR);
+}
+
+int dmv_store_open_above(const DmvRoots *r)
+{
+    const char *name;
+
+    return dmv_image_open_parent(r->fd, DMV_STORE_DIR, &name);
 }
 
 int dmv_store_hidden_name(const char *prefix, char **ret)

@@ -9,6 +9,7 @@
 #define DMV_APPLY_STORE_H
 
 #include "dmv/outcome.h"
+#include "host/roots.h"
 
 #define DMV_STORE_STAGING ".staging-"
 #define DMV_STORE_REMOVED ".removed-"
@@ -19,6 +20,12 @@ int dmv_store_check_names(const char *driver, const char *variant, const char *v
 
 /* Folder of a release, relative to the root, owned by the caller; NULL for lack of memory. */
 char *dmv_store_folder(const char *driver, const char *variant, const char *version, const char *kernel);
+
+/* Opens the folder that holds the store, following no links. What is done there, with dmv_store_below() as
+ * the path, stays there, whatever becomes a link meanwhile. Return: a descriptor, or a negative errno. */
+int dmv_store_open_above(const DmvRoots *r);
+/* A path in the store, which is relative to the root, relative to that folder. */
+const char *dmv_store_below(const char *path);
 
 /* A name in the store, relative to the root, that nobody has. Return: 0, or a negative errno. */
 int dmv_store_hidden_name(const char *prefix, char **ret);

@@ -529,8 +529,10 @@ static int set_aside(const DmvRoots *r, DmvError *reterr)
 static int clean(const DmvRoots *r, bool *ret_found, DmvError *reterr)
 {
     static const char temporary[] = DMV_JOURNAL_DIR "/" DMV_IMAGE_TEMPORARY;
+    const char *name;
+    DMV_CLEANUP_CLOSE int folder = dmv_image_open_parent(r->fd, temporary, &name);
     bool found = false;
-    int result = unlinkat(r->fd, temporary, 0) < 0 ? -errno : 1;
+    int result = folder < 0 ? folder : unlinkat(folder, name, 0) < 0 ? -errno : 1;
 
     if (result < 0 && result != -ENOENT)
         return dmv_failure(reterr, result, "remove", temporary);

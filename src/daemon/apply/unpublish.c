@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "daemon/apply/failure.h"
+#include "daemon/apply/image.h"
 #include "daemon/apply/publish.h"
 #include "daemon/apply/step.h"
 #include "daemon/apply/store.h"
@@ -84,6 +85,7 @@ static int unpublish(const DmvRoots *r, const char *folder, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *hidden = NULL, *parent = strndup(folder, (size_t)(strrchr(folder, '/') - folder));
     DMV_CLEANUP_CLOSE int fd = dmv_fs_open_nolinks(r->fd, folder, O_PATH | O_DIRECTORY, 0);
+    DMV_CLEANUP_CLOSE int above = dmv_store_open_above(r);
     int result;
 
     if (!parent)
@@ -91,19 +93,19 @@ static int unpublish(const DmvRoots *r, const char *folder, DmvError *reterr)
     if (fd == -ENOENT)
         return dmv_error_set(reterr, DMV_NOT_INSTALLED, NULL, "dmvctl list --installed shows what is",
                              "%s is not there", folder);
-    if (fd < 0)
-        return dmv_failure(reterr, fd, "open", folder);
+    if (fd < 0 || above < 0)
+        return dmv_failure(reterr, fd < 0 ? fd : above, "open", folder);
     result = check_unused(r, folder, reterr);
     if (result == 0)
         result = dmv_store_hidden_name(DMV_STORE_REMOVED, &hidden);
     if (result != 0)
         return result;
-    result = dmv_fs_rename(r->fd, folder, hidden, true);
+    result = dmv_fs_rename(above, dmv_store_below(folder), dmv_store_below(hidden), true);
     if (result < 0)
         return dmv_failure(reterr, result, "remove", folder);
     result = dmv_fs_remove_tree(r->fd, hidden);
     if (result == 0)
-        result = dmv_fs_remove_empty_dirs(r->fd, parent, DMV_STORE_DIR);
+        result = dmv_fs_remove_empty_dirs(above, dmv_store_below(parent), dmv_store_below(DMV_STORE_DIR));
     return result < 0 ? dmv_failure(reterr, result, "clean up after", folder) : 0;
 }
 
@@ -128,7 +130,9 @@ int dmv_unpublish(const DmvRoots *r, const char *driver, const char *variant, co
 /* Folders of a kernel, a driver, a variant that were made for a release which never came. */
 static int remove_empty(const DmvRoots *r, const char *path, unsigned depth, bool *found)
 {
+    DMV_CLEANUP_CLOSE int parent = -1;
     DmvFsEntry *entries = NULL;
+    const char *name;
     size_t n = 0;
     int result = dmv_fs_list(r->fd, path, &entries, &n);
 
@@ -147,7 +151,10 @@ static int remove_empty(const DmvRoots *r, const char *path, unsigned depth, boo
     dmv_fs_entries_free(entries, n);
     if (result < 0 || dmv_streq(path, DMV_STORE_DIR))
         return result;
-    if (unlinkat(r->fd, path, AT_REMOVEDIR) == 0)
+    parent = dmv_image_open_parent(r->fd, path, &name);
+    if (parent < 0)
+        return parent;
+    if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
         *found = true;
     else if (errno != ENOTEMPTY && errno != EEXIST)
         return -errno;
