@@ -279,8 +279,34 @@ export OPENSSL_CONF=$scratch/openssl.cnf
 ! openssl dgst -sha256 /dev/null >/dev/null 2>&1 || fail "these settings of OpenSSL disturb nobody"
 env -u OPENSSL_CONF "$publish" publish "$stream" >/dev/null
 http_proxy=http://127.0.0.1:1 ok dmvctl refresh
-ok dmvctl install intel-e1000e/changed-rpm@1.0.4
+# ... to rpm, gpg and the loader: what no process of the job opens, and the fetch worker least of all. A sanitizer cannot look for leaks
+# while it is traced
+mkdir -p "$scratch/home/.gnupg" "$scratch/ld"
+for file in .rpmmacros .rpmrc .gnupg/gpg.conf; do echo >"$scratch/home/$file"; done
+HOME=$scratch/home GNUPGHOME=$scratch/home/.gnupg LD_LIBRARY_PATH=$scratch/ld ASAN_OPTIONS=detect_leaks=0 \
+    ok strace -f -qq -s 4096 -e trace=%file,%process -e signal=none -o "$scratch/trace" "$DMV_BUILD/bin/dmvctl" install intel-e1000e/changed-rpm@1.0.4
 unset OPENSSL_CONF
+python3 - "$scratch" <<'PY'
+import re, sys
+scratch = sys.argv[1]
+lines = [l.split(None, 1) for l in open(f"{scratch}/trace", errors="replace")]
+fetch = set()  # processes of the fetch worker, once it is executed
+opened = {True: [], False: []}
+for pid, call in lines:
+    if call.startswith("execve(") and "/dmv-fetch" in call:
+        fetch.add(pid)
+    child = re.match(r"(?:<\.\.\. )?(?:clone3?|v?fork)\b.* = (\d+)$", call)
+    if child and pid in fetch:
+        fetch.add(child.group(1))
+    opened[pid in fetch] += re.findall(r'"([^"]*)"', call) if not call.startswith("execve(") else []
+assert fetch and any(x.endswith("e1000e.ko") for x in opened[True]), "the worker that got the package was not traced"
+assert any(x.startswith(f"{scratch}/ld/") for x in opened[False]), "the loader was not asked to look there at all"
+for which, paths in opened.items():
+    for path in paths:
+        bad = re.search(r"\.rpmmacros|\.rpmrc|\.gnupg|^/etc/rpm|^/usr/lib/rpm|openssl\.cnf", path) or \
+            path.startswith(f"{scratch}/home") or (which and path.startswith(f"{scratch}/ld"))
+        assert not bad, f"{path} was looked at" + (" by the fetch worker" if which else "")
+PY
 
 # ---- not root ----
 if id nobody >/dev/null 2>&1; then
