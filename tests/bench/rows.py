@@ -319,11 +319,79 @@ def verify(build, rounds):
                f"{measure.ms(ours.wall)} to {measure.ms(plain.wall)}; {sum(map(os.path.getsize, files)) / 1e6:.0f} MB")
 
 
+# ---- trust ----
+
+def trust_stream(build, path):
+    """A stream with one release of the size of a network driver: a module of 2 MB, firmware of 1 MB; neither is compressible."""
+    stream, module = f"{path}/stream", f"{path}/modules/e1000e.ko"
+    os.makedirs(os.path.dirname(module))
+    call = scratch.call
+    call("bash", "-c", 'set -eu; . "$0/tests/support/small-modules.sh"; dmv_small_module "$1" e1000e "$2" --alias "$3"', scratch.SOURCE,
+         f"{path}/small.ko", SMALL_KERNEL, "pci:v00008086d000010D3sv*sd*bc*sc*i*")
+    for name, size in (("filling", 2000000), ("firmware.bin", 1000000)):
+        with open(f"{path}/{name}", "wb") as f:
+            f.write(os.urandom(size))
+    call("objcopy", "--add-section", f".bench={path}/filling", f"{path}/small.ko", module)
+    publish = f"{build}/bin/dmv-publish"
+    call(publish, "init", stream, "--stream", scratch.STREAM)
+    call(publish, "release", stream, "--driver", "e1000e", "--variant", "generic", "--version", "1.0", "--kernel", SMALL_KERNEL,
+         "--module", module, "--firmware", f"{path}/firmware.bin=bench/firmware.bin", "--type", "network")
+    call(publish, "publish", stream)
+    return stream
+
+
+def trust_catalog(build, rounds):
+    """What bench-catalog says, as shares: what is neither scanning, nor hashing, nor parsing is signatures and the root."""
+    said = [subprocess.run([f"{build}/tests/bench/bench-catalog"], stdout=subprocess.PIPE, text=True).stdout
+            for _ in range(min(rounds, 3))]
+    stages = {}
+    for name, label in (("all", r"verify \+ parse"), ("envelope", "envelope: scan, base64"), ("hash", "sha256"),
+                        ("scan", "scan of the payload"), ("verify", "dmv_bundle_verify"), ("parse", "dmv_catalog_parse")):
+        stages[name] = statistics.median(float(re.search(rf"^\s*{label}\s+([\d.]+)", text, re.M).group(1)) for text in said)
+    rest = max(stages["verify"] - stages["envelope"] - stages["hash"] - stages["scan"], 0)
+    yield ("catalog of 10,000 releases: verify and parse", f"{stages['all']:.0f} ms", "", "shares are of the sum of its parts")
+    total = stages["verify"] + stages["parse"]
+    for what, took in (("scan of the bundle, base64", stages["envelope"]), ("scan of the payload", stages["scan"]),
+                       ("its SHA-256", stages["hash"]), ("signatures and roots", rest), ("parse", stages["parse"])):
+        yield f"  {what}", f"{took / total * 100:.1f} %", "", f"{took:.1f} ms"
+
+
+def trust(build, rounds):
+    with scratch.folder() as path:
+        stream, packages, keys = trust_stream(build, path), f"{path}/stream/repo/Packages", f"{path}/stream/trust/rpm"
+        rpm, key = (f"{d}/{os.listdir(d)[0]}" for d in (packages, keys))
+        scratch.call("rpmkeys", "--dbpath", f"{path}/db", "--import", key)
+        files = [f"{path}/modules/e1000e.ko", f"{path}/firmware.bin"]
+        others = {"openssl dgst -sha256 of the package": ["openssl", "dgst", "-sha256", rpm],
+                  "rpmkeys --checksig": ["rpmkeys", "--dbpath", f"{path}/db", "--checksig", rpm],
+                  "cp of what is in it": ["cp", *files, f"{path}/copy"]}
+        os.makedirs(f"{path}/copy")
+        said, took = [], {name: [] for name in others}
+        for i in range(rounds):
+            os.makedirs(f"{path}/run-{i}")
+            said.append(scratch.call(f"{build}/tests/bench/bench-trust", stream, f"{path}/run-{i}"))
+            for name, argv in others.items():
+                took[name].append(measure.run(argv))
+
+        def median(pattern):
+            return statistics.median(float(re.search(pattern, text, re.M).group(1)) for text in said)
+        ours = median(r"^release: ([\d.]+) ms")
+        yield (f"release of {os.path.getsize(rpm) / 1e6:.1f} MB: everything between the download and the store", f"{ours:.1f} ms", "",
+               "no process is started for it here; the others are processes")
+        for name, costs in took.items():
+            cost = measure.median(costs)
+            yield f"  against {name}", f"{ours / cost.wall / 1e3:.2f} x", "", measure.ms(cost.wall)
+        for stage in [line.split(":")[0] for line in said[0].splitlines() if line.endswith("%")]:
+            yield (f"  {stage}", f"{median(rf'^{stage}: [0-9.-]+ ms, ([0-9.-]+)'):.1f} %", "",
+                   f"{median(rf'^{stage}: ([0-9.-]+)'):.2f} ms")
+    yield from trust_catalog(build, rounds)
+
+
 ROWS = {"catalog": catalog, "match": match, "varlink": varlink, "list": list_rows, "driver-tool": driver_tool, "idle": idle,
-        "refresh": refresh, "apply": apply, "depmod": depmod, "kabi": kabi, "verify": verify}
+        "refresh": refresh, "apply": apply, "depmod": depmod, "kabi": kabi, "verify": verify, "trust": trust}
 TOOLS = {"list": ["lspci", "createrepo_c"], "driver-tool": ["lspci"], "idle": ["createrepo_c"], "refresh": ["createrepo_c"],
          "apply": ["depmod", "dpkg-deb"], "depmod": ["depmod", "strace"], "kabi": ["modprobe", "dpkg-deb"],
-         "verify": ["depmod", "dpkg-deb", "openssl"]}
+         "verify": ["depmod", "dpkg-deb", "openssl"], "trust": ["openssl", "rpmkeys", "objcopy"]}
 
 
 def missing(name):
