@@ -183,7 +183,10 @@ static void raise_alarm(DmvManager *m)
 static int keep(DmvManager *m, const DmvBoot *b)
 {
     bool stuck = b->phase == DMV_BOOT_STUCK && m->boot.phase != DMV_BOOT_STUCK;
-    int r = m->has_boot && memcmp(b, &m->boot, sizeof(*b)) == 0 ? 0 : dmv_state_save_boot(m, b);
+    /* padding that differs costs a write, no more */
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
+    bool same = m->has_boot && memcmp(b, &m->boot, sizeof(*b)) == 0;
+    int r = same ? 0 : dmv_state_save_boot(m, b);
 
     if (r < 0)
         return r;

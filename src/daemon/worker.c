@@ -72,7 +72,7 @@ static int connect_socket(DmvManager *m, const char *relative)
 
     if (!path || strlen(path) >= sizeof(sa.sun_path))
         return -ENAMETOOLONG;
-    strcpy(sa.sun_path, path);
+    memcpy(sa.sun_path, path, strlen(path) + 1);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
         return -errno;

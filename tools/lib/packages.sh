@@ -8,7 +8,7 @@
 _dmv_deb_build='gcc libc6-dev cmake ninja-build pkg-config scdoc libjson-c-dev libssl-dev libinih-dev libsystemd-dev
     libpci-dev libudev-dev libkmod-dev libelf-dev libarchive-dev librpm-dev librepo-dev libsmartcols-dev uthash-dev
     libcmocka-dev'
-_dmv_deb_test='clang libclang-rt-dev clang-format cppcheck kmod rpm createrepo-c gnupg openssl python3 varlink-go
+_dmv_deb_test='clang libclang-rt-dev clang-format clang-tidy cppcheck kmod rpm createrepo-c gnupg openssl python3 varlink-go
     systemd xz-utils zstd gzip binutils linux-headers-amd64 linux-kbuild-6.1 procps strace pciutils
     rpm2cpio util-linux bsdutils iproute2 git cpio lz4 bzip2 dracut-core initramfs-tools-core shellcheck
     qemu-system-x86 mmdebstrap e2fsprogs linux-source-6.1 make grub-common systemd-journal-remote xorriso tar'

@@ -231,7 +231,7 @@ static int read_options(int argc, char **argv, const char *order, const DmvVerb 
     Choice choice = {0};
     int value, r;
 
-    strcpy(choice.letters, order);
+    (void)snprintf(choice.letters, sizeof(choice.letters), "%s", order);
     for (int i = DMV_OPTION_NONE + 1; i <= DMV_OPTION_COMMON_LAST; i++)
         choose(&choice, (DmvOption)i);
     for (size_t i = 0; verb && i < DMV_VERB_OPTIONS_MAX && verb->options[i] != DMV_OPTION_NONE; i++)

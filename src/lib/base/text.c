@@ -473,11 +473,12 @@ int dmv_parse_time(const char *s, int64_t *ret)
 
 void dmv_format_time(int64_t t, char ret[21])
 {
+    static const char none[21] = "----------T--:--:--Z";
     struct tm tm = {0};
     time_t tt = (time_t)t;
 
     if (!gmtime_r(&tt, &tm) || strftime(ret, 21, "%Y-%m-%dT%H:%M:%SZ", &tm) != 20)
-        strcpy(ret, "----------T--:--:--Z");
+        memcpy(ret, none, sizeof(none));
 }
 
 void dmv_format_bytes(uint64_t n, char ret[16])

@@ -25,12 +25,15 @@
 #define DEVICES "bus/pci/devices"
 #define NAME_MAX_BYTES 256
 
-/* Where libpci's error handler goes; libpci gives it no pointer of ours. */
+/* Where libpci's error handler goes while a frame of ours waits for it; libpci gives it no pointer of ours.
+ */
 static _Thread_local jmp_buf *escape;
 
 __attribute__((noreturn, format(printf, 1, 2))) static void on_error(char *format, ...)
 {
     (void)format;
+    if (!escape) /* it must not return, and nobody waits */
+        abort();
     longjmp(*escape, 1);
 }
 
@@ -58,6 +61,7 @@ static struct pci_access *open_access(const char *sysfs)
     }
     escape = &here;
     if (setjmp(here) != 0) {
+        escape = NULL;
         if (a)
             pci_cleanup(a);
         return NULL;
@@ -70,6 +74,7 @@ static struct pci_access *open_access(const char *sysfs)
     (void)pci_set_param(a, (char *)"sysfs.path", path);
     (void)pci_set_param(a, (char *)"hwdb.disable", (char *)"1");
     pci_init(a);
+    escape = NULL;
     a->id_lookup_mode = 0; /* neither the network nor the caller's home directory */
     return a;
 }
@@ -93,6 +98,7 @@ static int ask(struct pci_access *a, const char *slot, uint16_t *ret_vendor, uin
             r = 0;
         }
     }
+    escape = NULL;
     if (dev)
         pci_free_dev(dev);
     return r;
@@ -102,15 +108,15 @@ static int ask(struct pci_access *a, const char *slot, uint16_t *ret_vendor, uin
 static int set_name(struct pci_access *a, char **ret, int what, int first, int second)
 {
     char buffer[NAME_MAX_BYTES];
+    char *volatile name = NULL;
     jmp_buf here;
-    char *name;
 
     if (*ret)
         return 0;
     escape = &here;
-    if (setjmp(here) != 0)
-        return 0;
-    name = pci_lookup_name(a, buffer, sizeof(buffer), what | PCI_LOOKUP_NO_NUMBERS, first, second);
+    if (setjmp(here) == 0)
+        name = pci_lookup_name(a, buffer, sizeof(buffer), what | PCI_LOOKUP_NO_NUMBERS, first, second);
+    escape = NULL;
     if (!name)
         return 0;
     *ret = dmv_sanitize(name);

@@ -60,7 +60,7 @@ static bool parse_v4(char *line, DmvRoute *ret)
         !read_hex(fields[7], 8, &mask) || !(flags & FLAG_UP) || (flags & FLAG_REJECT) ||
         !dmv_interface_name_is_valid(fields[0]))
         return false;
-    strcpy(ret->interface, fields[0]);
+    memcpy(ret->interface, fields[0], strlen(fields[0]) + 1);
     memcpy(ret->to, &to, sizeof(to));
     ret->prefix = (unsigned)__builtin_popcount(mask);
     return true;
@@ -88,7 +88,7 @@ static bool parse_v6(char *line, DmvRoute *ret)
         prefix > 128 || !read_hex(fields[8], 8, &flags) || !(flags & FLAG_UP) || (flags & FLAG_REJECT) ||
         !dmv_interface_name_is_valid(fields[9]))
         return false;
-    strcpy(ret->interface, fields[9]);
+    memcpy(ret->interface, fields[9], strlen(fields[9]) + 1);
     ret->v6 = true;
     ret->prefix = prefix;
     return true;
