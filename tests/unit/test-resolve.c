@@ -848,6 +848,30 @@ static void test_kernel_refuses(void **state)
     assert_false(has_reason(release(f, "intel-ice/other@1.0"), "running kernel"));
 }
 
+/* Nobody is led out of one release into another that the running kernel would not load. */
+static void test_kernel_refuses_the_way_out(void **state)
+{
+    Fixture *f = *state;
+    CatalogRelease releases[] = {
+        ice_release("a", "1", 1, "\"revoked\":\"eats packets\","),
+        ice_release("b", "1", 7, NULL),
+        ice_release("c", "1", 5, NULL),
+    };
+
+    publish(f, releases, DMV_N_ELEMENTS(releases));
+    install(f, "a", "1", ice, K1, K2);
+    install(f, "b", "1", ice, K1, K2);
+    install(f, "c", "1", ice, K1, K2);
+    for (size_t i = 0; i < f->world.n_installed; i++)
+        if (strcmp(f->world.installed[i].variant, "b") != 0)
+            assert_int_equal(dmv_set_string(&f->world.installed[i].modules[0].info.sig_key, TRUSTED), 0);
+    choose(f, DMV_SELECT_RELEASE, "a", "1");
+    ask_kernel(f, true, DMV_KEYRING_BUILTIN);
+    think(f);
+    assert_non_null(release(f, "intel-ice/b@1")->refused);
+    assert_problem(f, 0, DMV_REVOKED, "dmvctl select intel-ice/c@1, or");
+}
+
 static void test_kernel_refuses_a_signer(void **state)
 {
     Fixture *f = *state;
@@ -927,6 +951,7 @@ int main(void)
         TEST(test_find_release),
         TEST(test_release_of_path),
         TEST(test_kernel_refuses),
+        TEST(test_kernel_refuses_the_way_out),
         TEST(test_kernel_refuses_a_signer),
         TEST(test_kernel_has_blacklisted),
         TEST(test_kernel_cannot_be_asked),

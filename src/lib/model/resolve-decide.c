@@ -223,7 +223,7 @@ static const DmvViewRelease *find_way_out(const DmvViewDriver *d)
     for (size_t i = 0; i < d->n_releases; i++) {
         const DmvViewRelease *r = &d->releases[i];
 
-        if (r != d->selected && r->catalog && r->verdict == DMV_VERDICT_FITS &&
+        if (r != d->selected && r->catalog && r->verdict == DMV_VERDICT_FITS && !r->refused &&
             (r->n_installed > 0 || !r->source->stale) && is_better_way(r, best))
             best = r;
     }
