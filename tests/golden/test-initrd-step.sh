@@ -56,13 +56,13 @@ tool() {
     [[ $1 != dracut ]] || file=$root/usr/bin/dracut real=/real/bin/dracut
     cat >"$file" <<SCRIPT
 #!/bin/sh
-echo "$1 \$*" >>/builds
+echo "$1 \$*" >>/tmp/builds
 real=$real
 ${2:-exec \$real "\$@"}
 SCRIPT
     chmod +x "$file"
 }
-builds() { wc -l <"$root/builds"; }
+builds() { wc -l <"$root/tmp/builds"; }
 
 dmvctl() { inside "$DMV_BUILD/bin/dmvctl" "$@"; }
 # make KVER: the image of that kernel by mkinitramfs, as an installation makes it; dracut_make likewise.
@@ -89,7 +89,7 @@ as_before() {
         -o -name 'mkinitramfs*' -o -name 'dracut.*') ]] || fail "$1: left behind"
 }
 remember() { before=$(snapshot) before_times=$(times); }
-: >"$root/builds"
+: >"$root/tmp/builds"
 
 # ---- no image: nothing to build ----
 tool mkinitramfs
@@ -111,7 +111,7 @@ grep -q "initrd  $K1" "$scratch/out" || fail "plan has no initrd step"
 grep -q "activating builds it again with /usr/sbin/mkinitramfs" "$scratch/out" || fail "plan does not say that the image is built again"
 ok dmvctl activate
 grep -q "initrd $K1" "$scratch/err" "$scratch/out" || fail "no progress for the image"
-equal "$(sort "$root/builds")" "mkinitramfs -o /boot/.dmv-new $K1
+equal "$(sort "$root/tmp/builds")" "mkinitramfs -o /boot/.dmv-new $K1
 mkinitramfs -o /boot/.dmv-new $K2" "builds for two kernels"
 for kver in "$K1" "$K2"; do
     equal "$(image_ids "$root/boot/initrd.img-$kver" "$kver")" "$(store_id "$kver" 3.8.7)" "the module in the new image"
@@ -124,7 +124,7 @@ ok dmvctl plan
 ! grep -q 'initrd' "$scratch/out" || fail "after the activation there is something left to do"
 
 # ---- tools that fail: everything as before, also the image before ----
-: >"$root/builds"
+: >"$root/tmp/builds"
 ok dmvctl install intel-e1000e/generic@3.9.0
 ok dmvctl select intel-e1000e/generic@3.9.0
 remember
@@ -147,15 +147,15 @@ refused 1 tool-failed activate
 as_before "the second of two kernels"
 
 # ---- killed in the middle of a build ----
-tool mkinitramfs 'mkdir "$TMPDIR/mkinitramfs_x"; echo half >"$2"; touch /started; sleep 60'
+tool mkinitramfs 'mkdir "$TMPDIR/mkinitramfs_x"; echo half >"$2"; touch /tmp/started; sleep 60'
 dmvctl activate >"$scratch/log" 2>&1 &
 client=$!
 for ((i = 0; i < 200; i++)); do
-    [[ ! -e $root/started ]] || break
+    [[ ! -e $root/tmp/started ]] || break
     sleep 0.1
 done
-[[ -e $root/started && -e $root/boot/.dmv-new && -e $root/boot/initrd.img-$K1.dmv-kept ]] || fail "the build did not begin"
-rm "$root/started"
+[[ -e $root/tmp/started && -e $root/boot/.dmv-new && -e $root/boot/initrd.img-$K1.dmv-kept ]] || fail "the build did not begin"
+rm "$root/tmp/started"
 for exe in /proc/[0-9]*/exe; do
     [[ $(readlink "$exe") == "$DMV_BUILD/bin/dmv-apply" ]] || continue
     ! tr '\0' '\n' <"${exe%exe}cmdline" | grep -qxF "$root" || { pid=${exe#/proc/} && kill -9 "${pid%/exe}"; }
@@ -165,7 +165,7 @@ ok dmvctl status
 as_before "a worker that was killed"
 
 # ---- no room in /boot: refused before anything is changed ----
-: >"$root/builds"
+: >"$root/tmp/builds"
 tool mkinitramfs
 dmvctl() { inside bash -c 'mount -t tmpfs -o size=18m none "$0/boot" && cp -p "$1"/* "$0/boot" && shift && exec "$@"' "$root" "$scratch/full" "$DMV_BUILD/bin/dmvctl" "$@"; }
 mkdir "$scratch/full"
@@ -184,16 +184,16 @@ remember
 refused 7 prediction-failed activate
 as_before "settings that leave the module out"
 echo e1000e >"$root/etc/initramfs-tools/modules"
-: >"$root/builds"
+: >"$root/tmp/builds"
 cp -p "$root/boot/initrd.img-$K1" "$scratch/second"
 ok dmvctl activate
-equal "$(cat "$root/builds")" "mkinitramfs -o /boot/.dmv-new $K1" "builds where one of two images holds the module"
+equal "$(cat "$root/tmp/builds")" "mkinitramfs -o /boot/.dmv-new $K1" "builds where one of two images holds the module"
 cmp "$scratch/without" "$root/boot/initrd.img-$K2" || fail "an image without the module was changed"
 equal "$(image_ids "$root/boot/initrd.img-$K1" "$K1")" "$(store_id "$K1" 3.9.0)" "the module in the new image"
 cmp "$scratch/second" "$root/boot/initrd.img-$K1.dmv-previous" || fail "one generation back is not what is kept"
 
 # ---- a rollback builds too ----
-: >"$root/builds"
+: >"$root/tmp/builds"
 ok dmvctl rollback
 ok dmvctl activate
 equal "$(image_ids "$root/boot/initrd.img-$K1" "$K1")" "$(store_id "$K1" 3.8.7)" "after the rollback"
@@ -210,7 +210,7 @@ grep -q "activating does not rebuild it: run update-initramfs -u -k $K1" "$scrat
 
 # ---- dracut ----
 rm "$root/boot"/initrd.img-*
-: >"$root/builds"
+: >"$root/tmp/builds"
 dracut_make "$K1"
 cp -p "$root/boot/initramfs-$K1.img" "$root/boot/initramfs-${K1}kdump.img"
 cp -p "$root/boot/initramfs-$K1.img" "$scratch/first"
@@ -218,7 +218,7 @@ equal "$(image_ids "$root/boot/initramfs-$K1.img" "$K1")" "$(store_id "$K1" 3.9.
 tool mkinitramfs
 ok dmvctl select intel-e1000e/generic@3.8.7 --now
 grep -q "kdump.img holds another e1000e and was not built again" "$scratch/err" || fail "no word about the kdump image"
-equal "$(cat "$root/builds")" "dracut --force --kver $K1 /boot/.dmv-new" "builds by dracut"
+equal "$(cat "$root/tmp/builds")" "dracut --force --kver $K1 /boot/.dmv-new" "builds by dracut"
 equal "$(image_ids "$root/boot/initramfs-$K1.img" "$K1")" "$(store_id "$K1" 3.8.7)" "the module in the new image"
 cmp "$scratch/first" "$root/boot/initramfs-$K1.img.dmv-previous" || fail "the image before was not kept"
 cmp "$scratch/first" "$root/boot/initramfs-${K1}kdump.img" || fail "a kdump image was built again"

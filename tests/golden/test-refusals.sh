@@ -6,6 +6,7 @@ set -eu -o pipefail
 . "$DMV_SOURCE/tests/golden/lib.sh"
 
 golden_host
+mkdir -p "$root/usr/lib/dmv" # comes with dmv; its worker makes it where it is missing, so that it may write there
 "$publish" init "$stream" --stream demo >/dev/null
 "$publish" init "$scratch/evil" --stream demo >/dev/null
 

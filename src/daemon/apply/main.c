@@ -63,7 +63,7 @@ static int serve(sd_event *event, const DmvRoots *roots)
     if (r == 0)
         r = dmv_applier_start(w);
     if (r == 0)
-        r = dmv_confine();
+        r = dmv_confine(roots);
     if (r < 0)
         return r;
     r = sd_event_loop(event);

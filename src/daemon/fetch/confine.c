@@ -20,11 +20,17 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/sanitized.h"
 #include "base/text.h"
+#include "host/capabilities.h"
 #include "host/fs.h"
+#include "host/landlock.h"
+#include "host/limits.h"
+#include "host/syscalls.h"
 
 /* Throw-away users: the range that systemd keeps for dynamic ones (61184 ... 65519), which no package uses.
  */
@@ -40,17 +46,8 @@
 /* zstd and xz want up to some 100 MiB, a repomd.xml some; librpm allocates what a header says. */
 #define MEMORY_MAX ((rlim_t)1024 * 1024 * 1024)
 #define DESCRIPTORS_MAX ((rlim_t)256)
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+/* curl resolves names in threads. Counted for the user, so only one that is nobody else's is limited. */
+#define TASKS_MAX ((rlim_t)64)
 
 static int failed(DmvError *reterr, int error, const char *doing)
 {
@@ -91,28 +88,18 @@ static int clean_environment(const char *folder)
     return r;
 }
 
-/* Never raises what somebody else has set lower. */
-static int set_limit(int resource, rlim_t value)
-{
-    struct rlimit now;
-
-    if (getrlimit((__rlimit_resource_t)resource, &now) < 0)
-        return -errno;
-    if (now.rlim_max != RLIM_INFINITY && now.rlim_max < value)
-        value = now.rlim_max;
-    return setrlimit((__rlimit_resource_t)resource, &(struct rlimit){value, value}) < 0 ? -errno : 0;
-}
-
 static int set_limits(void)
 {
-    int r = set_limit(RLIMIT_CORE, 0);
+    int r = dmv_limit(RLIMIT_CORE, 0);
 
     if (r == 0)
-        r = set_limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);
+        r = dmv_limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);
     if (r == 0)
-        r = set_limit(RLIMIT_FSIZE, FILE_MAX);
-    if (r == 0 && !SANITIZED) /* a sanitizer maps terabytes of shadow */
-        r = set_limit(RLIMIT_DATA, MEMORY_MAX);
+        r = dmv_limit(RLIMIT_FSIZE, FILE_MAX);
+    if (r == 0 && !DMV_SANITIZED) /* a sanitizer maps terabytes of shadow */
+        r = dmv_limit(RLIMIT_DATA, MEMORY_MAX);
+    if (r == 0 && geteuid() == 0)
+        r = dmv_limit(RLIMIT_NPROC, TASKS_MAX);
     (void)signal(SIGXFSZ, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
     /* a unit that filters the call has its own limits */
@@ -187,12 +174,34 @@ static int drop_user(uid_t uid, gid_t gid)
 /* Not dumpable: nobody attaches to it. LeakSanitizer has to. */
 static int drop_privileges(uid_t uid, gid_t gid)
 {
-    int r = drop_user(uid, gid);
+    int r = dmv_capabilities_bound(0);
 
+    if (r == 0)
+        r = drop_user(uid, gid);
+    if (r == 0)
+        r = dmv_capabilities_keep(0);
     if (r == 0 &&
-        (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, SANITIZED, 0, 0, 0) < 0))
+        (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, DMV_SANITIZED, 0, 0, 0) < 0))
         r = -errno;
     return r;
+}
+
+/* Reads what its user may read, writes into its folder, starts no program. */
+static int close_in(const char *folder)
+{
+    DMV_CLEANUP_CLOSE int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    r = dmv_landlock_restrict(&fd, 1, DMV_LANDLOCK_CONNECT);
+    if (r == 0)
+        (void)sd_journal_print(LOG_DEBUG, "this kernel has no Landlock for the fetch worker");
+    if (r >= 0)
+        r = dmv_syscalls_filter(DMV_SYSCALLS_NETWORK);
+    if (r == 0)
+        (void)sd_journal_print(LOG_DEBUG, "this kernel filters no system calls of the fetch worker");
+    return r < 0 ? r : 0;
 }
 
 int dmv_fetch_confine(char **ret_folder, DmvError *reterr)
@@ -220,6 +229,9 @@ int dmv_fetch_confine(char **ret_folder, DmvError *reterr)
     r = drop_privileges(uid, gid);
     if (r < 0)
         return failed(reterr, r, "becoming an unprivileged user");
+    r = close_in(folder);
+    if (r < 0)
+        return failed(reterr, r, "Landlock and the filter of system calls");
     if (chdir(folder) < 0)
         return failed(reterr, -errno, folder);
     *ret_folder = DMV_TAKE_PTR(folder);
