@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 BUILD = os.environ["DMV_BUILD"]
 KERNELS = ["6.1.0-50-amd64", "6.1.0-56-amd64", "6.1.0-60-amd64"]
@@ -151,7 +152,10 @@ class World:
     # ---- asking ----
 
     def run(self, *argv, text=None):
-        p = subprocess.run(argv, input=text, capture_output=True, text=True, errors="surrogateescape")
+        with tempfile.TemporaryFile("w+", errors="surrogateescape") as f:
+            f.write(text or "")
+            f.seek(0)
+            p = subprocess.run(argv, stdin=f, capture_output=True, text=True, errors="surrogateescape")
         self.said.append((argv, p.returncode, p.stderr))
         return p
 

@@ -321,6 +321,7 @@ static void test_read(void **state)
 {
     DMV_CLEANUP_FREE char *data = NULL;
     char *untouched = NULL;
+    int ends[2];
     size_t size = 0;
     SCRATCH s;
 
@@ -336,6 +337,11 @@ static void test_read(void **state)
     assert_int_equal(dmv_fs_read_file(s.fd, "file", 9, &untouched, NULL), -EFBIG);
     assert_int_equal(dmv_fs_read_file(s.fd, "folder", 10, &untouched, NULL), -EISDIR);
     assert_int_equal(dmv_fs_read_file(s.fd, "fifo", 10, &untouched, NULL), -EINVAL);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(dmv_fs_read_fd(ends[0], 10, &untouched, NULL),
+                     -EINVAL); /* and does not wait for its end */
+    (void)dmv_close(ends[0]);
+    (void)dmv_close(ends[1]);
     assert_int_equal(dmv_fs_read_file(s.fd, "missing", 10, &untouched, NULL), -ENOENT);
     assert_null(untouched);
     assert_int_equal(dmv_fs_read_file(s.fd, "empty", 0, &untouched, &size), 0);

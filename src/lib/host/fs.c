@@ -136,22 +136,19 @@ int dmv_fs_read_fd(int fd, size_t max, char **ret, size_t *ret_size)
 
     if (fstat(fd, &st) < 0)
         return -errno;
-    return S_ISDIR(st.st_mode) ? -EISDIR : read_all(fd, st.st_size, max, ret, ret_size);
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    return S_ISREG(st.st_mode) ? read_all(fd, st.st_size, max, ret, ret_size) : -EINVAL;
 }
 
 int dmv_fs_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size)
 {
     /* O_NONBLOCK: a FIFO must not make us wait for its other end */
     DMV_CLEANUP_CLOSE int fd = dmv_fs_open(dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-    struct stat st;
 
     if (fd < 0)
         return fd == -ENXIO ? -EINVAL : fd;
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (S_ISDIR(st.st_mode))
-        return -EISDIR;
-    return S_ISREG(st.st_mode) ? read_all(fd, st.st_size, max, ret, ret_size) : -EINVAL;
+    return dmv_fs_read_fd(fd, max, ret, ret_size);
 }
 
 int dmv_fs_read_link(int dirfd, const char *path, char **ret)

@@ -38,8 +38,8 @@ int dmv_fs_open_nolinks(int dirfd, const char *path, int flags, mode_t mode);
  *
  * Works on files of sysfs and procfs too, whose size says nothing.
  *
- * Return: 0; -EFBIG above @max; -EISDIR, -ENOENT, ... A FIFO or device is refused with -EINVAL without
- * blocking.
+ * Return: 0; -EFBIG above @max; -EISDIR, -ENOENT, ... A FIFO, socket or device is refused with -EINVAL
+ * without blocking.
  */
 int dmv_fs_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size);
 /**
