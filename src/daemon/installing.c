@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "daemon/log.h"
 
@@ -122,6 +123,22 @@ static void install_failed(DmvJob *j, int code, DmvError *e)
 
 static void install_next(DmvJob *j);
 
+/* What the apply worker says is looked at. Return: 0, DMV_WORKER_FAILED, -ENOMEM. */
+static int check_published(const DmvJob *j, DmvError *e)
+{
+    const DmvInstalling *x = j->installing;
+    DMV_CLEANUP_FREE char *folder = NULL;
+    struct stat st;
+
+    if (asprintf(&folder, DMV_STORE_DIR "/%s/%s/%s/%s", x->kernels[x->at], x->driver, x->variant,
+                 x->version) < 0)
+        return folder = NULL, -ENOMEM;
+    return fstatat(j->m->roots.fd, folder, &st, 0) == 0
+               ? 0
+               : dmv_error_set(e, DMV_WORKER_FAILED, NULL, NULL,
+                               "dmv-apply says that it made %s, which is not there", folder);
+}
+
 static void on_published(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
                          bool continues, DmvError *e)
 {
@@ -132,6 +149,8 @@ static void on_published(void *userdata, int code, json_object *params, int *fds
     (void)fds;
     (void)n_fds;
     (void)continues;
+    if (code == 0)
+        code = check_published(j, e);
     if (code != 0) {
         install_failed(j, code, e);
         return;
@@ -174,7 +193,7 @@ static void on_unpacked(void *userdata, int code, json_object *params, int *fds,
                                    {"total", DMV_JSON_INT, 0, &total}};
 
     if (code == 0)
-        code = dmv_json_read(params, "reply", fields, DMV_N_ELEMENTS(fields), true, e);
+        code = dmv_worker_read(params, fields, DMV_N_ELEMENTS(fields), e);
     if (code == 0 && continues) {
         dmv_job_progress(j, phase, done, total);
         return;

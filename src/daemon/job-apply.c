@@ -99,6 +99,20 @@ static void on_dropped(DmvJob *j, int code, DmvError *e)
     x->succeeded(j, true);
 }
 
+/* A worker that died, or was given up, has left a change half way: it is undone now and not with the next
+ * start. */
+static void end_failed(DmvJob *j, DmvError *e)
+{
+    const DmvApplyJob *x = j->data;
+    DmvManager *m = j->m;
+
+    take_back(j);
+    look_or_log(m);
+    x->failed(j, e);
+    if (!m->job && dmv_job_recovery_is_due(m) && dmv_job_recover(m, look_or_log) < 0)
+        dmv_log(LOG_ERR, "what was interrupted cannot be undone before the next start");
+}
+
 static void on_confirmed(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
                          bool continues, DmvError *e)
 {
@@ -118,9 +132,7 @@ static void on_confirmed(void *userdata, int code, json_object *params, int *fds
     /* without the confirmation the worker, or the next start, undoes it */
     e->code = code;
     (void)dmv_error_set_what(e, "the change was not confirmed and is undone");
-    take_back(j);
-    look_or_log(j->m);
-    x->failed(j, e);
+    end_failed(j, e);
 }
 
 /* ---- failure ---- */
@@ -132,9 +144,7 @@ static void fail(DmvJob *j, DmvError *e)
     dmv_log_event(LOG_ERR, DMV_MESSAGE_CHANGE_UNDONE, j->action, j->object, e->code,
                   "the change was undone: %s", e->why ? e->why : dmv_outcome_reason(e->code));
     dmv_error_move(&x->failure, e);
-    take_back(j);
-    look_or_log(j->m);
-    x->failed(j, &x->failure);
+    end_failed(j, &x->failure);
 }
 
 static void on_undone(void *userdata, int code, json_object *params, int *fds, unsigned n_fds, bool continues,
@@ -261,7 +271,7 @@ static void on_applied(void *userdata, int code, json_object *params, int *fds, 
     (void)fds;
     (void)n_fds;
     if (code == 0)
-        code = dmv_json_read(params, "reply", fields, DMV_N_ELEMENTS(fields), true, e);
+        code = dmv_worker_read(params, fields, DMV_N_ELEMENTS(fields), e);
     if (code == 0 && continues) {
         dmv_job_progress(j, message ? message : "apply", done, total);
         return;

@@ -332,7 +332,7 @@ static void on_read(void *userdata, int code, json_object *params, int *fds, uns
                                    {"packages", DMV_JSON_STRV, 0, &paths}};
 
     if (code == 0)
-        code = dmv_json_read(params, "reply", fields, DMV_N_ELEMENTS(fields), true, e);
+        code = dmv_worker_read(params, fields, DMV_N_ELEMENTS(fields), e);
     if (code == 0 && continues) {
         dmv_job_progress(j, phase, done, total);
         return;

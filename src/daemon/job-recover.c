@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a crash or a power cut has left behind is undone by the apply worker before anything else. */
+/* What a crash, a power cut or a worker that died has left behind is undone by the apply worker before
+ * anything else. */
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include "daemon/job.h"
 #include "daemon/log.h"
@@ -25,7 +28,7 @@ static void on_recovered(void *userdata, int code, json_object *params, int *fds
     (void)n_fds;
     (void)continues;
     if (code == 0)
-        code = dmv_json_read(params, "reply", fields, DMV_N_ELEMENTS(fields), true, e);
+        code = dmv_worker_read(params, fields, DMV_N_ELEMENTS(fields), e);
     e->code = code;
     if (code == 0)
         dmv_log_event(LOG_NOTICE, DMV_MESSAGE_CHANGE_UNDONE, "recover", NULL, DMV_UNDONE,
@@ -36,6 +39,13 @@ static void on_recovered(void *userdata, int code, json_object *params, int *fds
         m->state_problem = NULL;
     dmv_job_finish(j, e, json_object_new_object(), generation);
     done(m);
+}
+
+bool dmv_job_recovery_is_due(const DmvManager *m)
+{
+    struct stat st;
+
+    return fstatat(m->roots.fd, DMV_STATE_DIR "/journal", &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))

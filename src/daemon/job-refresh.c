@@ -132,10 +132,12 @@ int dmv_fetch_read_bundle(const DmvManager *m, int fd, char **ret, size_t *ret_s
 {
     int r = dmv_fs_read_fd(fd, m->settings.max_catalog, ret, ret_size);
 
-    return r != -EFBIG
-               ? r
-               : dmv_error_set(reterr, DMV_TOO_LARGE, NULL, NULL, "the catalog is larger than %llu bytes",
-                               (unsigned long long)m->settings.max_catalog);
+    if (r == -EFBIG)
+        return dmv_error_set(reterr, DMV_TOO_LARGE, NULL, NULL, "the catalog is larger than %llu bytes",
+                             (unsigned long long)m->settings.max_catalog);
+    if (r == -EINVAL || r == -EISDIR) /* whoever sent a socket might keep us waiting for its end */
+        return dmv_error_set(reterr, DMV_WORKER_FAILED, NULL, NULL, "the fetch worker sent no file");
+    return r;
 }
 
 static int accept_file(DmvJob *j, DmvStream *s, int fd, const char *record, DmvError *e)
@@ -173,7 +175,7 @@ static void on_fetched(void *userdata, int code, json_object *params, int *fds, 
     };
 
     if (code == 0)
-        code = dmv_json_read(params, "reply", fields, DMV_N_ELEMENTS(fields), true, e);
+        code = dmv_worker_read(params, fields, DMV_N_ELEMENTS(fields), e);
     if (code == 0 && continues) {
         dmv_job_progress(j, "download", done, total);
         return;

@@ -60,7 +60,8 @@ json_object *dmv_job_render(const DmvJob *j);
 json_object *dmv_fetch_source(const DmvManager *m, const DmvStream *s, uint64_t max_bytes);
 /* Microseconds that a transfer may take. */
 int64_t dmv_fetch_deadline(const DmvManager *m);
-/* Reads the bundle that a fetch worker handed over. Return: 0, DMV_TOO_LARGE, a negative errno. */
+/* Reads the bundle that a fetch worker handed over. Return: 0, DMV_TOO_LARGE, DMV_WORKER_FAILED, a negative
+ * errno. */
 int dmv_fetch_read_bundle(const DmvManager *m, int fd, char **ret, size_t *ret_size, DmvError *reterr);
 
 /* The jobs. Each returns 0 when it took over answering, an outcome or a negative errno before it has done
@@ -93,6 +94,8 @@ int dmv_job_boot(DmvManager *m, VlCall *call, const DmvBootTask *t, DmvError *re
  */
 typedef void (*DmvTrialDone)(DmvJob *j, int code, DmvError *e);
 int dmv_job_call_trial(DmvJob *j, const DmvBootActions *actions, DmvTrialDone done, DmvError *reterr);
+/* Is there a transaction that nobody has confirmed or undone? */
+bool dmv_job_recovery_is_due(const DmvManager *m);
 /* Undoes what a crash has left behind; @done is called at the end, whatever comes of it. */
 int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m));
 

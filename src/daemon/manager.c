@@ -6,7 +6,6 @@
 #include "daemon/manager.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <string.h>
 #include <time.h>
@@ -526,9 +525,7 @@ static void after_recovery(DmvManager *m)
 
 int dmv_manager_start(DmvManager *m)
 {
-    DMV_CLEANUP_CLOSE int journal = dmv_fs_open(m->roots.fd, DMV_STATE_DIR "/journal", O_RDONLY, 0);
-
-    if (journal < 0) {
+    if (!dmv_job_recovery_is_due(m)) {
         after_recovery(m);
         return 0;
     }

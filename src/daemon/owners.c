@@ -282,7 +282,7 @@ static int read_answer(DmvOwning *o, json_object *params, DmvError *e)
     const DmvJsonField fields[] = {{"packages", DMV_JSON_ARRAY, DMV_JSON_REQUIRED, &packages},
                                    {"owners", DMV_JSON_ARRAY, DMV_JSON_REQUIRED, &owners},
                                    {"problem", DMV_JSON_STRING, 0, &problem}};
-    int r = dmv_json_read(params, "reply", fields, DMV_N_ELEMENTS(fields), true, e);
+    int r = dmv_worker_read(params, fields, DMV_N_ELEMENTS(fields), e);
 
     for (size_t i = 0; r == 0 && i < json_object_array_length(owners); i++)
         r = read_owner(o, json_object_array_get_idx(owners, i), packages);

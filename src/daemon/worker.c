@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Workers. Whatever a worker does (crash, exit, flood, lie) costs its job and nothing else: every reply is a
- * code, and a broken connection is one of them.
+ * Workers. Whatever a worker does (crash, exit, hang, flood, lie) costs its job and nothing else: every reply
+ * is a code, and a broken connection is one of them.
+ *
+ * One that hangs is given up: it is killed if it is our child, and what it answers later nobody hears. An
+ * apply worker, too. It may be in the middle of a change, but then its journal says so, and the recovery that
+ * follows undoes it; as long as it lives it holds the lock and nothing can be changed. One that a unit
+ * started we cannot kill: the unit does, later.
  */
 #include "daemon/worker.h"
 
@@ -19,6 +24,12 @@
 /* A reply of a worker holds progress, a few words, or what one kernel would load for 1,000 devices: a KiB
  * each, now and next. Data comes as descriptors. */
 #define MAX_REPLY (8 * 1024 * 1024)
+/* In one call. A plan has at most 20,000 steps and a word for each, a transfer ten words a second. */
+#define MAX_MESSAGES 262144u
+/* What a fetch worker does beside a transfer, which has its own deadline, and all of a call: as its unit
+ * says. */
+#define FETCH_SILENCE_USEC ((uint64_t)10 * 60 * 1000000)
+#define FETCH_TOTAL_USEC ((uint64_t)2 * 3600 * 1000000)
 
 static const struct {
     const char *executable, *interface, *socket;
@@ -31,37 +42,59 @@ typedef struct Call {
     DmvWorker *worker; /* NULL: nobody wants the answer any more */
     DmvWorkerReply cb;
     void *userdata;
+    uint64_t began; /* by the monotonic clock */
+    unsigned n_messages;
 } Call;
+
+/* Lives until it is reaped, independent of who still talks to it. */
+typedef struct Child {
+    DmvWorker *worker; /* NULL: nobody talks to it any more */
+    sd_event_source *source;
+} Child;
 
 struct DmvWorker {
     DmvManager *m;
     DmvWorkerKind kind;
-    VlPeer *peer;
-    pid_t pid; /* 0: not our child */
+    VlPeer *peer;           /* NULL: it was given up */
+    Child *child;           /* NULL: not our child, or it has ended */
+    sd_event_source *timer; /* of the call that runs */
     Call *current;
 };
 
 static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata)
 {
-    const char *name = userdata;
+    Child *c = userdata;
 
     if (si->si_code != CLD_EXITED || si->si_status != 0)
-        dmv_log(LOG_DEBUG, "worker %s[%d] ended with %s %d", name, (int)si->si_pid,
+        dmv_log(LOG_DEBUG, "worker %d ended with %s %d", (int)si->si_pid,
                 si->si_code == CLD_EXITED ? "status" : "signal", si->si_status);
+    if (c->worker)
+        c->worker->child = NULL;
     (void)sd_event_source_unref(source);
+    free(c);
     return 0;
 }
 
-/* Reaps the child whenever it ends, independent of who still talks to it. */
-static int watch_child(DmvManager *m, pid_t pid, const char *name)
+static int watch_child(DmvWorker *w, pid_t pid)
 {
-    sd_event_source *source = NULL;
-    union {
-        const char *in;
-        void *out;
-    } cookie = {.in = name};
+    DMV_CLEANUP_FREE Child *c = calloc(1, sizeof(*c));
+    int r;
 
-    return sd_event_add_child(m->event, &source, pid, WEXITED, on_child, cookie.out);
+    if (!c)
+        return -ENOMEM;
+    r = sd_event_add_child(w->m->event, &c->source, pid, WEXITED, on_child, c);
+    if (r < 0)
+        return r;
+    c->worker = w;
+    w->child = DMV_TAKE_PTR(c);
+    return 0;
+}
+
+/* By the event source, which knows whether the process id is still that of the child. */
+static void kill_child(DmvWorker *w)
+{
+    if (w->child)
+        (void)sd_event_source_send_child_signal(w->child->source, SIGKILL, NULL, 0);
 }
 
 static int connect_socket(DmvManager *m, const char *relative)
@@ -79,18 +112,20 @@ static int connect_socket(DmvManager *m, const char *relative)
     return DMV_TAKE_FD(fd);
 }
 
-static int spawn(DmvManager *m, DmvWorkerKind kind, int *ret_fd, pid_t *ret_pid)
+static int spawn(DmvWorker *w, int *ret_fd)
 {
+    const DmvManager *m = w->m;
     DMV_CLEANUP_FREE char *path = NULL;
     const char *argv[8];
     size_t n = 0;
+    pid_t pid;
     int r;
 
-    if (asprintf(&path, "%s/%s", m->libexec, kinds[kind].executable) < 0) {
+    if (asprintf(&path, "%s/%s", m->libexec, kinds[w->kind].executable) < 0) {
         path = NULL;
         return -ENOMEM;
     }
-    if (kind == DMV_WORKER_APPLY) {
+    if (w->kind == DMV_WORKER_APPLY) {
         argv[n++] = "--root";
         argv[n++] = m->roots.root[0] ? m->roots.root : "/";
         if (m->roots.procfs && !m->roots.running) {
@@ -99,10 +134,8 @@ static int spawn(DmvManager *m, DmvWorkerKind kind, int *ret_fd, pid_t *ret_pid)
         }
     }
     argv[n] = NULL;
-    r = dmv_spawn_worker(path, argv, ret_fd, ret_pid);
-    if (r == 0)
-        r = watch_child(m, *ret_pid, kinds[kind].executable);
-    return r;
+    r = dmv_spawn_worker(path, argv, ret_fd, &pid);
+    return r < 0 ? r : watch_child(w, pid);
 }
 
 int dmv_worker_new(DmvManager *m, DmvWorkerKind kind, DmvWorker **ret, DmvError *reterr)
@@ -117,7 +150,7 @@ int dmv_worker_new(DmvManager *m, DmvWorkerKind kind, DmvWorker **ret, DmvError 
     w->m = m;
     w->kind = kind;
     if (fd < 0)
-        r = spawn(m, kind, &fd, &w->pid);
+        r = spawn(w, &fd);
     if (r == 0)
         r = vl_peer_new(m->event, fd, MAX_REPLY, &w->peer);
     if (r < 0) {
@@ -136,8 +169,11 @@ DmvWorker *dmv_worker_free(DmvWorker *w)
         return NULL;
     if (w->current)
         w->current->worker = NULL;
-    if (w->pid > 0 && w->kind == DMV_WORKER_FETCH)
-        (void)kill(w->pid, SIGKILL);
+    if (w->kind == DMV_WORKER_FETCH)
+        kill_child(w);
+    if (w->child)
+        w->child->worker = NULL;
+    w->timer = sd_event_source_disable_unref(w->timer);
     (void)vl_peer_free(w->peer);
     free(w);
     return NULL;
@@ -147,6 +183,7 @@ DmvWorker *dmv_worker_free(DmvWorker *w)
 static int refused(const char *error, json_object *params, const char *executable, DmvError *e)
 {
     const char *reason = NULL, *what = NULL, *why = NULL, *next = NULL;
+    int code;
     const DmvJsonField fields[] = {
         {"reason", DMV_JSON_STRING, DMV_JSON_REQUIRED, &reason},
         {"what", DMV_JSON_STRING, 0, &what},
@@ -160,7 +197,79 @@ static int refused(const char *error, json_object *params, const char *executabl
     if (!dmv_ends_with(error, ".Refused") ||
         dmv_json_read(params, "error", fields, DMV_N_ELEMENTS(fields), true, NULL) != 0)
         return dmv_error_set(e, DMV_WORKER_FAILED, NULL, NULL, "%s answered with %s", executable, error);
-    return dmv_error_set(e, dmv_outcome_from_reason(reason), what, next, "%s", why ? why : reason);
+    code = dmv_outcome_from_reason(reason);
+    return dmv_error_set(e, code > 0 ? code : DMV_WORKER_FAILED, what, next, "%s", why ? why : reason);
+}
+
+int dmv_worker_read(json_object *params, const DmvJsonField *fields, size_t n_fields, DmvError *reterr)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    int r = dmv_json_read(params, "reply", fields, n_fields, true, &e);
+
+    return r <= 0 ? r : dmv_error_set(reterr, DMV_WORKER_FAILED, NULL, NULL, "a worker's %s", e.why);
+}
+
+/* ---- a call ---- */
+
+/* The worker is over, and so is the call; the callback may free the worker. */
+static void give_up(DmvWorker *w, const char *why)
+{
+    const Call call = *w->current;
+    DMV_CLEANUP_ERROR DmvError e = {0};
+    int code;
+
+    w->current->worker = NULL;
+    w->current = NULL;
+    (void)sd_event_source_set_enabled(w->timer, SD_EVENT_OFF);
+    kill_child(w);
+    w->peer = vl_peer_free(w->peer);
+    code = dmv_error_set(&e, DMV_WORKER_FAILED, NULL, "journalctl -u dmvd may say more",
+                         "%s %s and was given up", kinds[w->kind].executable, why);
+    call.cb(call.userdata, code, NULL, NULL, 0, false, &e);
+}
+
+static int on_silence(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    give_up(userdata, "took too long");
+    return 0;
+}
+
+/* The time until the next word. An apply worker may build an image for each kernel, and has no limit for all.
+ */
+static uint64_t patience(const DmvWorker *w)
+{
+    const DmvSettings *s = &w->m->settings;
+    uint64_t usec = s->worker_timeout * 1000000, transfer = s->fetch_timeout * 1000000 + FETCH_SILENCE_USEC;
+    uint64_t gone = dmv_manager_monotonic() - w->current->began;
+
+    if (w->kind == DMV_WORKER_APPLY)
+        return usec;
+    usec = usec < transfer ? usec : transfer;
+    if (gone >= FETCH_TOTAL_USEC)
+        return 0;
+    return usec < FETCH_TOTAL_USEC - gone ? usec : FETCH_TOTAL_USEC - gone;
+}
+
+static int wait_for_word(DmvWorker *w)
+{
+    int r;
+
+    if (!w->timer)
+        return sd_event_add_time_relative(w->m->event, &w->timer, CLOCK_MONOTONIC, patience(w), 0, on_silence,
+                                          w);
+    r = sd_event_source_set_time_relative(w->timer, patience(w));
+    return r < 0 ? r : sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
+}
+
+static void end_call(Call *call)
+{
+    if (call->worker) {
+        call->worker->current = NULL;
+        (void)sd_event_source_set_enabled(call->worker->timer, SD_EVENT_OFF);
+    }
+    free(call);
 }
 
 static void on_reply(VlPeer *p, const char *error, json_object *params, int *fds, unsigned n_fds,
@@ -177,9 +286,10 @@ static void on_reply(VlPeer *p, const char *error, json_object *params, int *fds
     if (error)
         code = refused(error, params, w ? kinds[w->kind].executable : "worker", &e);
     if (error || !continues) {
-        if (w)
-            w->current = NULL;
-        free(call);
+        end_call(call);
+    } else if (w && (++call->n_messages > MAX_MESSAGES || wait_for_word(w) < 0)) {
+        give_up(w, "talks without an end");
+        return;
     }
     if (w)
         cb(data, code, error ? NULL : params, fds, n_fds, continues, &e);
@@ -188,23 +298,26 @@ static void on_reply(VlPeer *p, const char *error, json_object *params, int *fds
 int dmv_worker_call(DmvWorker *w, const char *method, json_object *params, int fd, bool more,
                     DmvWorkerReply cb, void *userdata)
 {
+    DMV_CLEANUP_JSON json_object *owned = params;
     DMV_CLEANUP_FREE char *qualified = NULL;
-    Call *call = params && !w->current ? calloc(1, sizeof(*call)) : NULL;
+    Call *call;
     int r;
 
-    if (!call || asprintf(&qualified, "%s.%s", kinds[w->kind].interface, method) < 0) {
+    if (!w->peer)
+        return -ENOTCONN;
+    if (!params || w->current || asprintf(&qualified, "%s.%s", kinds[w->kind].interface, method) < 0) {
         qualified = NULL;
-        free(call);
-        if (params)
-            json_object_put(params);
         return -ENOMEM;
     }
-    *call = (Call){.worker = w, .cb = cb, .userdata = userdata};
+    call = calloc(1, sizeof(*call));
+    if (!call)
+        return -ENOMEM;
+    *call = (Call){.worker = w, .cb = cb, .userdata = userdata, .began = dmv_manager_monotonic()};
     w->current = call;
-    r = vl_peer_call(w->peer, qualified, params, &fd, fd >= 0 ? 1 : 0, more, on_reply, call);
-    if (r < 0) {
-        w->current = NULL;
-        free(call);
-    }
-    return r;
+    r = wait_for_word(w);
+    if (r >= 0)
+        r = vl_peer_call(w->peer, qualified, DMV_TAKE_PTR(owned), &fd, fd >= 0 ? 1 : 0, more, on_reply, call);
+    if (r < 0)
+        end_call(call);
+    return r < 0 ? r : 0;
 }

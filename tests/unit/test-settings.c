@@ -24,6 +24,7 @@ static void test_defaults(void **state)
     (void)state;
     dmv_settings_init(&s);
     assert_int_equal(s.idle_timeout, 30);
+    assert_int_equal(s.worker_timeout, 3600);
     assert_int_equal(s.keep_generations, 20);
     assert_int_equal(s.fetch_timeout, 900);
     assert_int_equal(s.max_catalog, 64 << 20);
@@ -39,11 +40,12 @@ static void test_every_key(void **state)
 
     (void)state;
     dmv_settings_init(&s);
-    assert_int_equal(parse("[daemon]\nidle-timeout=0\n[generations]\nkeep = 1000\n"
+    assert_int_equal(parse("[daemon]\nidle-timeout=0\nworker-timeout=86400\n[generations]\nkeep = 1000\n"
                            "[fetch]\ntimeout=86400\nmax-catalog=67108864\nmax-package=4294967296\n",
                            &s, NULL),
                      0);
     assert_int_equal(s.idle_timeout, 0);
+    assert_int_equal(s.worker_timeout, 86400);
     assert_int_equal(s.keep_generations, 1000);
     assert_int_equal(s.fetch_timeout, 86400);
     assert_int_equal(s.max_catalog, 67108864);
@@ -148,6 +150,7 @@ static void test_refused(void **state)
         {"[daemon]\nidle-timeout=86401\n", "the file, line 2: the number is too large"},
         {"[daemon]\nidle-timeout=99999999999999999999\n", "the file, line 2: the number is too large"},
         {"[daemon]\nidle-timeout=\n", "the file, line 2: that is no valid value"},
+        {"[daemon]\nworker-timeout=0\n", "the file, line 2: the number is too small"},
         {"[daemon]\nidle-timeout=-1\n", "the file, line 2: that is no valid value"},
         {"[daemon]\nidle-timeout=1s\n", "the file, line 2: that is no valid value"},
         {"[daemon]\nidle-timeout=01\n", "the file, line 2: that is no valid value"},

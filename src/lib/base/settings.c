@@ -33,6 +33,7 @@ typedef struct Parse {
 
 static const Key settings_keys[] = {
     {"daemon", "idle-timeout", KEY_NUMBER, 0, 86400, offsetof(DmvSettings, idle_timeout)},
+    {"daemon", "worker-timeout", KEY_NUMBER, 1, 86400, offsetof(DmvSettings, worker_timeout)},
     {"generations", "keep", KEY_NUMBER, 0, 1000, offsetof(DmvSettings, keep_generations)},
     {"boot", "attempts", KEY_NUMBER, 0, 10, offsetof(DmvSettings, boot_attempts)},
     {"boot", "boots", KEY_NUMBER, 1, 100, offsetof(DmvSettings, boot_boots)},
@@ -211,6 +212,7 @@ void dmv_settings_init(DmvSettings *s)
 {
     *s = (DmvSettings){
         .idle_timeout = 30,
+        .worker_timeout = 3600,
         .keep_generations = 20,
         .boot_boots = 1,
         .boot_settle = 60,

@@ -17,6 +17,7 @@
 
 typedef struct DmvSettings {
     uint64_t idle_timeout;     /* seconds without a client before the daemon leaves; 0: never. Default 30 */
+    uint64_t worker_timeout;   /* seconds without a word after which a worker hangs. Default 3600 */
     uint64_t keep_generations; /* default 20 */
     uint64_t fetch_timeout;    /* seconds for one transfer. Default 900 */
     uint64_t max_catalog;      /* bytes of a bundle. Default 64 MiB, at most that */
