@@ -43,21 +43,18 @@
 static const char *const made[] = {"usr/lib/dmv", DMV_DEPMOD_DIR, DMV_STATE_DIR, DMV_RUN_DIR,
                                    "usr/lib/firmware"};
 /* /tmp and /var/tmp are for the tools' own tools; what they collect lies below the state. */
-static const char *const present[] = {"usr/lib/modules", "lib/modules", "boot",    "efi", "tmp",
-                                      "var/tmp",         "dev/null",    "dev/zero"};
+static const char *const present[] = {"usr/lib/modules", "lib/modules", "boot", "efi", "tmp",
+                                      "var/tmp",         "dev/null"};
 
+/* They stay open as long as the process: a rule is about one mount, and one that is made on demand
+ * (systemd.automount(5)) would else go and come back as another. */
 typedef struct Places {
     int fds[DMV_N_ELEMENTS(made) + DMV_N_ELEMENTS(present) + 1];
     size_t n;
 } Places;
 
-static void places_deinit(Places *p)
-{
-    while (p->n > 0)
-        (void)dmv_close(p->fds[--p->n]);
-}
-
-/* As the tools see it: a link counts from the root. What is not there cannot be written. */
+/* As the tools see it: a link counts from the root. O_DIRECTORY makes a mount that is made on demand. What
+ * cannot be opened cannot be written. */
 static int add_place(Places *p, int root, const char *path)
 {
     DMV_CLEANUP_FREE char *place = NULL;
@@ -66,10 +63,12 @@ static int add_place(Places *p, int root, const char *path)
 
     if (r < 0 || !exists)
         return r == -ENOMEM ? r : 0;
-    fd = dmv_fs_open_nolinks(root, place, O_PATH, 0);
+    fd = dmv_fs_open_nolinks(root, place, O_PATH | O_DIRECTORY, 0);
+    if (fd == -ENOTDIR)
+        fd = dmv_fs_open_nolinks(root, place, O_PATH, 0);
     if (fd >= 0)
         p->fds[p->n++] = fd;
-    return fd < 0 && fd != -ENOENT ? fd : 0;
+    return fd == -ENOMEM ? fd : 0;
 }
 
 /* On a filesystem that cannot be written nothing will be made later either. */
@@ -82,7 +81,7 @@ static int add_made(Places *p, int root, const char *path)
 
 static int restrict_files(const DmvRoots *roots)
 {
-    DMV_CLEANUP(places_deinit) Places p = {.n = 0};
+    Places p = {.n = 0};
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < DMV_N_ELEMENTS(made); i++)
