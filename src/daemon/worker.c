@@ -25,7 +25,7 @@
  * each, now and next. Data comes as descriptors. */
 #define MAX_REPLY (8 * 1024 * 1024)
 /* In one call. A plan has at most 20,000 steps and a word for each, a transfer ten words a second. */
-#define MAX_MESSAGES 262144u
+#define MAX_MESSAGES 100000u
 /* What a fetch worker does beside a transfer, which has its own deadline, and all of a call: as its unit
  * says. */
 #define FETCH_SILENCE_USEC ((uint64_t)10 * 60 * 1000000)

@@ -40,7 +40,7 @@ APPLY = ("dmv-apply", "Activate", {}, {
 class Client:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(60)
+        self.socket.settimeout(120)
         self.socket.connect(path)
 
     def call(self, method, parameters=None):
