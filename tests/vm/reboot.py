@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Install, select, reboot: what was selected is what the kernel runs and good by itself, and before the reboot nothing has
 changed. Then at once: the trees change now, and a reload of the module has the other release. The driver is in the initrd.
+Before that it is looked at how the daemon and its workers are confined, see confinement.py.
 
 reboot.py IMAGE-FOLDER
 """
 import sys
 
+from confinement import check_confinement
 from scenario import CARD, check, host, say
 
 GOOD, ALT = f"{CARD}/good@3.8.7", f"{CARD}/alt@4.0.0"
@@ -66,6 +68,7 @@ def staged_until_the_reboot(m, inbox):
 with host(sys.argv[1]) as m:
     verified = m.try_run("systemd-analyze", "verify", "--man=no", *UNITS)  # there is no man(1)
     check("systemd-analyze verify", (verified.status, verified.out, verified.err), (0, "", ""))
+    check_confinement(m)
     m.use_initrd_with_card()
     m.shell("echo loop >/etc/modules-load.d/dmv-test.conf")  # so that there is something to load
     inbox = m.loaded_build_id("e1000e")

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Under which confinement the daemon and its workers really run: what the kernel of a booted host says of each, seen while
+they run by their units. check(m) is for a scenario that has a machine anyway.
+"""
+import json
+
+from scenario import check, say
+
+# Connects to the workers' sockets, so that each runs and waits for a call, and says what /proc has about it. A file is made
+# through the root of the process, where its mounts hold: EROFS is what it would get itself.
+PROBE = r"""
+import ctypes, errno, json, os, socket, subprocess, time
+
+def running(pattern):
+    for _ in range(600):
+        listed = subprocess.run(["systemctl", "list-units", "--plain", "--no-legend", "--state=active", pattern],
+                                stdout=subprocess.PIPE, text=True).stdout.split()
+        pid = listed and subprocess.run(["systemctl", "show", "-P", "MainPID", listed[0]], stdout=subprocess.PIPE,
+                                        text=True).stdout.strip()
+        if pid and pid != "0" and status(pid).get("Seccomp") == "2" and is_settled(pid):
+            return listed[0], pid
+        time.sleep(0.1)
+    raise SystemExit(f"{pattern} does not run")
+
+def status(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return {name: value.strip() for name, value in (line.split(":", 1) for line in f)}
+
+# it waits for a call: everything that it takes from itself is taken
+def is_settled(pid):
+    with open(f"/proc/{pid}/wchan") as f:
+        return "epoll" in f.read()
+
+def try_to_make(pid, path):
+    name = f"/proc/{pid}/root{path}/dmv-test"
+    try:
+        os.close(os.open(name, os.O_CREAT | os.O_WRONLY))
+        os.unlink(name)
+        return "made"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+
+def seen(pid, path):
+    try:
+        return sorted(os.listdir(f"/proc/{pid}/root{path}"))
+    except OSError as e:
+        return errno.errorcode[e.errno]
+
+workers = {}
+for name in ("Fetch", "Apply"):
+    s = workers[name] = socket.socket(socket.AF_UNIX)
+    s.connect(f"/run/dmv/io.dmv.{name}")
+found = {"abi": ctypes.CDLL(None, use_errno=True).syscall(444, None, 0, 1)}
+for pattern in ("dmvd.service", "dmv-fetch@*", "dmv-apply@*"):
+    unit, pid = running(pattern)
+    with open(f"/proc/{pid}/net/dev") as f:
+        cards = sorted(line.split(":")[0].strip() for line in f if ":" in line)
+    found[pattern.split("@")[0].split(".")[0]] = {
+        "unit": unit, **{k: status(pid)[k] for k in ("Uid", "NoNewPrivs", "Seccomp", "CapEff", "CapBnd")},
+        "own network": os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/1/ns/net"), "cards": cards,
+        "own mounts": os.readlink(f"/proc/{pid}/ns/mnt") != os.readlink("/proc/1/ns/mnt"),
+        "makes": {path: try_to_make(pid, path) for path in ("/usr/bin", "/etc", "/usr/lib/modules", "/boot", "/var/lib/dmv")},
+        "sees": {path: seen(pid, path) for path in ("/boot", "/var/lib/dmv", "/home")},
+        "security": subprocess.run(["systemd-analyze", "security", "--no-pager", unit], stdout=subprocess.PIPE,
+                                   text=True).stdout.strip().splitlines()[-1]}
+print(json.dumps(found))
+"""
+SIX = "000000000804000f"  # chown, dac_override, dac_read_search, fowner, sys_chroot, mknod
+NONE = "0" * 16
+
+
+def exposure(process):
+    return float(process["security"].split("Overall exposure level for ")[1].split(": ")[1].split()[0])
+
+
+def check_common(name, process, capabilities, most):
+    for what, want in (("NoNewPrivs", "1"), ("Seccomp", "2"), ("CapEff", capabilities), ("CapBnd", capabilities),
+                       ("own mounts", True)):
+        check(f"{name}: {what}", process[what], want)
+    check(f"{name}: exposure {exposure(process)} at most {most}", exposure(process) <= most, True)
+    for path in ("/usr/bin", "/etc"):
+        check(f"{name} in {path}", process["makes"][path], "EROFS")
+
+
+def check_confinement(m):
+    m.dmvctl("status")
+    found = json.loads(m.run("python3", "-c", PROBE))
+    daemon, fetch, apply = found["dmvd"], found["dmv-fetch"], found["dmv-apply"]
+
+    check_common("dmvd", daemon, NONE, 1.5)
+    check("dmvd: uid", daemon["Uid"].split(), ["0"] * 4)
+    check("dmvd writes", daemon["makes"], {"/usr/bin": "EROFS", "/etc": "EROFS", "/usr/lib/modules": "EROFS", "/boot": "EROFS",
+                                           "/var/lib/dmv": "made"})
+
+    check_common("dmv-fetch", fetch, NONE, 1.8)
+    uids = set(fetch["Uid"].split())
+    check(f"dmv-fetch: a user of its own {uids}", len(uids) == 1 and 61184 <= int(uids.pop()) <= 65519, True)
+    check("dmv-fetch sees of /boot", fetch["sees"]["/boot"], [])
+    check("dmv-fetch sees of /var/lib/dmv", fetch["sees"]["/var/lib/dmv"], [])
+    check("dmv-fetch in the module trees", fetch["makes"]["/usr/lib/modules"], "EROFS")
+    check("dmv-fetch: its own network", fetch["own network"], False)
+
+    check_common("dmv-apply", apply, SIX, 3.6)
+    check("dmv-apply: uid", apply["Uid"].split(), ["0"] * 4)
+    check("dmv-apply: its own network", (apply["own network"], apply["cards"]), (True, ["lo"]))
+    for path in ("/usr/lib/modules", "/boot", "/var/lib/dmv"):
+        check(f"dmv-apply in {path}", apply["makes"][path], "made")
+
+    # what the workers take from themselves comes on top: whatever of it they had to pass over they would have said
+    check("Landlock in this kernel", found["abi"] >= 2, True)
+    words = m.run("journalctl", "-b", "--no-pager", "-o", "cat", "-t", "dmv-fetch", "-t", "dmv-apply")
+    check("said of Landlock and filters", [w for w in words.splitlines() if "this kernel" in w], [])
+    say("confined: " + ", ".join(f"{n} {exposure(found[n])}" for n in ("dmvd", "dmv-fetch", "dmv-apply")))
