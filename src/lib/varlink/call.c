@@ -70,6 +70,29 @@ const VlPeerInfo *vl_call_peer(const VlCall *c)
     return &c->peer;
 }
 
+int vl_call_process(const VlCall *c)
+{
+    if (!c->connection)
+        return -ENOTCONN;
+    if (c->connection->process < 0)
+        return -ENODATA;
+    return vl_process_is_alive(c->connection->process) ? c->connection->process : -ESRCH;
+}
+
+int vl_call_allow(VlCall *c)
+{
+    int process = vl_call_process(c);
+
+    if (!c->asked)
+        return -EINVAL;
+    if (process < 0)
+        return process;
+    c->asked = false;
+    vl_call_set_hooks(c, NULL, NULL);
+    vl_server_proceed(c->connection->server, c);
+    return 0;
+}
+
 int vl_call_take_fd(VlCall *c, unsigned i)
 {
     if (i >= c->fds.n || c->fds.fd[i] < 0)

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "internal.h"
@@ -233,16 +232,6 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-static VlPeerInfo ask_peer(int fd)
-{
-    struct ucred u = {.uid = (uid_t)-1};
-    socklen_t size = sizeof(u);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &size) < 0 || u.uid == (uid_t)-1)
-        return (VlPeerInfo){.uid = (uid_t)-1, .gid = (gid_t)-1};
-    return (VlPeerInfo){.uid = u.uid, .gid = u.gid, .pid = u.pid, .known = true};
-}
-
 /* One connection in eight is kept for root, so that the others together cannot lock the administrator out. */
 static bool is_too_many(VlServer *s, const VlPeerInfo *peer)
 {
@@ -279,7 +268,7 @@ static int add_sources(VlConnection *c)
 
 int vl_connection_new(VlServer *s, int fd)
 {
-    VlPeerInfo peer = ask_peer(fd);
+    VlPeerInfo peer = vl_peer_ask(fd);
     VlConnection *c;
     int r;
 
@@ -294,6 +283,7 @@ int vl_connection_new(VlServer *s, int fd)
     }
     c->server = s;
     c->peer = peer;
+    c->process = s->authorizer && !vl_peer_is_privileged(&peer) ? vl_peer_ask_process(fd) : -1;
     c->next = s->connections;
     c->link = &s->connections;
     if (c->next)
@@ -327,6 +317,7 @@ VlConnection *vl_connection_free(VlConnection *c)
     sd_event_source_disable_unref(c->defer);
     sd_event_source_disable_unref(c->timer);
     vl_stream_deinit(&c->stream);
+    c->process = dmv_close(c->process);
     free(c);
     vl_server_connections_changed(s);
     return NULL;

@@ -55,6 +55,8 @@ struct VlServer {
     void *on_connections_userdata;
     void (*on_call)(void *userdata);
     void *on_call_userdata;
+    VlAuthorizer authorizer;
+    void *authorizer_userdata;
     int (*on_failure)(VlCall *call, int error, void *userdata);
     void *on_failure_userdata;
     void (*on_mismatch)(const char *method, const char *error, const char *where, void *userdata);
@@ -67,6 +69,7 @@ struct VlConnection {
     VlConnection *next, **link;
     VlStream stream;
     VlPeerInfo peer;
+    int process;  /* pidfd of the peer, or -1 */
     VlCall *call; /* the one that is being answered */
     sd_event_source *io, *defer, *timer;
     uint64_t partial_since, blocked_since; /* CLOCK_MONOTONIC, 0: not the case */
@@ -85,6 +88,7 @@ struct VlCall {
     VlCallHooks hooks;
     void *userdata;
     bool drain_wanted;
+    bool asked; /* an authorizer decides whether it goes on */
 };
 
 /* Owns @fd, also on failure. */
@@ -106,11 +110,19 @@ int vl_call_fail(VlCall *c, int error);
 
 /* Finds, checks and runs what a call asks for. */
 void vl_server_dispatch(VlServer *s, VlCall *c);
+/* Checks and runs what a call asks for that an authorizer has let pass. */
+void vl_server_proceed(VlServer *s, VlCall *c);
 /* Tells about an answer that is not what the interface declares, if anybody wants to know. */
 void vl_server_check_answer(VlServer *s, const VlCall *c, const char *error, json_object *params);
 int vl_service_bind(VlServer *s);
 /* May that peer call what is VL_PRIVILEGED, and send descriptors? */
 bool vl_peer_is_privileged(const VlPeerInfo *peer);
+/* Who is at the other end of @fd. */
+VlPeerInfo vl_peer_ask(int fd);
+/* A pidfd of the process that connected @fd, owned by the caller; -1: the kernel does not say. */
+int vl_peer_ask_process(int fd);
+/* Has the process not ended? */
+bool vl_process_is_alive(int pidfd);
 /* Tells the owner about a changed number of connections. */
 void vl_server_connections_changed(VlServer *s);
 

@@ -337,21 +337,18 @@ bool vl_peer_is_privileged(const VlPeerInfo *peer)
     return peer->known && (peer->uid == 0 || peer->uid == geteuid());
 }
 
-static int run(const VlServer *s, VlCall *c)
+void vl_server_set_authorizer(VlServer *s, VlAuthorizer cb, void *userdata)
+{
+    s->authorizer = cb;
+    s->authorizer_userdata = userdata;
+}
+
+/* What follows once it is certain that the peer may make the call. */
+static int run_permitted(const VlServer *s, const VlBinding *b, VlCall *c)
 {
     DMV_CLEANUP_FREE char *where = NULL;
-    const VlBinding *b;
-    bool found;
-    size_t at = find_binding(s, c->message.method, &found);
     int r;
 
-    b = found ? &s->bindings[at] : NULL;
-    if (!b || !b->symbol)
-        return answer_unknown(s, c);
-    if (c->message.upgrade)
-        return answer(c, VL_SERVICE ".MethodNotImplemented", "method", c->message.method);
-    if ((b->flags & VL_PRIVILEGED) && !vl_peer_is_privileged(&c->peer))
-        return vl_call_error(c, VL_SERVICE ".PermissionDenied", NULL);
     if (b->symbol->requires_more && !c->message.more)
         return vl_call_error(c, VL_SERVICE ".ExpectedMore", NULL);
     r = vl_type_validate(b->symbol->type, c->message.parameters, &where);
@@ -364,9 +361,41 @@ static int run(const VlServer *s, VlCall *c)
     return b->handler(c, c->message.parameters, b->userdata);
 }
 
+static const VlBinding *binding_of(const VlServer *s, const VlCall *c)
+{
+    bool found;
+    size_t at = find_binding(s, c->message.method, &found);
+
+    return found ? &s->bindings[at] : NULL;
+}
+
+static int run(const VlServer *s, VlCall *c)
+{
+    const VlBinding *b = binding_of(s, c);
+
+    if (!b || !b->symbol)
+        return answer_unknown(s, c);
+    if (c->message.upgrade)
+        return answer(c, VL_SERVICE ".MethodNotImplemented", "method", c->message.method);
+    if (!(b->flags & VL_PRIVILEGED) || vl_peer_is_privileged(&c->peer))
+        return run_permitted(s, b, c);
+    if (!s->authorizer)
+        return vl_call_error(c, VL_SERVICE ".PermissionDenied", NULL);
+    c->asked = true;
+    return s->authorizer(c, c->message.parameters, s->authorizer_userdata);
+}
+
 void vl_server_dispatch(VlServer *s, VlCall *c)
 {
     int r = run(s, c);
+
+    if (r < 0 && c->connection)
+        (void)vl_call_fail(c, r);
+}
+
+void vl_server_proceed(VlServer *s, VlCall *c)
+{
+    int r = run_permitted(s, binding_of(s, c), c);
 
     if (r < 0 && c->connection)
         (void)vl_call_fail(c, r);

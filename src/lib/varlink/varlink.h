@@ -58,7 +58,8 @@ typedef struct VlPeerInfo {
 typedef int (*VlHandler)(VlCall *call, json_object *params, void *userdata);
 
 enum {
-    VL_PRIVILEGED = 1 << 0, /* any peer but uid 0 (or the server's own uid) gets PermissionDenied */
+    /* Any peer but uid 0 (or the server's own uid) gets PermissionDenied, unless an authorizer lets it. */
+    VL_PRIVILEGED = 1 << 0,
 };
 
 /**
@@ -153,6 +154,27 @@ int vl_server_check(VlServer *s);
 int vl_server_set_failure(VlServer *s, const char *error_id);
 
 /**
+ * VlAuthorizer - may a peer make a call of a method that is VL_PRIVILEGED, although it is not root?
+ * @call: keep it with vl_call_ref(), and answer later by vl_call_allow() or an error. Nothing has looked at
+ * it but for its method.
+ * @params: as they came, not validated; never NULL, borrowed
+ *
+ * Return: 0 when answered or kept; a negative errno makes the server answer with the error of
+ * vl_server_set_failure(). Without vl_call_allow() the handler never has the call.
+ */
+typedef int (*VlAuthorizer)(VlCall *call, json_object *params, void *userdata);
+
+/**
+ * vl_server_set_authorizer() - say who decides about privileged calls of peers that are not root
+ * @s: the server, before it has connections
+ * @cb: see VlAuthorizer; NULL: such calls get PermissionDenied
+ * @userdata: for @cb
+ *
+ * Descriptors are taken from nobody but root all the same: they would be held while somebody is asked.
+ */
+void vl_server_set_authorizer(VlServer *s, VlAuthorizer cb, void *userdata);
+
+/**
  * vl_server_on_failure() - answer calls whose handlers return a negative errno in words of one's own
  * @s: the server
  * @cb: answers the call (vl_call_error()); if it does not, the error of vl_server_set_failure() follows.
@@ -229,6 +251,28 @@ const char *vl_call_method(const VlCall *c);
 bool vl_call_wants_more(const VlCall *c);
 /* Who calls; valid as long as the call, also when the client is gone. */
 const VlPeerInfo *vl_call_peer(const VlCall *c);
+
+/**
+ * vl_call_process() - the process that made the connection
+ * @c: the call
+ *
+ * The kernel has to have said it (SO_PEERPIDFD, Linux 6.5): what pidfd_open(2) gives for a process id may be
+ * another process by then. It is only asked of peers that an authorizer may have to decide about.
+ *
+ * Return: a pidfd, borrowed, valid until the loop runs again; -ENODATA if it is not known; -ENOTCONN if the
+ * client is gone; -ESRCH if that process has ended.
+ */
+int vl_call_process(const VlCall *c);
+
+/**
+ * vl_call_allow() - the answer of an authorizer: the call goes on to its handler
+ * @c: a call that the authorizer was asked about; hooks are removed first
+ *
+ * Return: 0, also if the handler then refused it; -ENOTCONN if the client is gone; -ESRCH if the process that
+ * made the connection has ended, and -ENODATA if it is not known: who was asked about is nobody then, so the
+ * handler does not have the call, and an error has to follow; -EINVAL if nobody was asked.
+ */
+int vl_call_allow(VlCall *c);
 
 /**
  * vl_call_take_fd() - a descriptor that came with the call
