@@ -44,6 +44,8 @@ enum DmvExit {
     X(INVALID_NAME, "invalid-name", "InvalidRequest", DMV_EXIT_USAGE)                              \
     X(INVALID_REQUEST, "invalid-request", "InvalidRequest", DMV_EXIT_USAGE)                        \
     X(DENIED, "denied", "Denied", DMV_EXIT_DENIED)                                                 \
+    X(AUTHENTICATION_REQUIRED, "authentication-required", "Denied", DMV_EXIT_DENIED)               \
+    X(NO_AUTHORITY, "no-authority", "Denied", DMV_EXIT_DENIED)                                     \
     X(BUSY, "busy", "Busy", DMV_EXIT_BUSY)                                                         \
     X(UNREACHABLE, "unreachable", "Unreachable", DMV_EXIT_UNREACHABLE)                             \
     /* policy and safety */                                                                        \
