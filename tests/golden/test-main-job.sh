@@ -152,4 +152,15 @@ for action in refresh install select activate pin unpin rollback deselect remove
     grep -q "\"action\": *\"$action\"" "$scratch/out" || fail "the history misses $action"
 done
 grep -q 'ticket 17' "$scratch/out" || fail "the history misses the reason"
+
+# ---- what was written about it is root's alone ----
+# only_roots FOLDER MODE LEAST: the folder has that mode, and holds at least so many files that nobody else may open, and nothing else
+only_roots() {
+    equal "$(stat -c '%a %U %G' "$1")" "$2 root root" "whose $1 is"
+    [[ $(find "$1" -type f | wc -l) -ge $3 ]] || fail "there is next to nothing in $1"
+    equal "$(find "$1" -mindepth 1 \( ! -user root -o ! -group root -o -type d ! -perm 0700 -o -type f ! -perm 0600 -o \
+        ! -type d ! -type f \) -printf '%P %M %u:%g\n')" "" "what others may open, or is no file, in $1"
+}
+only_roots "$root/var/lib/dmv" 700 10
+only_roots "$root/run/dmv" 755 1
 echo "main job: done"

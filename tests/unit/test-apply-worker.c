@@ -383,10 +383,15 @@ static void test_second_worker_is_busy(void **state)
     char pid[32];
     VlClient *first;
     pid_t first_pid;
+    struct stat st;
 
     (void)state;
     host_init(&h);
+    assert_int_equal(chmod(scratch_path(&h.s, "root/run/dmv/apply.lock"), 0644), 0);
     assert_ok(&h, "io.dmv.Apply.Recover", NULL);
+    /* who can open it can hold it */
+    assert_int_equal(stat(scratch_path(&h.s, "root/run/dmv/apply.lock"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
     first = h.client;
     first_pid = h.pid;
     start(&h);

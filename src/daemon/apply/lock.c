@@ -3,7 +3,8 @@
  * One worker per root.
  *
  * The daemon starts one worker at a time; this is for two daemons, and for a worker that outlived its daemon.
- * A stale file means nothing: only the kernel's lock counts, the number in the file is for people.
+ * A stale file means nothing: only the kernel's lock counts, the number in the file is for people. Nobody but
+ * root may even read it, since flock(2) is content with that, and whoever has the lock keeps changes out.
  */
 #include "daemon/apply/lock.h"
 
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -54,9 +56,12 @@ int dmv_lock_take(const DmvRoots *r, uint64_t wait_usec, int *ret, DmvError *ret
 
     if (result < 0)
         return dmv_failure(reterr, result, "make", DMV_RUN_DIR);
-    fd = dmv_fs_open(r->fd, DMV_LOCK_PATH, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0644);
+    fd = dmv_fs_open(r->fd, DMV_LOCK_PATH, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0)
         return dmv_failure(reterr, fd, "open", DMV_LOCK_PATH);
+    /* one that is there already may be older than this rule */
+    if (fchmod(fd, 0600) < 0)
+        return dmv_failure(reterr, -errno, "protect", DMV_LOCK_PATH);
     result = lock_within(fd, wait_usec);
     if (result < 0)
         return result == -EWOULDBLOCK ? busy(fd, reterr) : dmv_failure(reterr, result, "lock", DMV_LOCK_PATH);
