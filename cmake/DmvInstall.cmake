@@ -66,6 +66,9 @@ install(FILES systemd/90-dmv.preset DESTINATION ${DMV_PRESETDIR})
 install(FILES systemd/dmv.tmpfiles DESTINATION ${DMV_TMPFILESDIR} RENAME dmv.conf)
 install(FILES data/dmv.catalog DESTINATION ${DMV_CATALOGDIR})
 
+# ---- polkit ----
+install(FILES data/polkit-1/actions/io.dmv.policy DESTINATION ${CMAKE_INSTALL_DATADIR}/polkit-1/actions)
+
 # ---- depmod ----
 # The template hides the folders of releases that nobody selected. depmod knows "exclude" since kmod 30 and warns about
 # the line before that; then dmv reaches the same by overrides.

@@ -35,6 +35,7 @@ done
 for file in lib/systemd/system-preset/90-dmv.preset lib/systemd/catalog/dmv.catalog lib/tmpfiles.d/dmv.conf \
     lib/depmod.d/00-dmv.conf lib/kernel/install.d/90-dmv.install lib/dracut/modules.d/90dmv/module-setup.sh \
     share/initramfs-tools/hooks/dmv libexec/dmv/list-selected libexec/dmv/check-health lib/systemd/system-shutdown/dmv-reboot share/dmv/varlink/io.dmv.Manager.varlink share/doc/dmv/examples/dmv.conf \
+    share/polkit-1/actions/io.dmv.policy \
     share/doc/dmv/examples/stream.conf; do
     [ -s "$root/usr/$file" ] || wrong "no file /usr/$file"
 done
