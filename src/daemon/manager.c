@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "config.h"
+#include "daemon/authorizer.h"
 #include "daemon/boot.h"
 #include "daemon/forecast.h"
 #include "daemon/health.h"
@@ -395,6 +396,9 @@ static int make_server(DmvManager *m)
         r = vl_server_check(m->server);
     if (r == 0)
         r = vl_server_set_failure(m->server, DMV_INTERFACE ".Failed");
+    /* what lies below another root is no business of this system's polkit */
+    if (r == 0 && m->roots.running)
+        r = dmv_authorizer_new(m);
     if (r < 0)
         return r;
     vl_server_on_call(m->server, on_call, m);
@@ -454,6 +458,7 @@ DmvManager *dmv_manager_free(DmvManager *m)
     dmv_forecast_end(m);
     dmv_inspection_end(m);
     (void)vl_server_free(m->server);
+    (void)dmv_authorizer_free(m->authorizer);
     (void)sd_event_source_unref(m->idle_timer);
     forget_thoughts(m);
     free(m->sources);

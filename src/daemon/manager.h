@@ -24,6 +24,7 @@
 
 typedef struct DmvManager DmvManager;
 typedef struct DmvJob DmvJob;
+typedef struct DmvAuthorizer DmvAuthorizer;
 typedef struct DmvForecaster DmvForecaster;
 struct DmvForecast;
 typedef struct DmvOwning DmvOwning;
@@ -48,6 +49,7 @@ struct DmvManager {
     sd_event *event;
     VlServer *server;
     VlMonitor *monitor;
+    DmvAuthorizer *authorizer; /* NULL: nobody is asked, changes are root's alone */
     DmvHotplug *hotplug;
     sd_event_source *idle_timer;
 
