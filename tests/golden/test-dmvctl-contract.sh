@@ -265,6 +265,8 @@ VerificationFailed module-unsigned 7
 VerificationFailed below-threshold 7
 StreamUnavailable stream-timeout 5
 Unreachable unreachable 5
+Denied authentication-required 4
+Denied no-authority 4
 Busy busy 8
 NoSpace no-space 1
 Failed undone 1

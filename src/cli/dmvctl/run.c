@@ -9,8 +9,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
+#include "cli/agent.h"
 #include "cli/call.h"
 #include "cli/progress.h"
 #include "cli/reply.h"
@@ -19,6 +21,7 @@
 
 #define SECONDS ((uint64_t)1000000)
 #define TIMEOUT_READ (45 * SECONDS)
+#define TIMEOUT_PASSWORD (360 * SECONDS) /* longer than dmvd waits for polkit */
 #define TIMEOUT_JOB (1200 * SECONDS) /* downloads, depmod and what builds an image may be silent for long */
 
 typedef struct Run {
@@ -26,7 +29,8 @@ typedef struct Run {
     const DmvScreen *screen;
     DmvConnection connection;
     DmvProgress progress;
-    int status; /* of the first call that did not end well */
+    pid_t agent; /* asks for passwords, 0: nobody needed one */
+    int status;  /* of the first call that did not end well */
 } Run;
 
 static int usage(const DmvScreen *s, DmvError *e, int code)
@@ -121,21 +125,54 @@ static int open_file(const DmvVerb *verb, const char *path, int *ret, DmvFailure
     return dmv_failure_set(reterr, e.code, &e);
 }
 
+/* Is somebody there who can type, and does nothing read what we print? */
+static bool may_ask_for_password(const Run *run)
+{
+    return run->screen->mode == DMV_OUTPUT_TEXT && run->screen->err_tty && isatty(STDIN_FILENO);
+}
+
+/* From here on calls may wait for a password. */
+static void begin_asking(Run *run)
+{
+    uint64_t timeout = timeout_of(run->arguments);
+
+    if (run->arguments->timeout == UINT64_MAX && timeout > 0 && timeout < TIMEOUT_PASSWORD)
+        vl_client_set_timeout(run->connection.client, TIMEOUT_PASSWORD);
+    run->agent = dmv_agent_start(&run->connection.old_mask);
+}
+
+/* The call; and once more if all that it takes is a password, since nothing was done the first time. */
+static int call_method(Run *run, json_object *params, int fd, json_object **ret, DmvFailure *reterr)
+{
+    const DmvVerb *verb = run->arguments->verb;
+    DmvCallNotify notify = verb->flags & (DMV_VERB_JOB | DMV_VERB_STREAM) ? on_partial : NULL;
+    int r =
+        dmv_call_fd(&run->connection, verb->method, json_object_get(params), fd, notify, run, ret, reterr);
+
+    if (r != DMV_AUTHENTICATION_REQUIRED || !may_ask_for_password(run))
+        return r;
+    dmv_failure_clear(reterr);
+    if (run->agent == 0)
+        begin_asking(run);
+    r = dmv_json_add_bool(params, "allowInteractiveAuthentication", true);
+    if (r < 0)
+        return dmv_failure_set(reterr, r, NULL);
+    return dmv_call_fd(&run->connection, verb->method, json_object_get(params), fd, notify, run, ret, reterr);
+}
+
 /* One call and its screen. Return: 0, or nonzero with @reterr. */
 static int call_once(Run *run, const char *object, DmvFailure *reterr)
 {
     const DmvVerb *verb = run->arguments->verb;
     DMV_CLEANUP_JSON json_object *params = NULL, *reply = NULL;
     DMV_CLEANUP_CLOSE int fd = -1;
-    bool more = verb->flags & (DMV_VERB_JOB | DMV_VERB_STREAM);
     int r;
 
     r = make_request(run->arguments, object, &params, reterr);
     if (r == 0)
         r = open_file(verb, object, &fd, reterr);
     if (r == 0)
-        r = dmv_call_fd(&run->connection, verb->method, DMV_TAKE_PTR(params), fd, more ? on_partial : NULL,
-                        run, &reply, reterr);
+        r = call_method(run, params, fd, &reply, reterr);
     dmv_progress_end(&run->progress);
     if (r == DMV_CANCELLED && verb->flags & DMV_VERB_STREAM) {
         dmv_failure_clear(reterr); /* there is no other way to end it */
@@ -213,6 +250,7 @@ static int connect_and_call(Run *run)
         else
             call_all(run, &f);
     }
+    dmv_agent_stop(run->agent);
     r = dmv_connection_close(&run->connection, &e);
     /* how the daemon that was started ended says more than that its connection broke */
     if (r != 0 && (f.error.code == 0 || f.error.code == DMV_UNREACHABLE))
