@@ -35,6 +35,7 @@ typedef enum Reply {
     BOTH,
     A_STRING,
     TOO_SHORT,
+    TOO_LONG,
     AN_ERROR,
     SILENCE,
     CLOSE, /* the bus ends the connection instead of answering */
@@ -95,6 +96,8 @@ static int answer_question(Fixture *f, sd_bus_message *m)
         return sd_bus_reply_method_return(m, "s", "yes");
     case TOO_SHORT:
         return sd_bus_reply_method_return(m, "(bb)", 1, 0);
+    case TOO_LONG:
+        return sd_bus_reply_method_return(m, "(bba{ss})b", 1, 0, 0, 1);
     case AN_ERROR:
         return sd_bus_reply_method_errorf(m, "org.freedesktop.PolicyKit1.Error.Failed",
                                           "Action is not\nregistered");
@@ -259,6 +262,7 @@ static void test_answers(void **state)
         {BOTH, DMV_NO_AUTHORITY, "contradicts itself"},
         {A_STRING, DMV_NO_AUTHORITY, "answers what is no answer"},
         {TOO_SHORT, DMV_NO_AUTHORITY, "answers what is no answer"},
+        {TOO_LONG, DMV_NO_AUTHORITY, "answers what is no answer"},
         {AN_ERROR, DMV_NO_AUTHORITY, "does not decide: Action is not"},
         {CLOSE, DMV_NO_AUTHORITY, "polkit does not decide"},
         {YES, 0, NULL},
