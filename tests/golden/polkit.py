@@ -38,7 +38,7 @@ def check(what, good, got=None):
     print("ok - " + what, flush=True)
 
 
-def until(what, condition, seconds=10):
+def until(what, condition, seconds=30):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -184,7 +184,7 @@ def everybody_else_is_served(when):
     begin = time.monotonic()
     expect("the user", "Status", None, "allowed")
     expect("root", "Rescan", None, "allowed")
-    check(f"nobody waits for it {when}", time.monotonic() - begin < 5, time.monotonic() - begin)
+    check(f"nobody waits for it {when}", time.monotonic() - begin < ANSWER_SECONDS - 5, time.monotonic() - begin)
 
 
 # ---- the scenes ----
@@ -311,7 +311,7 @@ def polkit_hangs():
     took = time.monotonic() - begin
     check("one user's questions are bounded", busy >= 1000 and others == ["no-authority"] * 8, (busy, others))
     check("the words say that polkit does not answer", "does not answer" in first["why"], first)
-    check("within the bound", ANSWER_SECONDS - 1 < took < ANSWER_SECONDS + 15, took)
+    check("within the bound", ANSWER_SECONDS - 1 < took < ANSWER_SECONDS + 30, took)
     polkit.signal(signal.SIGCONT)
     time.sleep(1)
     check("a late answer is none", selection() == "inbox", selection())
@@ -396,7 +396,7 @@ def the_bus_goes(bus):
     begin = time.monotonic()
     threading.Timer(1, bus.process.kill).start()
     got = expect("the user", "Select", {"object": RELEASE}, "no-authority")
-    check("that is known at once", time.monotonic() - begin < 10, (time.monotonic() - begin, got))
+    check("that is known at once", time.monotonic() - begin < ANSWER_SECONDS - 5, (time.monotonic() - begin, got))
     everybody_else_is_served("when the bus has gone")
     polkit.process.kill()
     polkit.process.wait()

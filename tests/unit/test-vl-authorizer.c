@@ -406,6 +406,23 @@ static void test_process_ends(void **state)
     assert_int_equal(f->run, 0);
 }
 
+/* As on a kernel that does not say which process has connected: here nobody had to know when it did. */
+static void test_process_is_not_known(void **state)
+{
+    Fixture *f = *state;
+    Peer p;
+
+    vl_server_set_authorizer(f->server, NULL, NULL);
+    p = connect_as(f, SOMEBODY);
+    vl_server_set_authorizer(f->server, authorize, f);
+    f->answer = ALLOW;
+    say(f, &p, CALL("Change"));
+    assert_int_equal(f->process, -ENODATA);
+    assert_int_equal(f->allowed, -ENODATA);
+    assert_int_equal(f->run, 0);
+    end_peer(&p);
+}
+
 static void test_only_what_was_asked(void **state)
 {
     Fixture *f = *state;
@@ -481,6 +498,7 @@ int main(void)
         TEST(test_others_are_served_meanwhile),
         TEST(test_client_goes_away),
         TEST(test_process_ends),
+        TEST(test_process_is_not_known),
         TEST(test_only_what_was_asked),
         TEST(test_descriptors_are_closed),
         TEST(test_oneway),

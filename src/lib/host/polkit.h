@@ -31,7 +31,7 @@ typedef struct DmvPolkitQuestion {
     const char *action; /* id of the action */
     const char *method; /* told to the rules as the detail "method" */
     uid_t uid;          /* of the process, as the kernel said */
-    pid_t pid;          /* the same process twice: polkit before 123 looks at the number only */
+    pid_t pid;          /* the same process twice: older versions of polkit look at the number only */
     int pidfd;          /* duplicated */
     bool interactive;   /* somebody may be asked for a password */
 } DmvPolkitQuestion;
