@@ -144,7 +144,7 @@ effective() { dmv_would_load "$root" "$1" "$2" | tail -n1; }
 
 # snapshot: every file, link and mode of the host but the daemon's own state, to compare before and after.
 snapshot() {
-    (cd "$root" && find . -path ./var/lib/dmv -prune -o -path ./run -prune -o -printf '%p %y %m %l ' \
+    (cd "$root" && find . -path ./var/lib/dmv -prune -o -path ./run -prune -o -printf '%p %y %m [%l] ' \
         \( -type f -exec sha256sum {} \; -o -printf '\n' \) | sed 's/  .*//' | LC_ALL=C sort)
 }
 
