@@ -75,13 +75,22 @@ class Machine:
              "-device", "virtserialport,chardev=agent,name=dmv.agent",
              "-device", "virtio-rng-pci"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        for _ in range(100):
-            if os.path.exists(path):
-                break
-            time.sleep(0.1)
-        self.agent = socket.socket(socket.AF_UNIX)
-        self.agent.connect(path)
+        self.agent = self.connect(path)
         self.rest, self.boot = b"", None
+
+    def connect(self, path):
+        """The socket is there a moment before QEMU listens on it."""
+        for _ in range(300):
+            agent = socket.socket(socket.AF_UNIX)
+            try:
+                agent.connect(path)
+                return agent
+            except (FileNotFoundError, ConnectionRefusedError):
+                agent.close()
+                if self.process.poll() is not None:
+                    raise MachineError(f"QEMU has ended with status {self.process.returncode}") from None
+                time.sleep(0.1)
+        raise MachineError("QEMU does not listen")
 
     def cut(self):
         """Pulls the cord: what the guest had not written to its disk is gone."""
