@@ -41,7 +41,7 @@ void dmv_dsse_pae(const char *type, const void *payload, size_t size, DmvText *t
  * One element of "signatures". What no key of ours can have made (another form of id, a size beyond our
  * schemes) keeps an empty id, which matches nothing: publishers may sign for newer readers too.
  */
-static int parse_signature(json_object *o, DmvSignature *ret, DmvError *reterr)
+static int parse_signature(json_object *o, DmvEnvelopeSignature *ret, DmvError *reterr)
 {
     const char *key_id = NULL, *text = NULL;
     const DmvJsonField fields[] = {
@@ -188,7 +188,7 @@ int dmv_envelope_verify(const DmvEnvelope *e, const DmvKey *const *keys, size_t 
     size_t n = 0;
 
     for (size_t i = 0; i < e->n_signatures && n < threshold; i++) {
-        const DmvSignature *s = &e->signatures[i];
+        const DmvEnvelopeSignature *s = &e->signatures[i];
         const DmvKey *k = find_key(keys, n_keys, s->key_id);
         int r;
 

@@ -16,18 +16,18 @@
 /* More signatures than keys can count are somebody's way to keep us busy. */
 #define DMV_SIGNATURES_MAX 64
 
-typedef struct DmvSignature {
+typedef struct DmvEnvelopeSignature {
     char key_id[DMV_SHA256_HEX];
     unsigned char bytes[256];
     size_t size;
-} DmvSignature;
+} DmvEnvelopeSignature;
 
 typedef struct DmvEnvelope {
     char *pae; /* what was signed: "DSSEv1 " len(T) " " T " " len(bytes) " " bytes */
     size_t pae_size;
     const char *payload; /* inside @pae */
     size_t payload_size;
-    DmvSignature *signatures;
+    DmvEnvelopeSignature *signatures;
     size_t n_signatures;
 } DmvEnvelope;
 
