@@ -37,7 +37,7 @@ typedef struct Input {
     char *rpm;              /* path of the package */
     DmvCatalog *catalog;
     const DmvRelease *release;
-    DmvKeyring *keys;
+    DmvPackageKeys *keys;
     DmvPublishRequest request;
     DmvRoots roots;
 } Input;
@@ -132,14 +132,14 @@ static void make_request(Input *in)
     }
 }
 
-static DmvKeyring *make_keyring(const Input *in)
+static DmvPackageKeys *make_keyring(const Input *in)
 {
     size_t n;
     DMV_CLEANUP_FREE char *key = read_only_file(in, "trust/rpm/*.asc", &n);
-    DmvKeyring *k = NULL;
+    DmvPackageKeys *k = NULL;
 
-    bench_check("keyring", dmv_keyring_new(&k));
-    bench_check("keyring", dmv_keyring_add(k, key, n, time(NULL), NULL));
+    bench_check("keyring", dmv_package_keys_new(&k));
+    bench_check("keyring", dmv_package_keys_add(k, key, n, time(NULL), NULL));
     return k;
 }
 
@@ -190,10 +190,10 @@ static double unpack(const Input *in, const DmvPackage *p, int folder, int want)
 {
     DMV_CLEANUP_CLOSE int fd = open_rpm(in);
     double start = bench_now();
-    DmvKeyring *k = make_keyring(in);
+    DmvPackageKeys *k = make_keyring(in);
     int r = dmv_rpm_unpack(fd, k, in->release->driver, in->release->variant, p, folder, NULL);
 
-    (void)dmv_keyring_free(k);
+    (void)dmv_package_keys_free(k);
     bench_check("unpack", r == want ? 0 : r);
     return bench_now() - start;
 }

@@ -12,11 +12,11 @@
 /* 2026: before the end of some of the corpus, after that of others */
 #define NOW 1780000000
 
-DMV_DEFINE_CLEANUP(DmvKeyring *, cleanup_keyring, dmv_keyring_free);
+DMV_DEFINE_CLEANUP(DmvPackageKeys *, cleanup_keyring, dmv_package_keys_free);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    DMV_CLEANUP(cleanup_keyring) DmvKeyring *k = NULL;
+    DMV_CLEANUP(cleanup_keyring) DmvPackageKeys *k = NULL;
     DMV_CLEANUP_FREE char *armour = NULL;
     DMV_CLEANUP_ERROR DmvError e = {0};
     const char *text = (const char *)data;
@@ -27,9 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(text != NULL);
         size = strlen(text);
     }
-    must(dmv_keyring_new(&k) == 0);
-    r = dmv_keyring_add(k, text, size, NOW, &e);
+    must(dmv_package_keys_new(&k) == 0);
+    r = dmv_package_keys_add(k, text, size, NOW, &e);
     must(r == 0 || (r == DMV_RPM_BAD_KEY_FILE && e.why && e.next));
-    must(dmv_keyring_add(k, text, size, NOW, NULL) == r);
+    must(dmv_package_keys_add(k, text, size, NOW, NULL) == r);
     return 0;
 }

@@ -168,7 +168,7 @@ expired_gpg --export --armor >"$certificate"
 gpgconf --homedir "$scratch/expired" --kill all
 sleep 2
 before=$(snapshot)
-refused 7 rpm-bad-key-file install intel-e1000e/changed-rpm@1.0.4
+refused 7 rpm-no-key install intel-e1000e/changed-rpm@1.0.4
 [[ $(json '["error"]["why"]' <"$scratch/out") == *"expired on 20"* ]] || fail "it is not said that the certificate has expired"
 nothing_left "a package of an expired certificate"
 ok dmvctl select intel-e1000e inbox --now

@@ -80,6 +80,10 @@ for key in good ed evil subkey; do
 done
 cp "$dir/rpms/unsigned" "$dir/rpms/old-subkey"
 stream_sign "$dir" old-subkey "$dir/rpms/old-subkey" "--faked-system-time $(day 01)"
+for key in expired lasting; do
+    cp "$dir/rpms/unsigned" "$dir/rpms/$key"
+    stream_sign "$dir" "$key" "$dir/rpms/$key" "--faked-system-time $(day 01)"
+done
 cp "$dir/rpms/unsigned" "$dir/rpms/sha1"
 stream_sign "$dir" good "$dir/rpms/sha1" '--digest-algo SHA1'
 cp "$dir/rpms/good" "$dir/rpms/delsign"

@@ -203,15 +203,15 @@ static char *read_only_file(const char *folder, size_t *ret_size)
     return scratch_read(&s, path, ret_size);
 }
 
-static DmvKeyring *make_keyring(void)
+static DmvPackageKeys *make_keyring(void)
 {
     DMV_CLEANUP_FREE char *key = NULL;
-    DmvKeyring *k = NULL;
+    DmvPackageKeys *k = NULL;
     size_t size = 0;
 
     key = read_only_file("stream/trust/rpm", &size);
-    assert_int_equal(dmv_keyring_new(&k), 0);
-    assert_int_equal(dmv_keyring_add(k, key, size, time(NULL), NULL), 0);
+    assert_int_equal(dmv_package_keys_new(&k), 0);
+    assert_int_equal(dmv_package_keys_add(k, key, size, time(NULL), NULL), 0);
     return k;
 }
 
@@ -228,7 +228,7 @@ static DmvCertificates *make_certificates(void)
 }
 
 /* Hash, signature, header, payload: all that the fetch worker does, into <scratch>/unpacked. */
-static int unpack(const DmvRelease *r, const DmvPackage *p, const DmvKeyring *k)
+static int unpack(const DmvRelease *r, const DmvPackage *p, const DmvPackageKeys *k)
 {
     DMV_CLEANUP_FREE char *path = NULL;
     DMV_CLEANUP_CLOSE int fd = -1, dir = -1;
@@ -264,7 +264,7 @@ static void test_signed_packages(void **state)
 {
     DMV_CLEANUP_TRUST_STATE DmvTrustState trusted = {0};
     DMV_CLEANUP_CATALOG DmvCatalog *catalog = NULL;
-    DmvKeyring *k;
+    DmvPackageKeys *k;
     DmvCertificates *c;
     size_t n = 0;
 
@@ -287,14 +287,14 @@ static void test_signed_packages(void **state)
         }
     assert_int_equal(n, 3);
     dmv_certificates_free(c);
-    dmv_keyring_free(k);
+    dmv_package_keys_free(k);
 }
 
 static void test_unsigned_package(void **state)
 {
     DMV_CLEANUP_TRUST_STATE DmvTrustState trusted = read_root();
     DMV_CLEANUP_CATALOG DmvCatalog *catalog = judge_bundle(&trusted, 1);
-    DmvKeyring *k = make_keyring();
+    DmvPackageKeys *k = make_keyring();
     DmvCertificates *c = make_certificates();
     const DmvRelease *r = dmv_catalog_release(catalog, "intel-e1000e", "bare", "3.9.0");
     DMV_CLEANUP_FREE char *module = NULL;
@@ -307,7 +307,7 @@ static void test_unsigned_package(void **state)
     module = scratch_read(&s, "bare/e1000e.ko", &size);
     assert_int_equal(dmv_modsig_verify(module, size, c, NULL, NULL, NULL), DMV_MODULE_UNSIGNED);
     dmv_certificates_free(c);
-    dmv_keyring_free(k);
+    dmv_package_keys_free(k);
 }
 
 static void test_catalog_says_what_was_said(void **state)
@@ -352,7 +352,7 @@ static void test_info(void **state)
     DMV_CLEANUP_TRUST_STATE DmvTrustState trusted = read_root();
     DMV_CLEANUP_CATALOG DmvCatalog *catalog = judge_bundle(&trusted, 1);
     const DmvRelease *dell = dmv_catalog_release(catalog, "intel-e1000e", "dell", "3.8.8");
-    DmvKeyring *k = make_keyring();
+    DmvPackageKeys *k = make_keyring();
     DmvInstalled i = {0};
     DMV_CLEANUP_FREE char *text = NULL;
     size_t size = 0;
@@ -372,7 +372,7 @@ static void test_info(void **state)
     assert_int_equal(i.ids[0].ids[0].vendor, 0x8086);
     assert_string_equal(i.ids[0].aliases[0], CLASS_ALIAS);
     dmv_installed_deinit(&i);
-    dmv_keyring_free(k);
+    dmv_package_keys_free(k);
 }
 
 static void test_changed_package(void **state)

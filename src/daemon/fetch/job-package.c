@@ -231,22 +231,22 @@ static int download(DmvFetchWorker *w, const char *folder, const Request *q, int
     return r;
 }
 
-static int make_keyring(char *const *keys, int64_t now, DmvKeyring *k, DmvError *reterr)
+static int make_keyring(char *const *keys, int64_t now, DmvPackageKeys *k, DmvError *reterr)
 {
     int r = 0;
 
     for (; r == 0 && keys && *keys; keys++)
-        r = dmv_keyring_add(k, *keys, strlen(*keys), now, reterr);
+        r = dmv_package_keys_add(k, *keys, strlen(*keys), now, reterr);
     return r;
 }
 
-DMV_DEFINE_CLEANUP(DmvKeyring *, cleanup_keyring, dmv_keyring_free);
+DMV_DEFINE_CLEANUP(DmvPackageKeys *, cleanup_keyring, dmv_package_keys_free);
 
 static int unpack(DmvFetchWorker *w, int rpm, const Request *q, const char *folder, DmvError *reterr)
 {
-    DMV_CLEANUP(cleanup_keyring) DmvKeyring *k = NULL;
+    DMV_CLEANUP(cleanup_keyring) DmvPackageKeys *k = NULL;
     DMV_CLEANUP_CLOSE int fd = openat(w->dirfd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int r = fd < 0 ? -errno : dmv_keyring_new(&k);
+    int r = fd < 0 ? -errno : dmv_package_keys_new(&k);
 
     if (r == 0)
         r = make_keyring(q->keys, q->now, k, reterr);

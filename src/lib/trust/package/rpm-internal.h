@@ -15,14 +15,24 @@
 #include "openpgp.h"
 #include "rpm.h"
 
-struct DmvKeyring {
+/* A key that is not in the keyring, because its time is over. */
+typedef struct DmvEndedKey {
+    DmvKeyId id;
+    int64_t end; /* seconds since the epoch */
+} DmvEndedKey;
+
+struct DmvPackageKeys {
     rpmKeyring keys;
     DmvKeyId *ids; /* of primary keys and subkeys */
     size_t n_ids;
+    DmvEndedKey *ended;
+    size_t n_ended;
 };
 
 /* Is there a key with that id? */
-bool dmv_keyring_has(const DmvKeyring *k, const DmvKeyId *id);
+bool dmv_package_keys_has(const DmvPackageKeys *k, const DmvKeyId *id);
+/* When did it end? 0: a key of that id was not left out for that. */
+int64_t dmv_package_keys_end(const DmvPackageKeys *k, const DmvKeyId *id);
 
 /* What an entry of the header stands for; the index is that of librpm. */
 typedef struct DmvRpmFiles {

@@ -52,9 +52,9 @@ static void certificate_deinit(Certificate *c)
     free(c->keys);
 }
 
-int dmv_keyring_new(DmvKeyring **ret)
+int dmv_package_keys_new(DmvPackageKeys **ret)
 {
-    DmvKeyring *k = calloc(1, sizeof(*k));
+    DmvPackageKeys *k = calloc(1, sizeof(*k));
 
     if (!k)
         return -ENOMEM;
@@ -63,22 +63,31 @@ int dmv_keyring_new(DmvKeyring **ret)
     return 0;
 }
 
-DmvKeyring *dmv_keyring_free(DmvKeyring *k)
+DmvPackageKeys *dmv_package_keys_free(DmvPackageKeys *k)
 {
     if (!k)
         return NULL;
     rpmKeyringFree(k->keys);
     free(k->ids);
+    free(k->ended);
     free(k);
     return NULL;
 }
 
-bool dmv_keyring_has(const DmvKeyring *k, const DmvKeyId *id)
+bool dmv_package_keys_has(const DmvPackageKeys *k, const DmvKeyId *id)
 {
     for (size_t i = 0; i < k->n_ids; i++)
         if (memcmp(&k->ids[i], id, sizeof(*id)) == 0)
             return true;
     return false;
+}
+
+int64_t dmv_package_keys_end(const DmvPackageKeys *k, const DmvKeyId *id)
+{
+    for (size_t i = 0; i < k->n_ended; i++)
+        if (memcmp(&k->ended[i].id, id, sizeof(*id)) == 0)
+            return k->ended[i].end;
+    return 0;
 }
 
 /* Version 4: version, time (4), algorithm, then for RSA the bits of the modulus (2). */
@@ -170,9 +179,10 @@ static int read_packets(const uint8_t *data, size_t size, Certificate *c, const 
     return r;
 }
 
-static bool key_has_ended(const Key *k, int64_t now)
+/* The first second in which it does not count any more; INT64_MAX: it always does. */
+static int64_t end_of(const Key *k)
 {
-    return k->lifetime > 0 && (int64_t)k->created + k->lifetime <= now;
+    return k->lifetime > 0 ? (int64_t)k->created + k->lifetime : INT64_MAX;
 }
 
 /* A subkey that has expired, or that the primary key did not sign, is left out: publishers change them and
@@ -181,8 +191,26 @@ static bool subkey_counts(const Certificate *c, const uint8_t *id, int64_t now)
 {
     for (size_t i = 1; i < c->n_keys; i++)
         if (memcmp(c->keys[i].id.bytes, id, DMV_KEY_ID_SIZE) == 0)
-            return c->keys[i].is_signed && !key_has_ended(&c->keys[i], now);
+            return c->keys[i].is_signed && end_of(&c->keys[i]) > now;
     return false;
+}
+
+/* So that whoever asks about such a key learns why it does not count. No key outlives the primary one. */
+static int note_ended(DmvPackageKeys *k, const Certificate *c, int64_t now)
+{
+    int64_t last = end_of(&c->keys[0]);
+
+    for (size_t i = 0; i < c->n_keys; i++) {
+        int64_t own = end_of(&c->keys[i]), end = own < last ? own : last;
+        DmvEndedKey *e = end <= now ? DMV_ARRAY_ADD(k->ended, k->n_ended) : NULL;
+
+        if (end > now)
+            continue;
+        if (!e)
+            return -ENOMEM;
+        *e = (DmvEndedKey){.id = c->keys[i].id, .end = end};
+    }
+    return 0;
 }
 
 /* The armour is one block of the right kind: NULL, or what is wrong. */
@@ -205,7 +233,7 @@ static const char *judge_armour(const char *data, size_t size)
     return NULL;
 }
 
-static int add_key(DmvKeyring *k, rpmPubkey key)
+static int add_key(DmvPackageKeys *k, rpmPubkey key)
 {
     const uint8_t *id = pgpDigParamsSignID(rpmPubkeyPgpDigParams(key));
     DmvKeyId *slot;
@@ -220,7 +248,7 @@ static int add_key(DmvKeyring *k, rpmPubkey key)
 }
 
 /* librpm does not look for subkeys by itself. */
-static int add_with_subkeys(DmvKeyring *k, rpmPubkey key, const Certificate *c, int64_t now)
+static int add_with_subkeys(DmvPackageKeys *k, rpmPubkey key, const Certificate *c, int64_t now)
 {
     int n = 0, r = add_key(k, key);
     rpmPubkey *subkeys = rpmGetSubkeys(key, &n);
@@ -242,17 +270,6 @@ static int refuse(DmvError *reterr, const char *why)
                          "put each certificate into a file of its own, armoured", "%s", why);
 }
 
-static int refuse_expired(DmvError *reterr, const Key *k)
-{
-    char id[2 * DMV_KEY_ID_SIZE + 1], end[21];
-
-    dmv_hex(k->id.bytes, sizeof(k->id.bytes), id);
-    dmv_format_time((int64_t)k->created + k->lifetime, end);
-    return dmv_error_set(reterr, DMV_RPM_BAD_KEY_FILE, "cannot use the key file for packages",
-                         "replace it by the publisher's renewed certificate, or take the file away",
-                         "the certificate of the key %s expired on %s", id, end);
-}
-
 /* The bytes inside of the armour. Return: 0, DMV_RPM_BAD_KEY_FILE, -ENOMEM. */
 static int open_armour(const char *data, size_t size, uint8_t **ret, size_t *ret_n, DmvError *reterr)
 {
@@ -269,7 +286,7 @@ static int open_armour(const char *data, size_t size, uint8_t **ret, size_t *ret
     return 0;
 }
 
-int dmv_keyring_add(DmvKeyring *k, const char *data, size_t size, int64_t now, DmvError *reterr)
+int dmv_package_keys_add(DmvPackageKeys *k, const char *data, size_t size, int64_t now, DmvError *reterr)
 {
     __attribute__((cleanup(certificate_deinit))) Certificate c = {0};
     DMV_CLEANUP_FREE uint8_t *packets = NULL;
@@ -284,8 +301,9 @@ int dmv_keyring_add(DmvKeyring *k, const char *data, size_t size, int64_t now, D
         return r;
     if (why)
         return refuse(reterr, why);
-    if (key_has_ended(&c.keys[0], now))
-        return refuse_expired(reterr, &c.keys[0]);
+    r = note_ended(k, &c, now);
+    if (r < 0 || end_of(&c.keys[0]) <= now)
+        return r;
     key = rpmPubkeyNew(packets, n);
     if (!key)
         return refuse(reterr, "librpm does not know this kind of key");

@@ -70,8 +70,23 @@ static bool key_is_strong(unsigned algorithm)
     return algorithm == PGPPUBKEYALGO_RSA || algorithm == PGPPUBKEYALGO_ECDSA || algorithm == 22;
 }
 
+static int no_key(const DmvPackageKeys *k, const DmvKeyId *id, DmvError *reterr)
+{
+    char hex[2 * DMV_KEY_ID_SIZE + 1], end[21];
+    int64_t ended = dmv_package_keys_end(k, id);
+
+    dmv_hex(id->bytes, sizeof(id->bytes), hex);
+    if (ended == 0)
+        return dmv_error_set(reterr, DMV_RPM_NO_KEY, NULL, NULL,
+                             "it is signed with the key %s, which is not trusted", hex);
+    dmv_format_time(ended, end);
+    return dmv_error_set(reterr, DMV_RPM_NO_KEY, NULL,
+                         "replace its certificate by the publisher's renewed one",
+                         "it is signed with the key %s, which expired on %s", hex, end);
+}
+
 /* One signature packet: strong enough, by whom? */
-static int judge_signature(const DmvKeyring *k, const void *packet, size_t size, DmvKeyId *ret_id,
+static int judge_signature(const DmvPackageKeys *k, const void *packet, size_t size, DmvKeyId *ret_id,
                            DmvError *reterr)
 {
     pgpDigParams params = NULL;
@@ -88,18 +103,11 @@ static int judge_signature(const DmvKeyring *k, const void *packet, size_t size,
                              "its signature uses the hash %s with a key of type %s",
                              pgpValString(PGPVAL_HASHALGO, (uint8_t)hash),
                              pgpValString(PGPVAL_PUBKEYALGO, (uint8_t)key));
-    if (!dmv_keyring_has(k, ret_id)) {
-        char hex[2 * DMV_KEY_ID_SIZE + 1];
-
-        dmv_hex(ret_id->bytes, sizeof(ret_id->bytes), hex);
-        return dmv_error_set(reterr, DMV_RPM_NO_KEY, NULL, NULL,
-                             "it is signed with the key %s, which is not trusted", hex);
-    }
-    return 0;
+    return dmv_package_keys_has(k, ret_id) ? 0 : no_key(k, ret_id, reterr);
 }
 
 /* All signatures over the header. The last one's key is that of the package: there is one in practice. */
-static int judge_signatures(const DmvKeyring *k, Header h, DmvKeyId *ret_id, DmvError *reterr)
+static int judge_signatures(const DmvPackageKeys *k, Header h, DmvKeyId *ret_id, DmvError *reterr)
 {
     bool any = false;
 
@@ -188,12 +196,12 @@ static int open_unverified(Reader *reader, int fd, DmvError *reterr)
     return dmv_error_set(reterr, r, NULL, NULL, "%s", said ? said : "it is not an RPM");
 }
 
-static int verify(Reader *reader, int fd, const DmvKeyring *k, const DmvPackage *p, DmvError *reterr)
+static int verify(Reader *reader, int fd, const DmvPackageKeys *k, const DmvPackage *p, DmvError *reterr)
 {
     DmvKeyId id;
     int r;
 
-    if (k->n_ids == 0)
+    if (k->n_ids == 0 && k->n_ended == 0)
         return dmv_error_set(reterr, DMV_RPM_NO_KEY, NULL,
                              "put the publisher's certificate into the folder of package keys",
                              "there is no key that packages may be signed with");
@@ -228,8 +236,8 @@ static int unpack(Reader *reader, const char *driver, const char *variant, const
     return r;
 }
 
-int dmv_rpm_unpack(int fd, const DmvKeyring *k, const char *driver, const char *variant, const DmvPackage *p,
-                   int dirfd, DmvError *reterr)
+int dmv_rpm_unpack(int fd, const DmvPackageKeys *k, const char *driver, const char *variant,
+                   const DmvPackage *p, int dirfd, DmvError *reterr)
 {
     __attribute__((cleanup(reader_deinit))) Reader reader = {0};
     DMV_CLEANUP_ERROR DmvError e = {0};

@@ -10,23 +10,23 @@
 #include "dmv/outcome.h"
 #include "model/catalog.h"
 
-typedef struct DmvKeyring DmvKeyring;
+typedef struct DmvPackageKeys DmvPackageKeys;
 
 /* Return: 0, -ENOMEM. Nothing of the host's rpm configuration or database is read, ever. */
-int dmv_keyring_new(DmvKeyring **ret);
-DmvKeyring *dmv_keyring_free(DmvKeyring *k);
+int dmv_package_keys_new(DmvPackageKeys **ret);
+DmvPackageKeys *dmv_package_keys_free(DmvPackageKeys *k);
 
 /**
- * dmv_keyring_add() - add one armoured certificate
+ * dmv_package_keys_add() - add one armoured certificate
  * @data: @size bytes of the file
  * @now: seconds since the epoch; the later of the clock and of what something signed has proven
  *
- * Subkeys that have expired are left out.
+ * Keys whose end has come are left out, and a package that one of them has signed is refused with words that
+ * say so: a certificate that ends is no mistake of anybody, and must not take the others with it.
  *
- * Return: 0; DMV_RPM_BAD_KEY_FILE (binary, empty, more than one, revoked, expired, RSA below 2048 bits);
- * -ENOMEM.
+ * Return: 0; DMV_RPM_BAD_KEY_FILE (binary, empty, more than one, revoked, RSA below 2048 bits); -ENOMEM.
  */
-int dmv_keyring_add(DmvKeyring *k, const char *data, size_t size, int64_t now, DmvError *reterr);
+int dmv_package_keys_add(DmvPackageKeys *k, const char *data, size_t size, int64_t now, DmvError *reterr);
 
 /**
  * dmv_rpm_unpack() - verify a package and unpack it
@@ -45,7 +45,7 @@ int dmv_keyring_add(DmvKeyring *k, const char *data, size_t size, int64_t now, D
  * Return: 0; one of DMV_RPM_* , DMV_SIZE_MISMATCH or DMV_HASH_MISMATCH for a file; a negative errno. After a
  * refusal the folder may hold files; the caller removes it.
  */
-int dmv_rpm_unpack(int fd, const DmvKeyring *k, const char *driver, const char *variant, const DmvPackage *p,
-                   int dirfd, DmvError *reterr);
+int dmv_rpm_unpack(int fd, const DmvPackageKeys *k, const char *driver, const char *variant,
+                   const DmvPackage *p, int dirfd, DmvError *reterr);
 
 #endif
