@@ -664,7 +664,7 @@ static void pretend_filter(enum scmp_compare compare, int error)
 
     if (!filter ||
         seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint16_t)error), SCMP_SYS(prctl), 2,
-                         SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP), SCMP_A2(compare, 0)) < 0 ||
+                         SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0), SCMP_A2(compare, 0, 0)) < 0 ||
         seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint16_t)error), SCMP_SYS(seccomp), 0) < 0 ||
         seccomp_load(filter) < 0)
         _exit(NOT_CONFINED - 1);

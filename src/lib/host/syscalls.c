@@ -63,7 +63,7 @@ static int forbid_always(scmp_filter_ctx filter)
         r = forbid(filter, "ptrace", EPERM);
     if (r == 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(personality), 1,
-                             SCMP_A0_32(SCMP_CMP_NE, UINT32_MAX));
+                             SCMP_A0_32(SCMP_CMP_NE, UINT32_MAX, 0));
     return r;
 }
 
@@ -82,7 +82,7 @@ static int forbid_name_spaces(scmp_filter_ctx filter)
 static int forbid_family(scmp_filter_ctx filter, enum scmp_compare compare, int family)
 {
     return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                            SCMP_A0_32(compare, (scmp_datum_t)family));
+                            SCMP_A0_32(compare, (scmp_datum_t)family, 0));
 }
 
 /* A rule can say what a family is, or what it is not, but not two things that it is not. So where four are
@@ -97,7 +97,7 @@ static int forbid_families(scmp_filter_ctx filter, bool network)
             r = forbid_family(filter, SCMP_CMP_EQ, f);
     if (r == 0 && network)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 2,
-                             SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2_32(SCMP_CMP_NE, 0));
+                             SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK, 0), SCMP_A2_32(SCMP_CMP_NE, 0, 0));
     return r;
 }
 
