@@ -276,6 +276,8 @@ static void test_places_that_are_refused(void **state)
         LINK(MODULES K1 "/updates/x.ko", "../../../../../etc/passwd"),
         LINK(MODULES K1 "/updates/x.ko", "../../../../../../../../../etc/passwd"),
         LINK(MODULES K1 "/updates/x.ko", "../kernel/drivers/ice.ko"),
+        LINK(MODULES K1 "/updates/x.ko", "../dmv"),
+        LINK(MODULES K1 "/updates/x.ko", "..//xenserver/."),
         LINK(MODULES K1 "/updates/x.ko", "../../../dmv/store"),
         LINK(MODULES K1 "/updates/x.ko", ""),
         {.kind = DMV_STEP_LINK, .path = S(MODULES K1 "/updates/x.ko")},

@@ -69,10 +69,19 @@ int dmv_apply_path_kernel(const DmvRoots *r, const char *path, char **ret)
     return 0;
 }
 
-static bool lies_in(const char *rest, const char *const *folders, size_t n)
+static bool lies_in_tree(const char *rest)
 {
-    for (size_t i = 0; i < n; i++)
-        if (is_or_below(rest, folders[i]))
+    for (size_t i = 0; i < DMV_N_ELEMENTS(trees); i++)
+        if (is_or_below(rest, trees[i]))
+            return true;
+    return false;
+}
+
+/* Below a folder of variants: the folder itself is none. */
+static bool lies_in_variant(const char *rest)
+{
+    for (size_t i = 0; i < DMV_N_ELEMENTS(variant_folders); i++)
+        if (below(rest, variant_folders[i]))
             return true;
     return false;
 }
@@ -89,7 +98,7 @@ static Place find_place(const DmvRoots *r, const char *path, char **ret_kernel)
         return PLACE_CONF_FOLDER;
     if (is_or_below(path, DMV_FIRMWARE_DIR))
         return PLACE_FIRMWARE;
-    if (split_kernel_path(r, path, ret_kernel, &rest) && lies_in(rest, trees, DMV_N_ELEMENTS(trees)))
+    if (split_kernel_path(r, path, ret_kernel, &rest) && lies_in_tree(rest))
         return PLACE_TREE;
     return PLACE_NOWHERE;
 }
@@ -173,8 +182,8 @@ static int check_target(const DmvRoots *r, const DmvStep *s, DmvError *reterr)
     if (result == -ENOMEM)
         return result;
     if (result == 0 && dmv_relative_path_is_valid(resolved) &&
-        (below(resolved, DMV_STORE_DIR) || (split_kernel_path(r, resolved, &kernel, &rest) &&
-                                            lies_in(rest, variant_folders, DMV_N_ELEMENTS(variant_folders)))))
+        (below(resolved, DMV_STORE_DIR) ||
+         (split_kernel_path(r, resolved, &kernel, &rest) && lies_in_variant(rest))))
         return 0;
     return dmv_error_set(reterr, DMV_INVALID_REQUEST, "link refused", NULL,
                          "the link %s would lead neither into the store nor to an installed variant",
