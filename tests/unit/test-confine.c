@@ -337,6 +337,11 @@ static int limits(void)
                : 0;
 }
 
+static int limit_of_processor(void)
+{
+    return has_limit(RLIMIT_CPU, 600);
+}
+
 /* ---- the kernel and other processes: arguments that would fail otherwise, or work ---- */
 
 static int call_init_module(void)
@@ -575,6 +580,7 @@ static void test_both(void **state)
 static void test_fetch(void **state)
 {
     static const Attempt attempts[] = {
+        {"ten minutes of the processor", limit_of_processor, EDQUOT, 0},
         {"its own folder", use_own_folder, 0, 0},
         {"moving a file out of it", move_out, EACCES, 2},
         {"a FIFO in it", make_fifo, EACCES, 2},

@@ -46,6 +46,9 @@
 /* zstd and xz want up to some 100 MiB, a repomd.xml some; librpm allocates what a header says. */
 #define MEMORY_MAX ((rlim_t)1024 * 1024 * 1024)
 #define DESCRIPTORS_MAX ((rlim_t)256)
+/* Seconds. The largest package takes one or two minutes; with some disks of a few hundred bytes libarchive
+ * comes to no end. */
+#define PROCESSOR_MAX ((rlim_t)600)
 /* curl resolves names in threads. Counted for the user, so only one that is nobody else's is limited. */
 #define TASKS_MAX ((rlim_t)64)
 
@@ -96,6 +99,8 @@ static int set_limits(void)
         r = dmv_limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);
     if (r == 0)
         r = dmv_limit(RLIMIT_FSIZE, FILE_MAX);
+    if (r == 0)
+        r = dmv_limit(RLIMIT_CPU, PROCESSOR_MAX);
     if (r == 0 && !DMV_SANITIZED) /* a sanitizer maps terabytes of shadow */
         r = dmv_limit(RLIMIT_DATA, MEMORY_MAX);
     if (r == 0 && geteuid() == 0)
