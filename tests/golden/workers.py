@@ -121,6 +121,17 @@ def differences(before, after):
     return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
 
 
+def warm_up(daemon):
+    """A job that goes well and one that does not: what the daemon opens once, for its log above all, is open then."""
+    reply = daemon.client.call("Refresh", {})
+    assert "error" not in reply, reply
+    behave("dmv-fetch", "exits_well")
+    reply = daemon.client.call("Refresh", {})
+    behave("nobody", "is_honest")
+    assert "error" in reply, reply
+    assert daemon.is_quiet(sys.maxsize), "the worker is still there"
+
+
 def try_row(daemon, worker, method, parameters, behaviour, reason):
     """Return: what is wrong, or None."""
     before, descriptors = snapshot(), daemon.descriptors()
@@ -160,12 +171,14 @@ def main():
                                ("Select", {"object": f"{CARD}/generic@3.8.7"})):
         reply = daemon.client.call(method, parameters)
         assert "error" not in reply, reply
+    warm_up(daemon)
     wrong = []
     for what in (REFRESH, INSTALL, PUBLISH, APPLY):
         wrong += try_rows(daemon, what)
     daemon.stop()
     # two seconds without a word
     daemon = Daemon("[daemon]\nworker-timeout=2\n")
+    warm_up(daemon)
     for what in (REFRESH, INSTALL, PUBLISH, APPLY):
         wrong += try_rows(daemon, what, {"hangs": "worker-failed"})
     daemon.stop()
