@@ -25,12 +25,17 @@ static int on_keep(VlCall *c, json_object *params, void *userdata)
 {
     static const VlCallHooks hooks = {.cancel = on_cancel};
 
+    int r;
+
     (void)params;
     (void)userdata;
     must(!kept);
     kept = vl_call_ref(c);
     vl_call_set_hooks(c, &hooks, NULL);
-    return vl_call_notify(c, NULL);
+    r = vl_call_notify(c, NULL);
+    if (r < 0) /* the server answers it then */
+        kept = vl_call_unref(kept);
+    return r;
 }
 
 static int on_echo(VlCall *c, json_object *params, void *userdata)
