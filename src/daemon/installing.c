@@ -218,14 +218,6 @@ static void add_source(DmvJsonBuilder *b, const DmvManager *m, const DmvInstalli
     dmv_jb_int(b, "diskDeadline", dmv_fetch_deadline(m));
 }
 
-/* By which the ends of package keys are judged: no earlier than what something signed has proven. */
-static int64_t judged_time(const DmvStream *s)
-{
-    int64_t now = dmv_manager_now();
-
-    return now >= s->trust.clock_floor ? now : s->trust.clock_floor;
-}
-
 static int fetch(DmvJob *j, DmvError *e)
 {
     DmvInstalling *x = j->installing;
@@ -251,7 +243,7 @@ static int fetch(DmvJob *j, DmvError *e)
     dmv_jb_int(&b, "unpacked", (int64_t)p->unpacked);
     dmv_jb_value(&b, "files", render_files(p, false));
     dmv_jb_exact_strv(&b, "keys", x->keys);
-    dmv_jb_int(&b, "now", judged_time(x->stream));
+    dmv_jb_int(&b, "now", dmv_trust_time(dmv_manager_now(), x->stream->trust.clock_floor));
     return dmv_worker_call(j->fetch, "FetchPackage", dmv_jb_end(&b), x->disk, true, on_unpacked, j);
 }
 
