@@ -49,8 +49,6 @@ int dmv_fs_read_private(int dirfd, const char *path, size_t max, char **ret, siz
         return fd;
     if (fstat(fd, &st) < 0)
         return -errno;
-    if (!S_ISREG(st.st_mode))
-        return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
     return is_private(&st) ? dmv_fs_read_fd(fd, max, ret, ret_size) : -EPERM;
 }
 
