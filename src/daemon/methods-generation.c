@@ -180,15 +180,12 @@ static int check_rollback_revoked(const DmvManager *m, const DmvIntent *to, DmvE
     for (size_t i = 0; i < to->n; i++) {
         const DmvSelection *s = &to->items[i];
         const DmvViewDriver *d = dmv_view_driver(&m->view, s->driver);
+        const DmvViewRelease *r =
+            d && s->kind == DMV_SELECT_RELEASE ? dmv_view_driver_release(d, s->variant, s->version) : NULL;
 
-        for (size_t k = 0; s->kind == DMV_SELECT_RELEASE && d && k < d->n_releases; k++) {
-            const DmvViewRelease *r = &d->releases[k];
-
-            if (strcmp(r->variant, s->variant) == 0 && strcmp(r->version, s->version) == 0 &&
-                r->verdict == DMV_VERDICT_REVOKED && !r->selected)
-                return dmv_error_set(e, DMV_REVOKED, NULL, "--accept-revoked goes back all the same",
-                                     "%s, which that generation has: %s", r->name, r->reasons[r->why]);
-        }
+        if (r && r->verdict == DMV_VERDICT_REVOKED && !r->selected)
+            return dmv_error_set(e, DMV_REVOKED, NULL, "--accept-revoked goes back all the same",
+                                 "%s, which that generation has: %s", r->name, r->reasons[r->why]);
     }
     return 0;
 }

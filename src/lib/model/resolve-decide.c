@@ -127,10 +127,8 @@ static void find_selected(const DmvView *v, DmvViewDriver *d)
 
     if (s && s->kind == DMV_SELECT_RECOMMENDED)
         d->selected = follow_recommendation(v, d);
-    for (size_t i = 0; s && s->kind == DMV_SELECT_RELEASE && i < d->n_releases; i++)
-        if (strcmp(d->releases[i].variant, s->variant) == 0 &&
-            strcmp(d->releases[i].version, s->version) == 0)
-            d->selected = &d->releases[i];
+    if (s && s->kind == DMV_SELECT_RELEASE)
+        d->selected = dmv_view_driver_release(d, s->variant, s->version);
     if (s && s->kind == DMV_SELECT_RELEASE && (!d->selected || d->selected->n_installed == 0))
         adopted = adopted_release_of_variant(d, s->variant);
     if (adopted)

@@ -15,6 +15,14 @@ DmvViewDriver *dmv_view_driver(const DmvView *v, const char *name)
     return NULL;
 }
 
+DmvViewRelease *dmv_view_driver_release(const DmvViewDriver *d, const char *variant, const char *version)
+{
+    for (size_t i = 0; i < d->n_releases; i++)
+        if (strcmp(d->releases[i].variant, variant) == 0 && strcmp(d->releases[i].version, version) == 0)
+            return &d->releases[i];
+    return NULL;
+}
+
 static const DmvDevice *device_of_object(const DmvWorld *w, const char *object)
 {
     for (size_t i = 0; i < w->n_devices; i++) {
