@@ -77,7 +77,7 @@ static int seal_catalog(const DmvPublisher *p, char *const *key_folders, const D
 }
 
 /* What no host would take must not be published. */
-static int check_bundle(const DmvPublisher *p, json_object *bundle, DmvError *reterr)
+static int check_bundle(const DmvPublisher *p, json_object *bundle, json_object *roots, DmvError *reterr)
 {
     DMV_CLEANUP_BUNDLE DmvBundleResult result = {0};
     DMV_CLEANUP_FREE char *text = NULL;
@@ -85,7 +85,7 @@ static int check_bundle(const DmvPublisher *p, json_object *bundle, DmvError *re
     int r = dmv_json_format(bundle, &text, &size);
 
     if (r == 0)
-        r = dmv_rootfile_judge_bundle(p, text, size, false, &result, reterr);
+        r = dmv_rootfile_judge_bundle(p, roots, text, size, false, &result, reterr);
     if (r > 0)
         dmv_error_set_what(reterr, "cannot make a bundle that hosts would refuse");
     return r;
@@ -107,7 +107,7 @@ int dmv_publish_sign(const DmvPublisher *p, char *const *key_folders, DmvError *
         dmv_json_add(bundle, "roots", json_object_get(roots)) < 0 ||
         dmv_json_add(bundle, "catalog", DMV_TAKE_PTR(envelope)) < 0)
         return -ENOMEM;
-    r = check_bundle(p, bundle, reterr);
+    r = check_bundle(p, bundle, roots, reterr);
     if (r == 0)
         r = dmv_publisher_write_json(p, DMV_PUBLISH_BUNDLE, bundle, reterr);
     if (r == 0)

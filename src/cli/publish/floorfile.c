@@ -14,13 +14,15 @@
 
 static int judge_bundle(const DmvPublisher *p, DmvBundleResult *ret, DmvError *reterr)
 {
+    DMV_CLEANUP_JSON json_object *roots = NULL;
     DMV_CLEANUP_FREE char *bundle = NULL;
     size_t size = 0;
     int r = dmv_fs_read_file(p->fd, DMV_PUBLISH_BUNDLE, BUNDLE_MAX_SIZE, &bundle, &size);
 
     if (r < 0)
         return dmv_error_set(reterr, r, WHAT, NULL, DMV_PUBLISH_BUNDLE ": %s", strerror(-r));
-    return dmv_rootfile_judge_bundle(p, bundle, size, true, ret, reterr);
+    r = dmv_rootfile_history(p, &roots, reterr);
+    return r == 0 ? dmv_rootfile_judge_bundle(p, roots, bundle, size, true, ret, reterr) : r;
 }
 
 int dmv_floorfile_save(const DmvPublisher *p, DmvError *reterr)

@@ -239,17 +239,14 @@ int dmv_rootfile_save(const DmvPublisher *p, const DmvRootfile *r, const DmvRoot
     return error;
 }
 
-int dmv_rootfile_judge_bundle(const DmvPublisher *p, const char *data, size_t size, bool allow_stale,
-                              DmvBundleResult *ret, DmvError *reterr)
+int dmv_rootfile_judge_bundle(const DmvPublisher *p, json_object *roots, const char *data, size_t size,
+                              bool allow_stale, DmvBundleResult *ret, DmvError *reterr)
 {
     DMV_CLEANUP_TRUST_STATE DmvTrustState before = {0};
-    DMV_CLEANUP_JSON json_object *roots = NULL;
     DMV_CLEANUP_FREE char *first = NULL;
     size_t first_size = 0;
-    int r = dmv_rootfile_history(p, &roots, reterr);
+    int r = dmv_json_format(json_object_array_get_idx(roots, 0), &first, &first_size);
 
-    if (r == 0)
-        r = dmv_json_format(json_object_array_get_idx(roots, 0), &first, &first_size);
     if (r == 0)
         r = dmv_trust_state_from_root(first, first_size, &before, reterr);
     return r == 0 ? dmv_bundle_verify(data, size, &before, p->stream, dmv_publish_now(), allow_stale, ret,

@@ -55,8 +55,9 @@ int dmv_rootfile_history(const DmvPublisher *p, json_object **ret, DmvError *ret
 
 /* Judges a bundle as a host would that was given the very first root: the one that has to follow the most of
  * them.
- * @allow_stale: take an expired catalog. Return: as dmv_bundle_verify(). */
-int dmv_rootfile_judge_bundle(const DmvPublisher *p, const char *data, size_t size, bool allow_stale,
-                              DmvBundleResult *ret, DmvError *reterr);
+ * @roots: what dmv_rootfile_history() gave. @allow_stale: take an expired catalog. Return: as
+ * dmv_bundle_verify(). */
+int dmv_rootfile_judge_bundle(const DmvPublisher *p, json_object *roots, const char *data, size_t size,
+                              bool allow_stale, DmvBundleResult *ret, DmvError *reterr);
 
 #endif
