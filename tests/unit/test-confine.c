@@ -627,16 +627,18 @@ static void test_apply(void **state)
         try_all(APPLY, of_root, DMV_N_ELEMENTS(of_root));
 }
 
-/* Where the kernel runs 32-bit programs at all. */
+/* A kernel that runs no 32-bit programs has nothing to filter: then they fail as they do for everybody. */
 static void test_foreign_calls(void **state)
 {
+    int expected = attempt_as(FREE, NULL, call_foreign);
+
     (void)state;
-    if (attempt_as(FREE, NULL, call_foreign) != 0)
-        skip();
 #if defined(__x86_64__)
-    assert_int_equal(attempt_as(FETCH, NULL, call_foreign), 128 + SIGSYS);
-    assert_int_equal(attempt_as(APPLY, NULL, call_foreign), 128 + SIGSYS);
+    if (expected == 0)
+        expected = 128 + SIGSYS;
 #endif
+    assert_int_equal(attempt_as(FETCH, NULL, call_foreign), expected);
+    assert_int_equal(attempt_as(APPLY, NULL, call_foreign), expected);
 }
 
 /* ---- kernels that have less ---- */
