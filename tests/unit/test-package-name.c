@@ -266,6 +266,24 @@ static void test_not_made(void **state)
     }
 }
 
+/* Names with a '_' where the policy has a '-' are read; what would be another name with the '-' is not made.
+ */
+static void test_read_and_not_made(void **state)
+{
+    static const char *const names[] = {"kmod_x-modules", "kmod__b_-akmod-modules", "intel-ice_alt"};
+
+    (void)state;
+    for (size_t i = 0; i < DMV_N_ELEMENTS(names); i++) {
+        CLEANUP_NAME DmvPackageName n = {0};
+        DMV_CLEANUP_FREE char *made = NULL;
+
+        assert_int_equal(dmv_package_name_parse(names[i], NULL, &n, NULL), 0);
+        assert_false(n.alternate);
+        assert_int_equal(dmv_package_name_make(&n, NULL, &made, NULL), DMV_INVALID_NAME);
+        assert_null(made);
+    }
+}
+
 static void test_alternates(void **state)
 {
     static const struct {
@@ -385,11 +403,12 @@ static void test_kernels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_too_long), cmocka_unit_test(test_vendors_of_the_caller),
-        cmocka_unit_test(test_not_made), cmocka_unit_test(test_alternates),
-        cmocka_unit_test(test_tiers),    cmocka_unit_test(test_offers),
-        cmocka_unit_test(test_versions), cmocka_unit_test(test_kernels),
+        cmocka_unit_test(test_rules),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_too_long),   cmocka_unit_test(test_vendors_of_the_caller),
+        cmocka_unit_test(test_not_made),   cmocka_unit_test(test_read_and_not_made),
+        cmocka_unit_test(test_alternates), cmocka_unit_test(test_tiers),
+        cmocka_unit_test(test_offers),     cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_kernels),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

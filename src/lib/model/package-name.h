@@ -81,8 +81,8 @@ int dmv_package_name_parse(const char *s, char *const *vendors, DmvPackageName *
  * @ret: the name, owned by the caller
  * @reterr: may be NULL
  *
- * Return: 0; DMV_INVALID_NAME if no name says exactly that (a module called x_alt in a vendor's package, an
- * alternate package for an alternate kernel, ...); -ENOMEM.
+ * Return: 0; DMV_INVALID_NAME if no name says exactly that (a module called x_alt in a vendor's package or
+ * kmod_x in one of its own, an alternate package for an alternate kernel, ...); -ENOMEM.
  */
 int dmv_package_name_make(const DmvPackageName *n, char *const *vendors, char **ret, DmvError *reterr);
 
