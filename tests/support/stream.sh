@@ -4,11 +4,15 @@
 
 export LC_ALL=C.UTF-8
 
-# stream_gpg DIR NAME ARGUMENTS...: gpg, unattended, with the key pair of that name
+# stream_gpg DIR NAME ARGUMENTS...: gpg, unattended, with the key pair of that name. What it says is shown if it fails
 stream_gpg() {
-    local home=$1/gnupg-$2
+    local home=$1/gnupg-$2 status=0
     shift 2
-    gpg --homedir "$home" --batch --yes --quiet --pinentry-mode loopback --passphrase '' "$@" 2> /dev/null
+    gpg --homedir "$home" --batch --yes --quiet --pinentry-mode loopback --passphrase '' "$@" 2> "$home/said" || {
+        status=$?
+        cat "$home/said" >&2
+    }
+    return $status
 }
 
 # stream_key DIR NAME ALGORITHM [USAGE [EXPIRE [TIME]]]: a key pair in DIR/gnupg-NAME, its certificate as DIR/NAME.asc. TIME: when it
