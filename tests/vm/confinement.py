@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Under which confinement the daemon and its workers really run: what the kernel of a booted host says of each, seen while
-they run by their units. check(m) is for a scenario that has a machine anyway.
+they run by their units, and what becomes of one that hangs. For a scenario that has a machine anyway.
 """
 import json
 
@@ -65,6 +65,36 @@ for pattern in ("dmvd.service", "dmv-fetch@*", "dmv-apply@*"):
                                    text=True).stdout.strip().splitlines()[-1]}
 print(json.dumps(found))
 """
+# A worker that is stopped says nothing any more. PATTERN is of its unit.
+HANG = r"""
+import os, signal, socket, subprocess, sys, time
+
+def show(unit, what):
+    return subprocess.run(["systemctl", "show", "-P", what, unit], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+name, pattern = sys.argv[1:]
+s = socket.socket(socket.AF_UNIX)
+s.connect(f"/run/dmv/io.dmv.{name}")
+for _ in range(600):
+    listed = subprocess.run(["systemctl", "list-units", "--plain", "--no-legend", "--state=active", pattern],
+                            stdout=subprocess.PIPE, text=True).stdout.split()
+    if listed and show(listed[0], "MainPID") != "0":
+        break
+    time.sleep(0.1)
+unit, pid = listed[0], int(show(listed[0], "MainPID"))
+os.kill(pid, signal.SIGSTOP)
+for _ in range(1200):
+    if not os.path.exists(f"/proc/{pid}"):
+        break
+    time.sleep(0.1)
+said = ""
+for _ in range(100):  # the unit itself may be forgotten already
+    if "Failed with result" in said:
+        break
+    time.sleep(0.1)
+    said = subprocess.run(["journalctl", "-b", "--no-pager", "-o", "cat", "-u", unit], stdout=subprocess.PIPE, text=True).stdout
+print("timeout" if "Failed with result 'timeout'" in said else said, os.path.exists(f"/proc/{pid}"))
+"""
 SIX = "000000000804000f"  # chown, dac_override, dac_read_search, fowner, sys_chroot, mknod
 NONE = "0" * 16
 
@@ -80,6 +110,16 @@ def check_common(name, process, capabilities, most):
     check(f"{name}: exposure {exposure(process)} at most {most}", exposure(process) <= most, True)
     for path in ("/usr/bin", "/etc"):
         check(f"{name} in {path}", process["makes"][path], "EROFS")
+
+
+def check_hang(m, name, unit):
+    """Its unit ends it, after a time that is shortened here."""
+    limit = m.run("systemctl", "show", "-P", "RuntimeMaxUSec", f"{unit}x.service").strip()
+    check(f"{unit} has an end", limit not in ("", "infinity"), True)
+    drop_in = f"/run/systemd/system/{unit}.service.d"
+    m.shell(f"mkdir {drop_in} && echo '[Service]\nRuntimeMaxSec=5' >{drop_in}/test.conf && systemctl daemon-reload")
+    check(f"{unit}: hangs", m.run("python3", "-c", HANG, name, f"{unit}*").split(), ["timeout", "False"])
+    m.shell(f"rm -r {drop_in} && systemctl daemon-reload")
 
 
 def check_confinement(m):
@@ -110,4 +150,6 @@ def check_confinement(m):
     check("Landlock in this kernel", found["abi"] >= 2, True)
     words = m.run("journalctl", "-b", "--no-pager", "-o", "cat", "-t", "dmv-fetch", "-t", "dmv-apply")
     check("said of Landlock and filters", [w for w in words.splitlines() if "this kernel" in w], [])
+    for name, pattern in (("Fetch", "dmv-fetch@"), ("Apply", "dmv-apply@")):
+        check_hang(m, name, pattern)
     say("confined: " + ", ".join(f"{n} {exposure(found[n])}" for n in ("dmvd", "dmv-fetch", "dmv-apply")))
