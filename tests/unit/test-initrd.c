@@ -453,8 +453,7 @@ static void test_real_mkinitramfs(void **state)
     HOST h;
 
     (void)state;
-    if (access("/usr/sbin/mkinitramfs", X_OK) != 0)
-        skip();
+    assert_int_equal(access("/usr/sbin/mkinitramfs", X_OK), 0);
     host_init(&h);
     komod_build(&h.s, "ice.ko", &(Komod){.name = "ice", .build_id = 0x11});
     komod_build(&h.s, "nvme.ko", &(Komod){.name = "nvme", .build_id = 0x22});

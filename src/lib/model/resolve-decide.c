@@ -228,25 +228,31 @@ static const DmvViewRelease *find_way_out(const DmvViewDriver *d)
     return best;
 }
 
+#define STAYS "the selected release was revoked: %s; it stays until you choose: "
+
 /* It stays where it is until somebody decides otherwise; what can be decided is said. */
 static void say_revoked(DmvViewDriver *d)
 {
     const DmvViewRelease *way;
-    bool here;
+    const char *name, *why;
 
     if (!d->selected || !d->selected->catalog || !d->selected->catalog->revoked)
         return;
+    name = d->selected->name;
+    why = d->selected->catalog->revoked;
     way = find_way_out(d);
-    here = way && way->n_installed > 0;
-    (void)dmv_problem_add(&d->problems, d->selected->name, DMV_REVOKED,
-                          "the selected release was revoked: %s; it stays until you choose: %s%s%s%s"
-                          "dmvctl deselect %s for the kernel's own driver",
-                          d->selected->catalog->revoked,
-                          !way   ? ""
-                          : here ? "dmvctl select "
-                                 : "dmvctl install ",
-                          way ? way->name : "", way && !here ? " and select it" : "", way ? ", or " : "",
-                          d->name);
+    if (!way)
+        (void)dmv_problem_add(&d->problems, name, DMV_REVOKED,
+                              STAYS "dmvctl deselect %s for the kernel's own driver", why, d->name);
+    else if (way->n_installed > 0)
+        (void)dmv_problem_add(&d->problems, name, DMV_REVOKED,
+                              STAYS "dmvctl select %s, or dmvctl deselect %s for the kernel's own driver",
+                              why, way->name, d->name);
+    else
+        (void)dmv_problem_add(
+            &d->problems, name, DMV_REVOKED,
+            STAYS "dmvctl install %s and select it, or dmvctl deselect %s for the kernel's own driver", why,
+            way->name, d->name);
 }
 
 static int decide_targets(const DmvView *v, DmvViewDriver *d)
