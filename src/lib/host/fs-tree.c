@@ -81,6 +81,7 @@ static int add_entry(int fd, const struct dirent *de, Listing *l)
     entry = DMV_ARRAY_ADD(l->entries, l->n);
     if (!entry || !(entry->name = strdup(de->d_name)))
         return -ENOMEM;
+    entry->inode = de->d_ino;
     entry->kind = kind_of_entry(fd, de);
     return 0;
 }

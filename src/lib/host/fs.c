@@ -319,6 +319,11 @@ int dmv_fs_remove(int dirfd, const char *path)
     return dmv_fs_sync_fd(parent);
 }
 
+int dmv_fs_exchange(int a, const char *a_name, int b, const char *b_name)
+{
+    return renameat2(a, a_name, b, b_name, RENAME_EXCHANGE) < 0 ? -errno : 0;
+}
+
 int dmv_fs_rename(int dirfd, const char *from, const char *to, bool no_replace)
 {
     DMV_CLEANUP_FREE char *from_name = NULL, *to_name = NULL;

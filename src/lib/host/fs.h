@@ -91,6 +91,9 @@ int dmv_fs_remove_tree(int dirfd, const char *path);
 int dmv_fs_remove_empty_dirs(int dirfd, const char *path, const char *stop);
 /* rename(2) with RENAME_NOREPLACE when @no_replace, then fsync of both folders. */
 int dmv_fs_rename(int dirfd, const char *from, const char *to, bool no_replace);
+/* Lets two names change places, atomically, and syncs nothing. Return: 0; -EXDEV, -EINVAL or -ENOSYS where
+ * that cannot be; another negative errno. */
+int dmv_fs_exchange(int a, const char *a_name, int b, const char *b_name);
 int dmv_fs_sync_dir(int dirfd, const char *path);
 /* Syncs every file and folder below a path. */
 int dmv_fs_sync_tree(int dirfd, const char *path);
@@ -113,6 +116,7 @@ int dmv_fs_free_bytes(int dirfd, const char *path, uint64_t *ret);
 typedef enum DmvFsKind { DMV_FS_FILE, DMV_FS_FOLDER, DMV_FS_LINK, DMV_FS_ELSE } DmvFsKind;
 typedef struct DmvFsEntry {
     char *name;
+    uint64_t inode; /* of the entry; where something is mounted, of what lies below */
     DmvFsKind kind;
 } DmvFsEntry;
 /* Names in a folder, sorted, without "." and "..". Return: 0 or a negative errno. */

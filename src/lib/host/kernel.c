@@ -235,8 +235,8 @@ int dmv_observe_kernels(const DmvRoots *r, DmvWorld *w)
         (void)dmv_problem_add(&w->problems, r->modules, e, "the kernels cannot be listed: %s", strerror(-e));
         return 0;
     }
-    for (size_t i = 0; e == 0 && i < n; i++)
-        if (entries[i].kind == DMV_FS_FOLDER)
+    for (size_t i = 0; e == 0 && i < n; i++) /* a hidden folder is no kernel to any tool */
+        if (entries[i].kind == DMV_FS_FOLDER && entries[i].name[0] != '.')
             e = dmv_observe_kernel(r, entries[i].name, w);
     dmv_fs_entries_free(entries, n);
     return e;
