@@ -15,6 +15,8 @@
 #include "base/text.h"
 #include "daemon/apply/journal.h"
 
+#define DIGITS "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static DmvJournalEntry *add_entry(DmvJournal *j, const char *path, DmvImageKind kind, const char *data)
 {
     DmvJournalEntry *e = DMV_ARRAY_ADD(j->entries, j->n_entries);
@@ -44,6 +46,9 @@ static void fill(DmvJournal *j)
     assert_int_equal(dmv_set_string(&k->release, "6.1.0"), 0);
     assert_int_equal(dmv_set_string(&k->stamp, "1:2:3"), 0);
     assert_int_equal(dmv_strv_push(&k->index, "modules.dep"), 0);
+    assert_int_equal(dmv_set_string(&k->print, DIGITS), 0);
+    k->old_inode = 12;
+    k->new_inode = UINT64_MAX;
     k = DMV_ARRAY_ADD(j->kernels, j->n_kernels);
     assert_non_null(k);
     assert_int_equal(dmv_set_string(&k->release, "6.2.0"), 0);
@@ -67,7 +72,11 @@ static void assert_filled(const DmvJournal *j)
     assert_int_equal(j->n_kernels, 2);
     assert_string_equal(j->kernels[0].index[0], "modules.dep");
     assert_string_equal(j->kernels[0].stamp, "1:2:3");
+    assert_int_equal(j->kernels[0].old_inode, 12);
+    assert_int_equal(j->kernels[0].new_inode, UINT64_MAX);
+    assert_string_equal(j->kernels[0].print, DIGITS);
     assert_int_equal(dmv_strv_length(j->kernels[1].index), 0);
+    assert_null(j->kernels[1].print);
     assert_string_equal(j->kernels[1].stamp, "");
     assert_int_equal(j->n_initrds, 1);
     assert_string_equal(j->initrds[0].path, "boot/initrd.img-6.1.0");
@@ -143,7 +152,8 @@ static void test_refusals(void **state)
     (void)state;
     assert_int_equal(parse_body(BODY("1", "applying", "", "")), 0);
     assert_int_equal(parse_body(BODY("1", "applying", ENTRY("a/b", "link", ",\"data\":\"6162\""), "")), 0);
-    assert_int_equal(parse_body(BODY("2", "applying", "", "")), DMV_UNKNOWN_SPEC);
+    assert_int_equal(parse_body(BODY("0", "applying", "", "")), DMV_UNKNOWN_SPEC);
+    assert_int_equal(parse_body(BODY("3", "applying", "", "")), DMV_UNKNOWN_SPEC);
     assert_int_equal(parse_body(BODY("1", "done", "", "")), DMV_MALFORMED);
     assert_int_equal(parse_body("[]"), DMV_MALFORMED);
     assert_int_equal(parse_body("{\"spec\":1}"), DMV_MALFORMED);
@@ -171,6 +181,32 @@ static void test_refusals(void **state)
         DMV_MALFORMED);
 }
 
+#define KERNEL(more) "{\"release\":\"6.1\",\"index\":[],\"stamp\":\"\"" more "}"
+
+/* A journal says all of an exchange or nothing. */
+static void test_exchanges(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_body(BODY("2", "applying", "", KERNEL(""))), 0);
+    assert_int_equal(parse_body(BODY("2", "applying", "",
+                                     KERNEL(",\"old\":\"1\",\"new\":\"2\",\"print\":\"" DIGITS "\""))),
+                     0);
+    assert_int_equal(parse_body(BODY("2", "applying", "", KERNEL(",\"print\":\"" DIGITS "\""))),
+                     DMV_MALFORMED);
+    assert_int_equal(parse_body(BODY("2", "applying", "",
+                                     KERNEL(",\"old\":\"x\",\"new\":\"2\",\"print\":\"" DIGITS "\""))),
+                     DMV_MALFORMED);
+    assert_int_equal(parse_body(BODY("2", "applying", "",
+                                     KERNEL(",\"old\":\"1\",\"new\":\"2\",\"print\":\"" DIGITS "0\""))),
+                     DMV_MALFORMED);
+    assert_int_equal(
+        parse_body(BODY("2", "applying", "", KERNEL(",\"old\":\"1\",\"new\":\"2\",\"print\":\"\""))),
+        DMV_MALFORMED);
+    assert_int_equal(parse_body(BODY("2", "applying", "", KERNEL(",\"old\":\"1\",\"new\":\"2\""))),
+                     DMV_MALFORMED);
+    assert_int_equal(parse_body(BODY("2", "applying", "", KERNEL(",\"new\":\"2\""))), DMV_MALFORMED);
+}
+
 static void test_on_the_disk(void **state)
 {
     SCRATCH s = {0};
@@ -195,9 +231,8 @@ static void test_on_the_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_torn),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_torn),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_exchanges),
         cmocka_unit_test(test_on_the_disk),
     };
 

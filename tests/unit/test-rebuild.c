@@ -257,7 +257,7 @@ static void test_death_at_every_boundary(void **state)
         assert_int_equal(recover(&h), DMV_RECOVERY_UNDONE);
         snapshot_assert_same(&h.s, "boot", before);
     }
-    assert_true(at > 4);
+    assert_true(at > 2);
     snapshot_assert_same(&h.s, "boot", before);
 }
 

@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "../support/changekit.h"
 #include "../support/komod.h"
 #include "../support/snapshot.h"
 #include "../support/stopper.h"
@@ -30,141 +31,9 @@
 #include "host/depmod.h"
 #include "host/roots.h"
 
-#define K1 "6.1.0-test"
-#define K2 "6.2.0-test"
-#define MODULES "usr/lib/modules/"
-#define STORE "usr/lib/dmv/store/"
-#define CONF "etc/depmod.d/00-dmv.conf"
-#define TARGET(kernel, version, file) "../../../dmv/store/" kernel "/intel-ice/dell/" version "/" file
-
-static Scratch built; /* modules, compiled once */
-
-static void install(const Scratch *s, const char *from, const char *to)
-{
-    size_t size;
-    DMV_CLEANUP_FREE char *data = scratch_read(&built, from, &size);
-
-    scratch_write_bytes(s, to, data, size);
-}
-
-static void make_kernel(const Scratch *s, const char *kernel)
-{
-    static const char *const names[] = {"ice.ko", "irdma.ko"};
-    char path[256];
-
-    for (size_t i = 0; i < DMV_N_ELEMENTS(names); i++) {
-        (void)snprintf(path, sizeof(path), MODULES "%s/kernel/drivers/%s", kernel, names[i]);
-        install(s, names[i], path);
-        (void)snprintf(path, sizeof(path), STORE "%s/intel-ice/dell/1.0/%s", kernel, names[i]);
-        install(s, names[i], path);
-        (void)snprintf(path, sizeof(path), STORE "%s/intel-ice/dell/2.0/%s", kernel, names[i]);
-        install(s, names[i], path);
-    }
-    (void)snprintf(path, sizeof(path), MODULES "%s/modules.order", kernel);
-    scratch_write(s, path, "kernel/drivers/ice.ko\nkernel/drivers/irdma.ko\n");
-    (void)snprintf(path, sizeof(path), MODULES "%s/modules.builtin", kernel);
-    scratch_write(s, path, "");
-    (void)snprintf(path, sizeof(path), MODULES "%s/modules.builtin.modinfo", kernel);
-    scratch_write(s, path, "");
-}
-
-/* A host on which version 1.0 of both modules is selected for K1, and nothing for K2. */
-static void make_host(const Scratch *s, DmvRoots *r)
-{
-    scratch_link(s, "lib", "usr/lib");
-    make_kernel(s, K1);
-    make_kernel(s, K2);
-    scratch_link(s, MODULES K1 "/updates/ice.ko", TARGET(K1, "1.0", "ice.ko"));
-    scratch_link(s, MODULES K1 "/updates/irdma.ko", TARGET(K1, "1.0", "irdma.ko"));
-    scratch_write(s, CONF, "search updates built-in\n");
-    scratch_mkdir(s, "var/lib/dmv");
-    scratch_mkdir(s, "run/dmv");
-    assert_int_equal(dmv_roots_init(r, s->path, NULL, NULL), 0);
-    assert_int_equal(dmv_depmod_run(r, K1, NULL), 0);
-    assert_int_equal(dmv_depmod_run(r, K2, NULL), 0);
-}
-
-#define ROOTS __attribute__((cleanup(dmv_roots_deinit))) DmvRoots
-
-/* Strings of a step are never changed; plan.h owns them, literals do not. */
-#define S(text) ((char *)(uintptr_t)(text))
-#define MKDIR(p)                             \
-    {                                        \
-        .kind = DMV_STEP_MKDIR, .path = S(p) \
-    }
-#define LINK(p, t)                                           \
-    {                                                        \
-        .kind = DMV_STEP_LINK, .path = S(p), .content = S(t) \
-    }
-#define WRITE(p, t)                                           \
-    {                                                         \
-        .kind = DMV_STEP_WRITE, .path = S(p), .content = S(t) \
-    }
-#define UNLINK(p)                             \
-    {                                         \
-        .kind = DMV_STEP_UNLINK, .path = S(p) \
-    }
-#define REMOVE(p)                             \
-    {                                         \
-        .kind = DMV_STEP_REMOVE, .path = S(p) \
-    }
-#define DEPMOD(k)                               \
-    {                                           \
-        .kind = DMV_STEP_DEPMOD, .kernel = S(k) \
-    }
-
-/* A change of everything: one link replaced, one removed, new ones in new folders, the configuration, two
- * indexes. */
-static const DmvStep big_change[] = {
-    MKDIR(MODULES K1 "/updates"),
-    LINK(MODULES K1 "/updates/ice.ko", TARGET(K1, "2.0", "ice.ko")),
-    MKDIR(MODULES K2 "/override"),
-    LINK(MODULES K2 "/override/ice.ko", TARGET(K2, "2.0", "ice.ko")),
-    MKDIR("usr/lib/firmware/updates/" K1 "/intel"),
-    LINK("usr/lib/firmware/updates/" K1 "/intel/ddp.bin",
-         "../../../../dmv/store/" K1 "/intel-ice/dell/2.0/ice.ko"),
-    WRITE(CONF, "search override updates built-in\noverride ice " K2 " override\n"),
-    UNLINK(MODULES K1 "/updates/irdma.ko"),
-    DEPMOD(K1),
-    DEPMOD(K2),
-};
-
 static int apply(const DmvRoots *r, const DmvStep *steps, size_t n, DmvError *e)
 {
     return dmv_transaction_apply(r, 7, steps, n, NULL, e);
-}
-
-static char *index_of(const Scratch *s, const char *kernel)
-{
-    char path[256];
-
-    (void)snprintf(path, sizeof(path), MODULES "%s/modules.dep", kernel);
-    return scratch_read(s, path, NULL);
-}
-
-static void assert_big_change_is_done(const Scratch *s)
-{
-    DMV_CLEANUP_FREE char *first = index_of(s, K1), *second = index_of(s, K2),
-                          *conf = scratch_read(s, CONF, NULL);
-    char target[256] = "";
-    struct stat st;
-
-    assert_non_null(strstr(first, "updates/ice.ko:"));
-    assert_non_null(strstr(first, "kernel/drivers/irdma.ko:"));
-    assert_non_null(strstr(second, "override/ice.ko:"));
-    assert_true(dmv_starts_with(conf, "search override"));
-    assert_true(readlinkat(s->fd, MODULES K1 "/updates/ice.ko", target, sizeof(target) - 1) > 0);
-    assert_string_equal(target, TARGET(K1, "2.0", "ice.ko"));
-    assert_int_equal(fstatat(s->fd, MODULES K1 "/updates/irdma.ko", &st, AT_SYMLINK_NOFOLLOW), -1);
-    assert_int_equal(fstatat(s->fd, "usr/lib/firmware/updates/" K1 "/intel/ddp.bin", &st, 0), 0);
-}
-
-static void assert_no_leftovers(const Scratch *s)
-{
-    DMV_CLEANUP_FREE char *all = snapshot(s, ".");
-
-    assert_null(strstr(all, ".dmv-"));
-    assert_null(strstr(all, DMV_JOURNAL_PATH));
 }
 
 static void test_apply_and_confirm(void **state)
@@ -174,8 +43,8 @@ static void test_apply_and_confirm(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
-    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), NULL), 0);
+    change_make_host(&s, &r);
+    assert_int_equal(apply(&r, big_change, n_big_change, NULL), 0);
     assert_big_change_is_done(&s);
     assert_int_equal(dmv_transaction_confirm(&r, NULL, NULL), 0);
     assert_big_change_is_done(&s);
@@ -183,7 +52,7 @@ static void test_apply_and_confirm(void **state)
     assert_int_equal(dmv_transaction_confirm(&r, NULL, NULL), DMV_NO_SUCH_OBJECT);
     assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), DMV_NO_SUCH_OBJECT);
     /* steps are idempotent */
-    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), NULL), 0);
+    assert_int_equal(apply(&r, big_change, n_big_change, NULL), 0);
     assert_int_equal(dmv_transaction_confirm(&r, NULL, NULL), 0);
     assert_big_change_is_done(&s);
 }
@@ -197,10 +66,10 @@ static void test_apply_and_undo(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
+    change_make_host(&s, &r);
     before = snapshot(&s, ".");
-    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), NULL), 0);
-    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), &e), DMV_STATE_BROKEN);
+    assert_int_equal(apply(&r, big_change, n_big_change, NULL), 0);
+    assert_int_equal(apply(&r, big_change, n_big_change, &e), DMV_STATE_BROKEN);
     assert_big_change_is_done(&s);
     assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
     snapshot_assert_same(&s, ".", before);
@@ -223,13 +92,14 @@ static void test_first_change(void **state)
     (void)state;
     scratch_init(&s);
     scratch_link(&s, "lib", "usr/lib");
-    make_kernel(&s, K1);
+    change_make_kernel(&s, K1);
     scratch_mkdir(&s, "var/lib/dmv");
+    scratch_mkdir(&s, "run/dmv");
     scratch_mkdir(&s, "etc");
     assert_int_equal(dmv_roots_init(&r, s.path, NULL, NULL), 0);
     before = snapshot(&s, ".");
     assert_int_equal(apply(&r, steps, DMV_N_ELEMENTS(steps), NULL), 0);
-    index = index_of(&s, K1);
+    index = change_index_of(&s, K1);
     assert_non_null(strstr(index, "updates/ice.ko:"));
     assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
     snapshot_assert_same(&s, ".", before);
@@ -291,7 +161,7 @@ static void test_places_that_are_refused(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
+    change_make_host(&s, &r);
     for (size_t i = 0; i < DMV_N_ELEMENTS(steps); i++)
         assert_refused(&s, &r, &steps[i], DMV_INVALID_REQUEST);
     for (size_t i = 0; i < DMV_N_ELEMENTS(unknown); i++)
@@ -312,8 +182,8 @@ static void test_foreign_things_are_refused(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
-    install(&s, "ice.ko", MODULES K1 "/updates/foreign.ko");
+    change_make_host(&s, &r);
+    change_install(&s, "ice.ko", MODULES K1 "/updates/foreign.ko");
     scratch_mkdir(&s, MODULES K1 "/updates/folder");
     scratch_mkdir(&s, "usr/lib/modules/victim");
     scratch_link(&s, MODULES K1 "/extra", "../victim");
@@ -358,12 +228,12 @@ static void test_a_release_of_another_kernel(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
+    change_make_host(&s, &r);
     make_release_for_others(&s);
-    install(&s, "ice.ko", MODULES K1 "/dmv/intel-ice/dell/ice.ko");
+    change_install(&s, "ice.ko", MODULES K1 "/dmv/intel-ice/dell/ice.ko");
     before = snapshot(&s, ".");
     assert_int_equal(apply(&r, steps, DMV_N_ELEMENTS(steps), NULL), 0);
-    index = index_of(&s, K2);
+    index = change_index_of(&s, K2);
     assert_non_null(strstr(index, "updates/ice.ko:"));
     assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
     snapshot_assert_same(&s, ".", before);
@@ -376,7 +246,7 @@ static void test_a_release_of_another_kernel(void **state)
     scratch_write(&s, "boot/symvers-" K2, "0x00000001\tmodule_layout\tvmlinux\tEXPORT_SYMBOL\n");
     assert_refused(&s, &r, &link, DMV_MODULE_MISSING_SYMBOL);
     scratch_run("rm", scratch_path(&s, "boot/symvers-" K2), NULL);
-    install(&s, "irdma.ko", MODULES K2 "/kernel/drivers/irdma.ko");
+    change_install(&s, "irdma.ko", MODULES K2 "/kernel/drivers/irdma.ko");
     assert_refused(&s, &r, &link, DMV_KERNEL_ABI_UNKNOWN);
 }
 
@@ -390,10 +260,10 @@ static void test_depmod_fails(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
+    change_make_host(&s, &r);
     scratch_write(&s, MODULES K2 "/kernel/drivers/garbage.ko", "this is no module");
     before = snapshot(&s, ".");
-    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), &e), DMV_TOOL_FAILED);
+    assert_int_equal(apply(&r, big_change, n_big_change, &e), DMV_TOOL_FAILED);
     assert_non_null(strstr(e.what, "everything is as before"));
     assert_non_null(strstr(e.why, "garbage.ko"));
     snapshot_assert_same(&s, ".", before);
@@ -407,16 +277,16 @@ static void test_failure_at_every_boundary(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
+    change_make_host(&s, &r);
     before = snapshot(&s, ".");
     for (int at = 0;; at++) {
         DMV_CLEANUP_ERROR DmvError e = {0};
         Stopper c = {.stop_at = at, .failure = -EIO};
         const DmvTransactionOptions options = {.boundary = stopper_stop, .userdata = &c};
-        int result = dmv_transaction_apply(&r, 7, big_change, DMV_N_ELEMENTS(big_change), &options, &e);
+        int result = dmv_transaction_apply(&r, 7, big_change, n_big_change, &options, &e);
 
         if (result == 0) {
-            assert_true(at > (int)DMV_N_ELEMENTS(big_change));
+            assert_true(at > (int)n_big_change);
             break;
         }
         assert_int_equal(result, -EIO);
@@ -425,29 +295,6 @@ static void test_failure_at_every_boundary(void **state)
     }
     assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
     snapshot_assert_same(&s, ".", before);
-}
-
-static int do_apply(const DmvRoots *r, const DmvTransactionOptions *options)
-{
-    return dmv_transaction_apply(r, 7, big_change, DMV_N_ELEMENTS(big_change), options, NULL);
-}
-
-static int do_undo(const DmvRoots *r, const DmvTransactionOptions *options)
-{
-    return dmv_transaction_undo(r, options, NULL);
-}
-
-static int do_confirm(const DmvRoots *r, const DmvTransactionOptions *options)
-{
-    return dmv_transaction_confirm(r, options, NULL);
-}
-
-static int do_recover(const DmvRoots *r, const DmvTransactionOptions *options)
-{
-    uint64_t generation;
-    DmvRecovery what;
-
-    return dmv_transaction_recover(r, options, &what, &generation, NULL);
 }
 
 static void recover(const DmvRoots *r, DmvRecovery expected)
@@ -470,7 +317,7 @@ static void test_death_while_applying(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
+    change_make_host(&s, &r);
     before = snapshot(&s, ".");
     for (int at = 0; stopper_die_at(&r, do_apply, at); at++) {
         recover(&r, DMV_RECOVERY_UNDONE);
@@ -490,7 +337,7 @@ static void test_death_while_undoing(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
+    change_make_host(&s, &r);
     before = snapshot(&s, ".");
     for (int at = 0; more; at++) {
         assert_int_equal(do_apply(&r, NULL), 0);
@@ -512,7 +359,7 @@ static void test_death_while_confirming(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
+    change_make_host(&s, &r);
     before = snapshot(&s, ".");
     assert_int_equal(do_apply(&r, NULL), 0);
     assert_true(stopper_die_at(&r, do_confirm, 0)); /* before the journal went: undone */
@@ -538,14 +385,14 @@ static void test_others_in_between(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
+    change_make_host(&s, &r);
     assert_int_equal(do_apply(&r, NULL), 0);
-    install(&s, "ice.ko", MODULES K1 "/kernel/drivers/newcomer.ko");
+    change_install(&s, "ice.ko", MODULES K1 "/kernel/drivers/newcomer.ko");
     assert_int_equal(dmv_depmod_run(&r, K1, NULL), 0);
     assert_int_equal(unlinkat(s.fd, MODULES K2 "/override/ice.ko", 0), 0);
-    install(&s, "ice.ko", MODULES K2 "/override/ice.ko");
+    change_install(&s, "ice.ko", MODULES K2 "/override/ice.ko");
     assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
-    index = index_of(&s, K1);
+    index = change_index_of(&s, K1);
     assert_non_null(strstr(index, "kernel/drivers/newcomer.ko:"));
     assert_non_null(strstr(index, "updates/irdma.ko:"));
     assert_int_equal(fstatat(s.fd, MODULES K2 "/override/ice.ko", &st, AT_SYMLINK_NOFOLLOW), 0);
@@ -562,7 +409,7 @@ static void test_kernel_is_removed_in_between(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
+    change_make_host(&s, &r);
     first = snapshot(&s, MODULES K1);
     assert_int_equal(do_apply(&r, NULL), 0);
     scratch_run("rm", "-r", scratch_path(&s, MODULES K2), NULL);
@@ -583,9 +430,9 @@ static void test_broken_journal_is_told_once(void **state)
 
     (void)state;
     scratch_init(&s);
-    make_host(&s, &r);
+    change_make_host(&s, &r);
     scratch_write(&s, DMV_JOURNAL_PATH, "{\"journal\":{},\"sha256\":\"\"}");
-    assert_int_equal(apply(&r, big_change, DMV_N_ELEMENTS(big_change), NULL), DMV_STATE_BROKEN);
+    assert_int_equal(apply(&r, big_change, n_big_change, NULL), DMV_STATE_BROKEN);
     assert_int_equal(dmv_transaction_recover(&r, NULL, &what, &generation, &e), DMV_STATE_BROKEN);
     assert_non_null(strstr(e.why, DMV_JOURNAL_BROKEN_PATH));
     assert_int_equal(fstatat(s.fd, DMV_JOURNAL_BROKEN_PATH, &st, 0), 0);
@@ -624,7 +471,7 @@ static void test_full_disk(void **state)
         assert_int_equal(mount("tmpfs", outer.path, "tmpfs", 0, "size=1m"), 0);
         s = outer;
         s.fd = open(outer.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        make_host(&s, &r);
+        change_make_host(&s, &r);
         fill_disk(&s, leave);
         before = snapshot(&s, ".");
         result = do_apply(&r, NULL);
@@ -641,27 +488,6 @@ static void test_full_disk(void **state)
         assert_true(leave < 200);
     }
     assert_true(refused);
-}
-
-static int build_modules(void **state)
-{
-    const Komod ice = {.name = "ice", .build_id = 1}, irdma = {.name = "irdma", .build_id = 2};
-
-    (void)state;
-    scratch_init(&built);
-    komod_build(&built, "ice.ko", &ice);
-    komod_build(&built, "irdma.ko", &irdma);
-    /* mounts of the test of a full disk are nobody else's */
-    assert_int_equal(unshare(CLONE_NEWNS), 0);
-    assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-    return 0;
-}
-
-static int remove_modules(void **state)
-{
-    (void)state;
-    scratch_deinit(&built);
-    return 0;
 }
 
 int main(void)
@@ -684,5 +510,5 @@ int main(void)
         cmocka_unit_test(test_full_disk),
     };
 
-    return cmocka_run_group_tests(tests, build_modules, remove_modules);
+    return cmocka_run_group_tests(tests, change_build_modules, change_remove_modules);
 }

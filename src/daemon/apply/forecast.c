@@ -39,46 +39,6 @@ static int look_up(const Forecaster *f, const char *folder, DmvLookups *ret, boo
 
 /* ---- the shadow ---- */
 
-/* What of a path lies below the kernel's folder, or NULL. */
-static const char *within_kernel(const Forecaster *f, const char *path)
-{
-    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(f->roots, f->kver, NULL);
-    size_t n = folder ? strlen(folder) : 0;
-
-    return n > 0 && strncmp(path, folder, n) == 0 && path[n] == '/' ? path + n + 1 : NULL;
-}
-
-static int shadow_link(DmvShadow *shadow, const DmvStep *s, const char *path)
-{
-    DMV_CLEANUP_FREE char *target = NULL;
-    int r = dmv_apply_link_resolve(s->path, s->content, &target);
-
-    return r == 0 ? dmv_shadow_link(shadow, path, target) : r;
-}
-
-/* The steps that change what depmod sees of this kernel. */
-static int shadow_step(const Forecaster *f, DmvShadow *shadow, const DmvStep *s)
-{
-    const char *path = s->path ? within_kernel(f, s->path) : NULL;
-
-    switch (s->kind) {
-    case DMV_STEP_LINK:
-        return path ? shadow_link(shadow, s, path) : 0;
-    case DMV_STEP_UNLINK:
-        return path ? dmv_shadow_unlink(shadow, path) : 0;
-    case DMV_STEP_WRITE:
-    case DMV_STEP_REMOVE:
-        return dmv_streq(s->path, DMV_DEPMOD_CONF) ? dmv_shadow_set_conf(shadow, s->content) : 0;
-    case DMV_STEP_MKDIR: /* an empty folder is nothing to depmod */
-    case DMV_STEP_DEPMOD:
-    case DMV_STEP_INITRD:
-    case DMV_STEP_MAX:
-    case DMV_STEP_INVALID:
-    default:
-        return 0;
-    }
-}
-
 /* Return: 0; 1 if depmod failed, which is a problem of the outlook then; -ENOMEM. */
 static int index_shadow(const Forecaster *f, DmvShadow *shadow)
 {
@@ -106,7 +66,7 @@ static int make_next(const Forecaster *f, const DmvStep *steps, size_t n_steps, 
     int r = dmv_index_shadow(f->roots, f->kver, &shadow);
 
     for (size_t i = 0; r == 0 && i < n_steps; i++)
-        r = shadow_step(f, shadow, &steps[i]);
+        r = dmv_index_shadow_step(f->roots, f->kver, shadow, &steps[i]);
     if (r < 0 && r != -ENOMEM)
         return dmv_strv_pushf_unique(&f->outlook->problems, "what depmod would do cannot be tried: %s",
                                      strerror(-r));

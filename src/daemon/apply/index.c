@@ -9,12 +9,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "daemon/apply/image.h"
 #include "daemon/apply/keep.h"
+#include "daemon/apply/step.h"
 #include "host/depmod.h"
 #include "host/fs.h"
 
@@ -52,6 +54,51 @@ int dmv_index_shadow(const DmvRoots *r, const char *kver, DmvShadow **ret)
     int hide = has_to_hide(r, kver);
 
     return hide < 0 ? hide : dmv_shadow_new(r, NULL, kver, hide ? DMV_SHADOW_NO_VARIANTS : 0, ret);
+}
+
+static int shadow_link(DmvShadow *shadow, const DmvStep *s, const char *path)
+{
+    DMV_CLEANUP_FREE char *target = NULL;
+    int r = dmv_apply_link_resolve(s->path, s->content, &target);
+
+    return r == 0 ? dmv_shadow_link(shadow, path, target) : r;
+}
+
+int dmv_index_shadow_step(const DmvRoots *r, const char *kver, DmvShadow *shadow, const DmvStep *s)
+{
+    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(r, kver, NULL);
+    size_t n = folder ? strlen(folder) : 0;
+    const char *path = NULL;
+
+    if (!folder)
+        return -ENOMEM;
+    if (s->path && strncmp(s->path, folder, n) == 0 && s->path[n] == '/')
+        path = s->path + n + 1;
+    switch (s->kind) {
+    case DMV_STEP_LINK:
+        return path ? shadow_link(shadow, s, path) : 0;
+    case DMV_STEP_UNLINK:
+        return path ? dmv_shadow_unlink(shadow, path) : 0;
+    case DMV_STEP_WRITE:
+    case DMV_STEP_REMOVE:
+        return dmv_streq(s->path, DMV_DEPMOD_CONF) ? dmv_shadow_set_conf(shadow, s->content) : 0;
+    case DMV_STEP_MKDIR: /* an empty folder is nothing to depmod */
+    case DMV_STEP_DEPMOD:
+    case DMV_STEP_INITRD:
+    case DMV_STEP_MAX:
+    case DMV_STEP_INVALID:
+    default:
+        return 0;
+    }
+}
+
+int dmv_index_build_shadow(DmvShadow *shadow, const char *kver, DmvError *reterr)
+{
+    if (dmv_shadow_dangling(shadow)) /* in place, depmod would complain about it */
+        return dmv_error_set(reterr, DMV_TOOL_FAILED, "depmod failed",
+                             "dmvctl doctor shows what is wrong in the tree", "kernel %s: %s leads nowhere",
+                             kver, dmv_shadow_dangling(shadow));
+    return dmv_shadow_index(shadow, reterr);
 }
 
 static int put_file(int from, int to, const char *name)
@@ -94,11 +141,7 @@ int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr)
     if (hide <= 0)
         return hide < 0 ? hide : dmv_depmod_run(r, kver, reterr);
     e = dmv_shadow_new(r, NULL, kver, DMV_SHADOW_NO_VARIANTS, &shadow);
-    if (e == 0 && dmv_shadow_dangling(shadow)) /* in place, depmod would complain about it */
-        return dmv_error_set(reterr, DMV_TOOL_FAILED, "depmod failed",
-                             "dmvctl doctor shows what is wrong in the tree", "kernel %s: %s leads nowhere",
-                             kver, dmv_shadow_dangling(shadow));
     if (e == 0)
-        e = dmv_shadow_index(shadow, reterr);
+        e = dmv_index_build_shadow(shadow, kver, reterr);
     return e == 0 ? put_in_place(r, kver, shadow) : e;
 }

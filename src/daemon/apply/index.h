@@ -5,6 +5,7 @@
 
 #include "dmv/outcome.h"
 #include "host/shadow.h"
+#include "model/plan.h"
 
 /**
  * dmv_index_shadow() - the shadow that has the same outcome as dmv_index_build()
@@ -15,6 +16,17 @@
  * Return: as dmv_shadow_new(); a negative errno if depmod cannot be asked for its version.
  */
 int dmv_index_shadow(const DmvRoots *r, const char *kver, DmvShadow **ret);
+
+/**
+ * dmv_index_shadow_step() - do a step in the shadow, if it changes what depmod sees of this kernel
+ * @r: the roots
+ * @kver: kernel release
+ * @shadow: of that kernel
+ * @s: the step, which was checked
+ *
+ * Return: 0, or a negative errno.
+ */
+int dmv_index_shadow_step(const DmvRoots *r, const char *kver, DmvShadow *shadow, const DmvStep *s);
 
 /**
  * dmv_index_build() - make the index of one kernel
@@ -29,5 +41,8 @@ int dmv_index_shadow(const DmvRoots *r, const char *kver, DmvShadow **ret);
  * Return: as dmv_depmod_run().
  */
 int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr);
+
+/* The same in the shadow, where the index stays. Return: as dmv_depmod_run(). */
+int dmv_index_build_shadow(DmvShadow *shadow, const char *kver, DmvError *reterr);
 
 #endif

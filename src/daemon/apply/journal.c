@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,7 +21,9 @@
 #include "base/text.h"
 #include "host/fs.h"
 
-#define SPEC 1
+/* 1, which earlier versions wrote, says nothing of folders that change places. */
+#define SPEC 2
+#define SPEC_LEAST 1
 
 /* 100,000 entries with a path and a target of 1 KiB each do not occur; 64 MiB is far above what does. */
 static const DmvJsonLimits limits = {
@@ -40,6 +44,7 @@ void dmv_journal_deinit(DmvJournal *j)
     for (size_t i = 0; i < j->n_kernels; i++) {
         free(j->kernels[i].release);
         free(j->kernels[i].stamp);
+        free(j->kernels[i].print);
         dmv_strv_free(j->kernels[i].index);
     }
     for (size_t i = 0; i < j->n_initrds; i++) {
@@ -88,6 +93,24 @@ static int entry_to_json(const DmvJournalEntry *e, json_object **ret)
     return 0;
 }
 
+/* An inode has up to 64 bits, a number in JSON that everybody reads alike 53. */
+static int add_inode(json_object *o, const char *key, uint64_t inode)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%" PRIu64, inode);
+    return dmv_json_add_string(o, key, text);
+}
+
+static int exchange_to_json(const DmvJournalKernel *k, json_object *o)
+{
+    int r = add_inode(o, "old", k->old_inode);
+
+    if (r == 0)
+        r = add_inode(o, "new", k->new_inode);
+    return r == 0 ? dmv_json_add_string(o, "print", k->print) : r;
+}
+
 static int kernel_to_json(const DmvJournalKernel *k, json_object **ret)
 {
     DMV_CLEANUP_JSON json_object *o = json_object_new_object();
@@ -99,6 +122,8 @@ static int kernel_to_json(const DmvJournalKernel *k, json_object **ret)
         r = dmv_json_add_strv(o, "index", k->index);
     if (r == 0)
         r = dmv_json_add_string(o, "stamp", k->stamp ? k->stamp : "");
+    if (r == 0 && k->print)
+        r = exchange_to_json(k, o);
     if (r < 0)
         return r;
     *ret = DMV_TAKE_PTR(o);
@@ -274,13 +299,29 @@ static int read_entry(json_object *o, DmvJournal *j, DmvError *reterr)
     return r < 0 ? r : read_image(kind, data, mode, &e->before, reterr);
 }
 
+/* All of it or nothing. Return: 0, or -EINVAL. */
+static int read_exchange(DmvJournalKernel *k, const char *old_inode, const char *new_inode)
+{
+    if (!k->print)
+        return old_inode || new_inode ? -EINVAL : 0;
+    if (!dmv_is_hex(k->print, DMV_SHA256_HEX - 1) || !old_inode || !new_inode ||
+        dmv_parse_u64(old_inode, UINT64_MAX, &k->old_inode) < 0 ||
+        dmv_parse_u64(new_inode, UINT64_MAX, &k->new_inode) < 0)
+        return -EINVAL;
+    return 0;
+}
+
 static int read_kernel(json_object *o, DmvJournal *j, DmvError *reterr)
 {
     DmvJournalKernel *k = DMV_ARRAY_ADD(j->kernels, j->n_kernels);
+    const char *old_inode = NULL, *new_inode = NULL;
     const DmvJsonField fields[] = {
         {"release", DMV_JSON_STRDUP, DMV_JSON_REQUIRED, k ? &k->release : NULL},
         {"index", DMV_JSON_STRV, DMV_JSON_REQUIRED, k ? &k->index : NULL},
         {"stamp", DMV_JSON_STRDUP, DMV_JSON_REQUIRED, k ? &k->stamp : NULL},
+        {"old", DMV_JSON_STRING, 0, (void *)&old_inode},
+        {"new", DMV_JSON_STRING, 0, (void *)&new_inode},
+        {"print", DMV_JSON_STRDUP, 0, k ? &k->print : NULL},
     };
     int r;
 
@@ -289,6 +330,9 @@ static int read_kernel(json_object *o, DmvJournal *j, DmvError *reterr)
     r = dmv_json_read(o, "a kernel", fields, DMV_N_ELEMENTS(fields), false, reterr);
     if (r != 0)
         return r;
+    r = read_exchange(k, old_inode, new_inode);
+    if (r < 0)
+        return malformed(reterr, "exchange of folders");
     if (!dmv_kernel_name_is_valid(k->release))
         return malformed(reterr, "kernel release");
     for (char **name = k->index; name && *name; name++)
@@ -344,7 +388,7 @@ static int read_body(json_object *body, DmvJournal *j, DmvError *reterr)
 
     if (r != 0)
         return r;
-    if (spec != SPEC)
+    if (spec < SPEC_LEAST || spec > SPEC)
         return dmv_error_set(reterr, DMV_UNKNOWN_SPEC, NULL, NULL,
                              "the journal is one of another version of dmv");
     j->generation = (uint64_t)generation;

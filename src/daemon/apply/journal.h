@@ -40,6 +40,9 @@ typedef struct DmvJournalKernel {
     char *release;
     char **index; /* names of the index files that were there */
     char *stamp;  /* what tells the index that this transaction made from a later one; "" while applying */
+    /* Of a folder that may have been exchanged for another one (exchange.h); 0 and NULL if none was. */
+    uint64_t old_inode, new_inode; /* of the two folders */
+    char *print;                   /* of the new one, dmv_twin_print() */
 } DmvJournalKernel;
 
 /* An initrd image that a step may replace. */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,9 @@
 
 /* An index of a distribution kernel has 5 MiB in all. */
 #define INDEX_FILE_MAX ((uint64_t)256 * 1024 * 1024)
+
+/* Below DMV_KEEP_DIR. */
+#define STAGED "new"
 
 /* Come with the kernel; depmod only reads them. */
 static const char *const of_the_kernel[] = {"modules.order", "modules.builtin", "modules.builtin.modinfo",
@@ -59,7 +63,7 @@ static int open_folder(int root, const char *folder)
     return dmv_fs_open_nolinks(root, folder, O_RDONLY | O_DIRECTORY, 0);
 }
 
-int dmv_keep_copy(int from, const char *from_name, int to, const char *to_name)
+static int copy(int from, const char *from_name, int to, const char *to_name, bool sync)
 {
     DMV_CLEANUP_CLOSE int in = openat(from, from_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     DMV_CLEANUP_CLOSE int out = -1;
@@ -72,11 +76,16 @@ int dmv_keep_copy(int from, const char *from_name, int to, const char *to_name)
     if (out < 0)
         return -errno;
     r = dmv_fs_copy_hashed(in, out, INDEX_FILE_MAX, hex, NULL);
-    if (r == 0 && (fchmod(out, 0644) < 0 || fsync(out) < 0))
+    if (r == 0 && (fchmod(out, 0644) < 0 || (sync && fsync(out) < 0)))
         r = -errno;
     if (r < 0)
         (void)unlinkat(to, to_name, 0);
     return r;
+}
+
+int dmv_keep_copy(int from, const char *from_name, int to, const char *to_name)
+{
+    return copy(from, from_name, to, to_name, true);
 }
 
 /* Another name for a file, or a copy where the filesystem has no second names. */
@@ -178,16 +187,14 @@ int dmv_keep_drop(int root, const char *folder)
     return r < 0 ? r : 1;
 }
 
-int dmv_keep_sync(int root, const char *folder)
+/* All the writing is started first, so that the syncs wait for one batch and not for eleven. */
+static int sync_files(int folder, char *const *names)
 {
-    DMV_CLEANUP_STRV char **names = NULL;
-    DMV_CLEANUP_CLOSE int kernel = open_folder(root, folder);
-    int r = kernel < 0 ? kernel : dmv_keep_list(root, folder, &names);
+    int r = 0;
 
-    /* all the writing is started first, so that the syncs wait for one batch and not for eleven */
     for (int pass = 0; r == 0 && pass < 2; pass++)
         for (size_t i = 0; r == 0 && names && names[i]; i++) {
-            DMV_CLEANUP_CLOSE int fd = openat(kernel, names[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+            DMV_CLEANUP_CLOSE int fd = openat(folder, names[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
             if (fd < 0)
                 r = -errno;
@@ -196,9 +203,61 @@ int dmv_keep_sync(int root, const char *folder)
             else if (fsync(fd) < 0)
                 r = -errno;
         }
+    return r;
+}
+
+int dmv_keep_sync(int root, const char *folder)
+{
+    DMV_CLEANUP_STRV char **names = NULL;
+    DMV_CLEANUP_CLOSE int kernel = open_folder(root, folder);
+    int r = kernel < 0 ? kernel : dmv_keep_list(root, folder, &names);
+
+    if (r == 0)
+        r = sync_files(kernel, names);
     if (r == 0 && fsync(kernel) < 0)
         r = -errno;
     return r;
+}
+
+int dmv_keep_copy_all(int from, int to, char *const *names)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && names && names[i]; i++)
+        r = copy(from, names[i], to, names[i], false);
+    return r == 0 ? sync_files(to, names) : r;
+}
+
+int dmv_keep_stage(int root, const char *folder, int from)
+{
+    DMV_CLEANUP_STRV char **names = NULL;
+    DMV_CLEANUP_CLOSE int kernel = open_folder(root, folder), kept = -1, staged = -1;
+    int r = kernel < 0 ? kernel : dmv_keep_list(from, ".", &names);
+
+    if (r < 0)
+        return r;
+    kept = open_folder(kernel, DMV_KEEP_DIR);
+    if (kept < 0)
+        return kept;
+    if (mkdirat(kept, STAGED, 0700) < 0)
+        return -errno;
+    staged = open_folder(kept, STAGED);
+    return staged < 0 ? staged : dmv_keep_copy_all(from, staged, names);
+}
+
+int dmv_keep_enter(int root, const char *folder)
+{
+    DMV_CLEANUP_STRV char **names = NULL;
+    DMV_CLEANUP_CLOSE int kernel = open_folder(root, folder), staged = -1;
+    int r;
+
+    if (kernel < 0)
+        return kernel;
+    staged = open_folder(kernel, DMV_KEEP_DIR "/" STAGED);
+    r = staged < 0 ? staged : dmv_keep_list(staged, ".", &names);
+    for (size_t i = 0; r == 0 && names && names[i]; i++)
+        r = renameat(staged, names[i], kernel, names[i]) < 0 ? -errno : 0;
+    return r == 0 && fsync(kernel) < 0 ? -errno : r;
 }
 
 int dmv_keep_stamp(int root, const char *folder, char **ret)

@@ -44,6 +44,24 @@ int dmv_keep_restore(int root, const char *folder, char *const *names);
 /* Forgets what was kept. Return: 1 if there was something, 0 if not, or a negative errno. */
 int dmv_keep_drop(int root, const char *folder);
 
+/**
+ * dmv_keep_stage() - have another index ready beside the kept one
+ * @root: the root's descriptor
+ * @folder: the kernel's folder, whose index is kept (dmv_keep_save())
+ * @from: open folder that holds the files of the index
+ *
+ * Copies, and syncs.
+ *
+ * Return: 0, or a negative errno.
+ */
+int dmv_keep_stage(int root, const char *folder, int from);
+/* Renames the files of the staged index into place and syncs the folder. Return: 0, or a negative errno. */
+int dmv_keep_enter(int root, const char *folder);
+
+/* Copies these files of an index from one open folder to another one, which has none of them, and syncs the
+ * files. Return: 0, or a negative errno. */
+int dmv_keep_copy_all(int from, int to, char *const *names);
+
 /* Makes the files of the index as durable as a crash demands: depmod syncs nothing. Return: 0, or a negative
  * errno. */
 int dmv_keep_sync(int root, const char *folder);

@@ -2,9 +2,10 @@
 /*
  * The steps of a plan as one transaction: all of them, or none.
  *
- * What costs time is depmod; what is left to us is to sync each changed folder once, and not each change. The
- * order that the disk has to see is: journal, changes, index, journal again; between these points any order
- * is fine, because the journal restores each path on its own.
+ * The order that the disk has to see is: journal, what lies outside of the kernels' folders, each kernel's
+ * switch, journal again. 00-dmv.conf comes before the switches: only depmod reads it, and one that somebody
+ * else runs in between makes, of the old folder, an index that the switch notices and replaces, and of the
+ * new one the right one. After a switch, an old configuration would give a wrong index to the new folder.
  */
 #include "daemon/apply/transaction.h"
 
@@ -17,13 +18,15 @@
 
 #include "base/text.h"
 #include "daemon/apply/abi.h"
+#include "daemon/apply/change.h"
+#include "daemon/apply/exchange.h"
 #include "daemon/apply/failure.h"
-#include "daemon/apply/index.h"
 #include "daemon/apply/journal.h"
 #include "daemon/apply/keep.h"
 #include "daemon/apply/previous.h"
 #include "daemon/apply/rebuild.h"
 #include "daemon/apply/step.h"
+#include "daemon/apply/switch.h"
 #include "daemon/apply/undo.h"
 #include "host/fs.h"
 #include "host/initrd-build.h"
@@ -34,7 +37,7 @@ struct DmvTransaction {
     const DmvStep *steps;
     size_t done, n_steps;
     DmvJournal journal;
-    char **dirty; /* folders that were changed and not synced */
+    DmvChanges changes;
     DmvApplyAbi abi;
     DmvRebuilds rebuilds;
 };
@@ -44,7 +47,7 @@ DmvTransaction *dmv_transaction_free(DmvTransaction *t)
     if (!t)
         return NULL;
     dmv_journal_deinit(&t->journal);
-    t->dirty = dmv_strv_free(t->dirty);
+    dmv_changes_deinit(&t->changes);
     dmv_apply_abi_deinit(&t->abi);
     dmv_rebuilds_deinit(&t->rebuilds);
     free(t);
@@ -206,53 +209,6 @@ static int prepare(DmvTransaction *t, DmvError *reterr)
 
 /* ---- changes ---- */
 
-static int mark_dirty(DmvTransaction *t, const char *path)
-{
-    DMV_CLEANUP_FREE char *parent = strndup(path, (size_t)(strrchr(path, '/') - path));
-
-    return parent ? dmv_strv_push_unique(&t->dirty, parent) : -ENOMEM;
-}
-
-static int write_image(DmvTransaction *t, const char *path, const DmvImage *image, DmvError *reterr)
-{
-    int r = dmv_image_write(t->roots->fd, path, image);
-
-    if (r == -EEXIST || r == -EINVAL)
-        return dmv_error_set(reterr, DMV_CONFLICT, NULL, NULL,
-                             "something that dmv did not make is in the way at %s", path);
-    if (r < 0)
-        return dmv_failure(reterr, r, image->kind == DMV_IMAGE_ABSENT ? "remove" : "make", path);
-    return r > 0 ? mark_dirty(t, path) : 0;
-}
-
-/* The folders above come first; prepare() has put each of them into the journal. */
-static int make_folder(DmvTransaction *t, const char *path, DmvError *reterr)
-{
-    static const DmvImage folder = {.kind = DMV_IMAGE_FOLDER};
-    DMV_CLEANUP_FREE char *prefix = strdup(path);
-    int r = prefix ? 0 : -ENOMEM;
-
-    for (char *slash = prefix; r == 0 && (slash = strchr(slash, '/')); slash++) {
-        *slash = '\0';
-        if (strchr(prefix, '/'))
-            r = write_image(t, prefix, &folder, reterr);
-        *slash = '/';
-    }
-    return r != 0 ? r : write_image(t, path, &folder, reterr);
-}
-
-static int sync_dirty(DmvTransaction *t, DmvError *reterr)
-{
-    for (char **folder = t->dirty; folder && *folder; folder++) {
-        int r = dmv_fs_sync_dir(t->roots->fd, *folder);
-
-        if (r < 0)
-            return dmv_failure(reterr, r, "sync", *folder);
-    }
-    t->dirty = dmv_strv_free(t->dirty);
-    return 0;
-}
-
 static int boundary(DmvTransaction *t, const char *name, DmvError *reterr)
 {
     int r = dmv_transaction_boundary(t->options, name);
@@ -260,36 +216,31 @@ static int boundary(DmvTransaction *t, const char *name, DmvError *reterr)
     return r < 0 ? dmv_failure(reterr, r, "go on after", name) : 0;
 }
 
-static int run_depmod(DmvTransaction *t, const char *release, DmvError *reterr)
+/* Its steps are done together, when its depmod step comes. */
+static bool is_of_a_switch(const DmvTransaction *t, const DmvStep *s)
 {
-    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(t->roots, release, NULL);
-    char **index = NULL;
-    int r = folder ? sync_dirty(t, reterr) : -ENOMEM;
-
-    if (r != 0)
-        return r;
     for (size_t i = 0; i < t->journal.n_kernels; i++)
-        if (dmv_streq(t->journal.kernels[i].release, release))
-            index = t->journal.kernels[i].index;
-    r = dmv_keep_save(t->roots->fd, folder, index);
-    if (r < 0)
-        return dmv_failure(reterr, r, "keep the index in", folder);
-    r = boundary(t, "kept", reterr);
-    if (r == 0)
-        r = dmv_index_build(t->roots, release, reterr);
-    if (r < 0)
-        return dmv_failure(reterr, r, "run depmod in", folder);
-    if (r == 0)
-        r = boundary(t, "depmod", reterr);
-    if (r != 0)
-        return r;
-    r = dmv_keep_sync(t->roots->fd, folder);
-    return r < 0 ? dmv_failure(reterr, r, "sync the index in", folder) : 0;
+        if (dmv_switch_takes(t->roots, s, t->journal.kernels[i].release))
+            return true;
+    return false;
+}
+
+static int switch_kernel(DmvTransaction *t, const char *release, DmvError *reterr)
+{
+    const DmvSwitch w = {.roots = t->roots,
+                         .kernel = release,
+                         .steps = t->steps,
+                         .n_steps = t->n_steps,
+                         .journal = &t->journal,
+                         .options = t->options};
+    int r = dmv_changes_sync(&t->changes, reterr);
+
+    return r == 0 ? dmv_switch(&w, reterr) : r;
 }
 
 static int rebuild_initrds(DmvTransaction *t, const char *kernel, DmvError *reterr)
 {
-    int r = sync_dirty(t, reterr);
+    int r = dmv_changes_sync(&t->changes, reterr);
 
     for (size_t i = 0; r == 0 && i < t->rebuilds.n; i++)
         if (dmv_streq(t->rebuilds.items[i].kernel, kernel))
@@ -299,30 +250,11 @@ static int rebuild_initrds(DmvTransaction *t, const char *kernel, DmvError *rete
 
 static int do_step(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
 {
-    DmvImage image = {.kind = DMV_IMAGE_ABSENT};
-
-    switch (s->kind) {
-    case DMV_STEP_MKDIR:
-        return make_folder(t, s->path, reterr);
-    case DMV_STEP_DEPMOD:
-        return run_depmod(t, s->kernel, reterr);
-    case DMV_STEP_INITRD:
+    if (s->kind == DMV_STEP_DEPMOD)
+        return switch_kernel(t, s->kernel, reterr);
+    if (s->kind == DMV_STEP_INITRD)
         return rebuild_initrds(t, s->kernel, reterr);
-    case DMV_STEP_LINK:
-    case DMV_STEP_WRITE:
-        image.kind = s->kind == DMV_STEP_LINK ? DMV_IMAGE_LINK : DMV_IMAGE_FILE;
-        image.mode = s->kind == DMV_STEP_LINK ? 0 : 0644;
-        image.data = s->content; /* borrowed */
-        image.size = strlen(s->content);
-        return write_image(t, s->path, &image, reterr);
-    case DMV_STEP_UNLINK:
-    case DMV_STEP_REMOVE:
-        return write_image(t, s->path, &image, reterr);
-    case DMV_STEP_MAX:
-    case DMV_STEP_INVALID:
-    default:
-        return -EINVAL;
-    }
+    return is_of_a_switch(t, s) ? 0 : dmv_changes_do(&t->changes, s, reterr);
 }
 
 /* Says what comes next. */
@@ -341,7 +273,7 @@ static void tell(DmvTransaction *t)
 /* The stamps tell a later undo whether the indexes are still those that were made here. */
 static int seal(DmvTransaction *t, DmvError *reterr)
 {
-    int r = sync_dirty(t, reterr);
+    int r = dmv_changes_sync(&t->changes, reterr);
 
     for (size_t i = 0; r == 0 && i < t->journal.n_kernels; i++) {
         DmvJournalKernel *k = &t->journal.kernels[i];
@@ -427,6 +359,7 @@ int dmv_transaction_begin(const DmvRoots *r, uint64_t generation, const DmvStep 
     if (!t)
         return -ENOMEM;
     t->roots = r;
+    t->changes.root = r->fd;
     t->options = options;
     t->steps = steps;
     t->n_steps = n_steps;

@@ -28,6 +28,9 @@ typedef struct DmvTransactionOptions {
      * value below 0 counts as failure of what comes next. For tests that stop there.
      */
     int (*boundary)(const char *name, void *userdata);
+    /* Called when a kernel's trees and index were switched; @why_not: why not by one exchange (exchange.h),
+     * NULL: by one. May be NULL. */
+    void (*way)(const char *kernel, const char *why_not, void *userdata);
     void *userdata;
     /* The kernel whose images stay as they are, for the default boot entry: those that change are built
      * beside them, for a trial (previous.h). NULL: none. */

@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "daemon/apply/exchange.h"
 #include "daemon/apply/failure.h"
 #include "daemon/apply/index.h"
 #include "daemon/apply/keep.h"
 #include "daemon/apply/previous.h"
+#include "daemon/apply/step.h"
 #include "daemon/apply/trial.h"
 #include "host/fs.h"
 #include "host/initrd-build.h"
@@ -27,14 +29,16 @@ typedef struct Undo {
     const DmvRoots *roots;
     const DmvJournal *journal;
     const DmvTransactionOptions *options;
-    char **dirty;    /* folders to sync */
-    DmvError *error; /* the first failure */
+    char **dirty;          /* folders to sync */
+    DmvExchangeBack *back; /* what became of each kernel's folder */
+    DmvError *error;       /* the first failure */
     int failed;
 } Undo;
 
 static int deinit_undo(Undo *u)
 {
     u->dirty = dmv_strv_free(u->dirty);
+    free(u->back);
     return 0;
 }
 
@@ -135,23 +139,60 @@ static void take_away(Undo *u, const DmvJournalEntry *e)
         add_dirty(u, e->path);
 }
 
-static void restore_entries(Undo *u, bool absent)
+/* The kernel in whose folder a path lies, if that folder was or may have been exchanged. */
+static const DmvJournalKernel *find_exchanged(const Undo *u, const char *path)
+{
+    DMV_CLEANUP_FREE char *kernel = NULL;
+
+    (void)dmv_apply_path_kernel(u->roots, path, &kernel);
+    for (size_t i = 0; kernel && i < u->journal->n_kernels; i++)
+        if (u->journal->kernels[i].print && dmv_streq(u->journal->kernels[i].release, kernel))
+            return &u->journal->kernels[i];
+    return NULL;
+}
+
+static DmvExchangeBack back_of(const Undo *u, const DmvJournalKernel *k)
+{
+    return u->back[k - u->journal->kernels];
+}
+
+static void restore_entry(Undo *u, const DmvJournalEntry *e)
+{
+    remove_temporary(u, e->path);
+    if (e->before.kind == DMV_IMAGE_ABSENT)
+        take_away(u, e);
+    else
+        put_back(u, e);
+    note_failure(u, dmv_transaction_boundary(u->options, "undo-entry"), "stop at", e->path);
+}
+
+/* @exchanged: those in folders that were exchanged, and are not back as a whole. */
+static void restore_entries(Undo *u, bool absent, bool exchanged)
 {
     const DmvJournal *j = u->journal;
 
     for (size_t i = j->n_entries; i-- > 0;) {
         const DmvJournalEntry *e = &j->entries[i];
+        const DmvJournalKernel *k = find_exchanged(u, e->path);
 
-        if ((e->before.kind == DMV_IMAGE_ABSENT) != absent || is_of_gone_kernel(u->roots, e->path))
+        if ((e->before.kind == DMV_IMAGE_ABSENT) != absent || (k != NULL) != exchanged ||
+            is_of_gone_kernel(u->roots, e->path))
             continue;
-        remove_temporary(u, e->path);
-        if (absent)
-            take_away(u, e);
-        else
-            put_back(u, e);
-        note_failure(u, dmv_transaction_boundary(u->options, "undo-entry"), "stop at", e->path);
+        if (!k || back_of(u, k) == DMV_EXCHANGE_BACK_FOREIGN)
+            restore_entry(u, e);
     }
     sync_dirty(u);
+}
+
+static void restore_folders(Undo *u)
+{
+    for (size_t i = 0; i < u->journal->n_kernels; i++) {
+        const DmvJournalKernel *k = &u->journal->kernels[i];
+
+        note_failure(u, dmv_exchange_undo(u->roots, k, &u->back[i]), "put back the folder of", k->release);
+        if (k->print)
+            note_failure(u, dmv_transaction_boundary(u->options, "undo-exchange"), "stop at", k->release);
+    }
 }
 
 /* Did somebody run depmod after us? Then the old index is not the right one any more. */
@@ -169,9 +210,9 @@ static void restore_index(Undo *u, const DmvJournalKernel *k, bool *ret_foreign)
 
     if (!folder)
         return note_failure(u, -ENOMEM, "restore the index of", k->release);
-    if (is_of_gone_kernel(u->roots, folder))
+    if (is_of_gone_kernel(u->roots, folder) || (k->print && back_of(u, k) != DMV_EXCHANGE_BACK_FOREIGN))
         return;
-    *ret_foreign = is_foreign_index(u, k, folder);
+    *ret_foreign = k->print || is_foreign_index(u, k, folder);
     if (!*ret_foreign)
         note_failure(u, dmv_keep_restore(u->roots->fd, folder, k->index), "restore the index in", folder);
     note_failure(u, dmv_transaction_boundary(u->options, "undo-index"), "stop at", folder);
@@ -224,8 +265,10 @@ int dmv_undo_drop_kept(const DmvRoots *r, bool *ret_found)
 {
     DMV_CLEANUP_STRV char **kernels = NULL;
     bool found = false;
-    int result = dmv_fs_list_folders(r->fd, r->modules, &kernels);
+    int result = dmv_exchange_drop(r, &found);
 
+    if (result == 0)
+        result = dmv_fs_list_folders(r->fd, r->modules, &kernels);
     for (char **k = kernels; result == 0 && k && *k; k++) {
         DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(r, *k, NULL);
         int dropped = folder ? dmv_keep_drop(r->fd, folder) : -ENOMEM;
@@ -238,6 +281,16 @@ int dmv_undo_drop_kept(const DmvRoots *r, bool *ret_found)
     return result;
 }
 
+/* What was there before comes first; in a folder that was exchanged, the whole folder. Old firmware lies
+ * outside and is there before the drivers that need it, new firmware goes after those that do. */
+static void restore_trees(Undo *u, char ***ret_rebuild)
+{
+    restore_entries(u, false, false);
+    restore_folders(u);
+    restore_entries(u, false, true);
+    restore_indexes(u, ret_rebuild);
+}
+
 /* On a full disk there is room for what was there once what is new has gone. */
 static void restore_again(Undo *u, char ***ret_rebuild)
 {
@@ -245,8 +298,7 @@ static void restore_again(Undo *u, char ***ret_rebuild)
         return;
     u->failed = 0;
     dmv_error_clear(u->error);
-    restore_entries(u, false);
-    restore_indexes(u, ret_rebuild);
+    restore_trees(u, ret_rebuild);
 }
 
 int dmv_undo(const DmvRoots *r, const DmvJournal *j, const DmvTransactionOptions *options, DmvError *reterr)
@@ -256,10 +308,13 @@ int dmv_undo(const DmvRoots *r, const DmvJournal *j, const DmvTransactionOptions
     __attribute__((cleanup(deinit_undo)))
     Undo u = {.roots = r, .journal = j, .options = options, .error = &first};
 
+    u.back = calloc(j->n_kernels + 1, sizeof(*u.back));
+    if (!u.back)
+        return -ENOMEM;
     restore_initrds(&u);
-    restore_entries(&u, false);
-    restore_indexes(&u, &rebuild);
-    restore_entries(&u, true);
+    restore_trees(&u, &rebuild);
+    restore_entries(&u, true, true);
+    restore_entries(&u, true, false);
     restore_again(&u, &rebuild);
     for (char **release = rebuild; release && *release; release++)
         rebuild_index(&u, *release);

@@ -9,7 +9,8 @@
 /* Calls the boundary hook. Return: what it returns, 0 if there is none. */
 int dmv_transaction_boundary(const DmvTransactionOptions *options, const char *name);
 
-/* Forgets the kept indexes of all kernels. @ret_found may be NULL. Return: 0, or a negative errno. */
+/* Forgets the kept indexes and folders of all kernels. @ret_found may be NULL. Return: 0, or a negative
+ * errno. */
 int dmv_undo_drop_kept(const DmvRoots *r, bool *ret_found);
 
 /**
