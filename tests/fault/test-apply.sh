@@ -80,8 +80,8 @@ cp -a "$root" "$work/pristine"
 cmp "$work/before" <(snapshot)
 
 faults=('fsync error=EIO' 'renameat error=EIO' 'symlinkat error=ENOSPC' 'mkdirat error=ENOSPC' 'linkat error=ENOSPC'
-    'linkat error=EPERM' 'write error=ENOSPC' 'fchmod error=EROFS' 'unlinkat error=EIO' 'openat2 error=EMFILE'
-    'read error=EIO' 'readlinkat error=EIO' 'fsync signal=KILL' 'renameat signal=KILL' 'symlinkat signal=KILL'
+    'linkat error=EPERM' 'renameat2 error=EINVAL' 'renameat2 error=EIO' 'fchown error=EPERM' 'write error=ENOSPC' 'fchmod error=EROFS' 'unlinkat error=EIO' 'openat2 error=EMFILE'
+    'read error=EIO' 'readlinkat error=EIO' 'fsync signal=KILL' 'renameat signal=KILL' 'renameat2 signal=KILL' 'symlinkat signal=KILL'
     'mkdirat signal=KILL' 'linkat signal=KILL' 'write signal=KILL' 'unlinkat signal=KILL')
 for pair in "${faults[@]}"; do
     read -r call what <<<"$pair"

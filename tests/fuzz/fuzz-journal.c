@@ -26,7 +26,8 @@ static void try_journal(const char *data, size_t size)
         must(dmv_relative_path_is_valid(j.entries[i].path) &&
              dmv_journal_find(&j, j.entries[i].path) == &j.entries[i]);
     for (size_t i = 0; i < j.n_kernels; i++)
-        must(dmv_kernel_name_is_valid(j.kernels[i].release));
+        must(dmv_kernel_name_is_valid(j.kernels[i].release) &&
+             (j.kernels[i].print || (j.kernels[i].old_inode == 0 && j.kernels[i].new_inode == 0)));
     for (size_t i = 0; i < j.n_initrds; i++)
         must(dmv_relative_path_is_valid(j.initrds[i].path));
     must(dmv_journal_format(&j, &text, &text_size) == 0);

@@ -74,7 +74,7 @@ static int setup(void **state)
     scratch_mkdir(&s, "root/usr/lib/modules");
     scratch_mkdir(&s, "root/boot");
     scratch_mkdir(&s, "root/tmp");
-    scratch_mkdir(&s, "root/home");
+    scratch_mkdir(&s, "root/home/folder");
     scratch_link(&s, "root/lib", "/usr/lib");
     scratch_write(&s, "root/etc/passwd", "");
     assert_int_equal(chmod(s.path, 0755) + chmod(in("tmp"), 01777) + chmod(in("open"), 0777), 0);
@@ -240,6 +240,29 @@ static int use_root(void)
             mkfifo(in("root/var/lib/dmv/fifo"), 0600) < 0;
 
     return r ? -1 : 0;
+}
+/* What the switch of a kernel does: a second name in another folder, its owner and times, and an exchange. */
+static int exchange_folders(void)
+{
+    static const struct timespec times[] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    int r = mkdir(in("root/usr/lib/modules/6.1"), 0755) < 0 ||
+            make(in("root/usr/lib/modules/6.1/m.ko")) < 0 ||
+            mkdir(in("root/usr/lib/modules/.dmv-switch"), 0700) < 0 ||
+            mkdir(in("root/usr/lib/modules/.dmv-switch/6.1"), 0700) < 0 ||
+            link(in("root/usr/lib/modules/6.1/m.ko"), in("root/usr/lib/modules/.dmv-switch/6.1/m.ko")) < 0 ||
+            chown(in("root/usr/lib/modules/.dmv-switch/6.1"), geteuid(), getegid()) < 0 ||
+            utimensat(AT_FDCWD, in("root/usr/lib/modules/.dmv-switch/6.1"), times, 0) < 0 ||
+            renameat2(AT_FDCWD, in("root/usr/lib/modules/6.1"), AT_FDCWD,
+                      in("root/usr/lib/modules/.dmv-switch/6.1"), RENAME_EXCHANGE) < 0;
+
+    return r ? -1 : 0;
+}
+static int exchange_with_home(void)
+{
+    return mkdir(in("root/usr/lib/modules/6.2"), 0755) < 0
+               ? -1
+               : renameat2(AT_FDCWD, in("root/usr/lib/modules/6.2"), AT_FDCWD, in("root/home/folder"),
+                           RENAME_EXCHANGE);
 }
 static int make_node(void)
 {
@@ -602,6 +625,8 @@ static void test_apply(void **state)
 {
     static const Attempt attempts[] = {
         {"what it is for", use_root, 0, 0},
+        {"the exchange of a kernel's folder", exchange_folders, 0, 0},
+        {"an exchange with a home folder", exchange_with_home, EACCES, 2},
         {"/dev/null", use_null, 0, 0},
         {"a home folder", make_at_home, EACCES, 2},
         {"moving a file there", move_home, EACCES, 2},

@@ -286,6 +286,30 @@ static void test_mounts(void **state)
     }
 }
 
+/* As in the worker's unit: each place that it may write is a mount of its own, and what is exchanged lies in
+ * one. */
+static void test_mounts_of_a_unit(void **state)
+{
+    static const char *const places[] = {"usr/lib/modules", "usr/lib/dmv", "etc/depmod.d", "var/lib/dmv",
+                                         "run/dmv"};
+    HOST h;
+    WATCH w = {0};
+    DmvTransactionOptions options = watching(&w);
+
+    (void)state;
+    host_init(&h, NULL);
+    for (size_t i = 0; i < DMV_N_ELEMENTS(places); i++) {
+        const char *place = scratch_path(&h.s, places[i]);
+
+        assert_int_equal(mount(place, place, NULL, MS_BIND, NULL), 0);
+    }
+    assert_int_equal(do_apply(&h.r, &options), 0);
+    assert_exchanged(&w);
+    assert_int_equal(do_undo(&h.r, NULL), 0);
+    for (size_t i = 0; i < DMV_N_ELEMENTS(places); i++)
+        assert_int_equal(umount(scratch_path(&h.s, places[i])), 0);
+}
+
 /* A process that holds the lock of a package manager. */
 static pid_t hold_lock(const char *path)
 {
@@ -566,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_every_filesystem),
         cmocka_unit_test(test_folders_keep_what_they_are),
         cmocka_unit_test(test_mounts),
+        cmocka_unit_test(test_mounts_of_a_unit),
         cmocka_unit_test(test_package_manager_at_work),
         cmocka_unit_test(test_others_meanwhile),
         cmocka_unit_test(test_others_before_undo),

@@ -24,6 +24,7 @@
 #include "../support/komod.h"
 #include "../support/snapshot.h"
 #include "../support/stopper.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "daemon/apply/journal.h"
 #include "daemon/apply/keep.h"
@@ -419,6 +420,43 @@ static void test_kernel_is_removed_in_between(void **state)
     assert_no_leftovers(&s);
 }
 
+/* A version of dmv that changed folders in place died, and was then upgraded. */
+static void test_journal_of_the_version_before(void **state)
+{
+    static const char link[] = MODULES K1 "/updates/ice.ko";
+    static const char body[] =
+        "{\"spec\":1,\"state\":\"applying\",\"generation\":7,\"entries\":[{\"path\":\"" MODULES K1
+        "/updates/ice.ko\",\"kind\":\"link\",\"data\":\"%s\",\"mode\":0}],\"kernels\":"
+        "[{\"release\":\"" K1 "\",\"index\":[%s],\"stamp\":\"\"}],\"initrds\":[]}";
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DMV_CLEANUP_STRV char **names = NULL;
+    DMV_CLEANUP(dmv_text_deinit) DmvText index = {0}, journal = {0}, text = {0};
+    DMV_CLEANUP_FREE char *before = NULL;
+    char target[] = TARGET(K1, "1.0", "ice.ko"), hex[2 * sizeof(target)], sum[DMV_SHA256_HEX];
+
+    (void)state;
+    scratch_init(&s);
+    change_make_host(&s, &r);
+    before = snapshot(&s, ".");
+    assert_int_equal(dmv_keep_list(s.fd, MODULES K1, &names), 0);
+    assert_int_equal(dmv_keep_save(s.fd, MODULES K1, names), 0);
+    for (char **name = names; *name; name++)
+        dmv_text_appendf(&index, "%s\"%s\"", index.size > 0 ? "," : "", *name);
+    dmv_hex((const uint8_t *)target, strlen(target), hex);
+    dmv_text_appendf(&journal, body, hex, index.data);
+    assert_int_equal(dmv_sha256_hex(journal.data, journal.size, sum), 0);
+    dmv_text_appendf(&text, "{\"journal\":%s,\"sha256\":\"%s\"}", journal.data, sum);
+    scratch_write(&s, DMV_JOURNAL_PATH, text.data);
+    assert_int_equal(unlinkat(s.fd, link, 0), 0);
+    scratch_link(&s, link, TARGET(K1, "2.0", "ice.ko"));
+    scratch_write(&s, CONF, "search built-in updates\n");
+    assert_int_equal(dmv_depmod_run(&r, K1, NULL), 0);
+    scratch_write(&s, CONF, "search updates built-in\n");
+    recover(&r, DMV_RECOVERY_UNDONE);
+    snapshot_assert_same(&s, ".", before);
+}
+
 static void test_broken_journal_is_told_once(void **state)
 {
     SCRATCH s = {0};
@@ -506,6 +544,7 @@ int main(void)
         cmocka_unit_test(test_death_while_confirming),
         cmocka_unit_test(test_others_in_between),
         cmocka_unit_test(test_kernel_is_removed_in_between),
+        cmocka_unit_test(test_journal_of_the_version_before),
         cmocka_unit_test(test_broken_journal_is_told_once),
         cmocka_unit_test(test_full_disk),
     };
