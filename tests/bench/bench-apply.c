@@ -1,30 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A whole change (journal, links, configuration, depmod, syncs, confirmation) next to the one depmod in it,
- * for 1 driver and for 20, in one run on one tree.
+ * for 1 driver and for 20, in one run on one tree; by an exchange of the kernel's folder and in steps, which
+ * a held lock of dpkg makes of it. Then the parts that are there for safety alone.
  *
- * The first argument is a root with a real module tree in it; a few modules of it become releases in its
- * store. The journal, the syncs and the kept index are what is measured: the disk below the root decides, so
- * use one like that of a host.
+ * The first argument is a root with a module tree in it; a few modules of it become releases in its store.
+ * The disk below the root decides what syncs cost, so use one like that of a host; on a tmpfs they cost
+ * nothing.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../support/benchkit.h"
 #include "base/text.h"
+#include "daemon/apply/journal.h"
 #include "daemon/apply/transaction.h"
 #include "host/depmod.h"
 #include "host/fs.h"
 #include "host/roots.h"
+#include "host/twin.h"
 
-#define ROUNDS 5
+#define ROUNDS 3
 #define DRIVERS 20
-#define STORE "usr/lib/dmv/store/bench"
+/* Of one release for all of them, below the kernel's folder in the store. */
+#define RELEASE "/bench/bench/1.0/"
 
 static char *format(const char *a, const char *b, const char *c)
 {
@@ -54,6 +61,13 @@ static void add_step(DmvStep *s, DmvStepKind kind, char *path, char *content, ch
     *s = (DmvStep){.kind = kind, .path = path, .content = content, .kernel = kernel};
 }
 
+static char *release_path(const char *store, const char *kernel, const char *name)
+{
+    DMV_CLEANUP_FREE char *folder = format(store, kernel, RELEASE);
+
+    return format(folder, name, "");
+}
+
 /* The steps that select @n of the modules: what the planner makes of as many drivers of one module each. */
 static size_t make_steps(const DmvRoots *r, char *kernel, size_t n, DmvStep steps[DRIVERS + 3])
 {
@@ -67,7 +81,7 @@ static size_t make_steps(const DmvRoots *r, char *kernel, size_t n, DmvStep step
         const char *name = strrchr(found[i], '/') + 1;
 
         add_step(&steps[n_steps++], DMV_STEP_LINK, format(tree, "/updates/", name),
-                 format("../../../dmv/store/bench/", name, ""), NULL);
+                 release_path("../../../dmv/store/", kernel, name), NULL);
         dmv_text_appendf(&conf, "override %.*s %s updates\n", (int)(strlen(name) - 3), name, kernel);
     }
     add_step(&steps[n_steps++], DMV_STEP_WRITE, format(DMV_DEPMOD_CONF, "", ""), format(conf.data, "", ""),
@@ -128,11 +142,13 @@ static double measure_apply(const DmvRoots *r, char *kernel, size_t n)
     return best;
 }
 
-static void fill_store(const DmvRoots *r)
+static void fill_store(const DmvRoots *r, const char *kernel)
 {
-    bench_check("store", dmv_fs_mkdirs(r->fd, STORE, 0755));
+    DMV_CLEANUP_FREE char *folder = release_path(DMV_STORE_DIR "/", kernel, "");
+
+    bench_check("store", dmv_fs_mkdirs(r->fd, folder, 0755));
     for (size_t i = 0; i < n_found; i++) {
-        DMV_CLEANUP_FREE char *relative = format(STORE, "/", strrchr(found[i], '/') + 1);
+        DMV_CLEANUP_FREE char *relative = release_path(DMV_STORE_DIR "/", kernel, strrchr(found[i], '/') + 1);
         DMV_CLEANUP_FREE char *path = dmv_roots_path(r, relative);
 
         if (!path || (link(found[i], path) < 0 && errno != EEXIST))
@@ -140,11 +156,109 @@ static void fill_store(const DmvRoots *r)
     }
 }
 
+/* ---- what safety costs ---- */
+
+/* Other processes hold locks of package managers; so does this one's child. Return: its process. */
+static pid_t hold_lock(const DmvRoots *r)
+{
+    DMV_CLEANUP_FREE char *path = dmv_roots_path(r, "var/lib/dpkg/lock");
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int ready[2], fd;
+    char c;
+    pid_t pid;
+
+    bench_check("lock", dmv_fs_mkdirs(r->fd, "var/lib/dpkg", 0755));
+    fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (fd < 0 || pipe2(ready, O_CLOEXEC) < 0)
+        bench_check("lock", -errno);
+    pid = fork();
+    if (pid < 0)
+        bench_check("fork", -errno);
+    if (pid == 0) {
+        if (fcntl(fd, F_SETLK, &lock) < 0 || write(ready[1], "", 1) != 1)
+            _exit(1);
+        (void)pause();
+        _exit(1);
+    }
+    (void)close(fd);
+    (void)close(ready[1]);
+    bench_check("lock", read(ready[0], &c, 1) == 1 ? 0 : -EIO);
+    (void)close(ready[0]);
+    return pid;
+}
+
+typedef struct Parts {
+    double copy, sync, print, journal;
+} Parts;
+
+static void keep_best(double *best, double start)
+{
+    double took = bench_now() - start;
+
+    *best = *best > 0 && *best < took ? *best : took;
+}
+
+static void measure_twin(const DmvRoots *r, const char *kernel, Parts *p)
+{
+    DMV_CLEANUP_FREE char *live = dmv_roots_kernel_path(r, kernel, NULL);
+    DMV_CLEANUP_FREE char *twin = format(r->modules, "/.bench", "");
+    DMV_CLEANUP_CLOSE int from = -1, to = -1;
+    char print[DMV_SHA256_HEX];
+    double start;
+
+    if (!live || mkdirat(r->fd, twin, 0700) < 0)
+        bench_check("twin", -errno);
+    from = dmv_fs_open(r->fd, live, O_RDONLY | O_DIRECTORY, 0);
+    to = dmv_fs_open(r->fd, twin, O_RDONLY | O_DIRECTORY, 0);
+    start = bench_now();
+    bench_check("twin", dmv_twin_fill(from, to, NULL));
+    keep_best(&p->copy, start);
+    start = bench_now();
+    bench_check("sync", dmv_twin_sync(to));
+    keep_best(&p->sync, start);
+    start = bench_now();
+    bench_check("print", dmv_twin_print(from, print));
+    keep_best(&p->print, start);
+    bench_check("remove", dmv_fs_remove_tree(r->fd, twin));
+}
+
+static void measure_journal(const DmvRoots *r, const char *kernel, size_t n, Parts *p)
+{
+    DMV_CLEANUP_JOURNAL DmvJournal j = {0};
+    double start;
+
+    for (size_t i = 0; i < n; i++) {
+        DmvJournalEntry *e = DMV_ARRAY_ADD(j.entries, j.n_entries);
+
+        if (!e || asprintf(&e->path, "%s/%s/updates/driver-%zu.ko", r->modules, kernel, i) < 0)
+            bench_check("memory", -ENOMEM);
+    }
+    start = bench_now();
+    bench_check("journal", dmv_journal_save(r->fd, &j));
+    keep_best(&p->journal, start);
+    bench_check("journal", dmv_journal_remove(r->fd));
+}
+
+static void print_parts(const DmvRoots *r, const char *kernel, double whole)
+{
+    Parts p = {0};
+
+    for (int i = 0; i < ROUNDS; i++) {
+        measure_twin(r, kernel, &p);
+        measure_journal(r, kernel, DRIVERS, &p);
+    }
+    (void)printf("twin, made            %8.1f ms  %.1f %%\n", p.copy * 1e3, p.copy / whole * 100);
+    (void)printf("twin, synced          %8.1f ms  %.1f %%\n", p.sync * 1e3, p.sync / whole * 100);
+    (void)printf("one print of a folder %8.1f ms  %.1f %%\n", p.print * 1e3, p.print / whole * 100);
+    (void)printf("journal, once         %8.1f ms  %.1f %%\n", p.journal * 1e3, p.journal / whole * 100);
+}
+
 int main(int argc, char *argv[])
 {
     __attribute__((cleanup(dmv_roots_deinit))) DmvRoots r = {.fd = -1};
     DMV_CLEANUP_FREE char *tree = NULL;
-    double one, many, alone;
+    double one, many, steps, alone;
+    pid_t lock;
 
     if (argc != 3) {
         (void)fprintf(stderr, "usage: bench-apply ROOT KERNEL\n");
@@ -155,13 +269,19 @@ int main(int argc, char *argv[])
     tree = tree ? dmv_roots_path(&r, tree) : NULL;
     if (!tree || nftw(tree, find_module, 32, FTW_PHYS) < 0 || n_found < DRIVERS)
         bench_check("too few modules", -ENOENT);
-    fill_store(&r);
+    fill_store(&r, argv[2]);
     alone = measure_depmod(&r, argv[2]);
     one = measure_apply(&r, argv[2], 1);
     many = measure_apply(&r, argv[2], DRIVERS);
+    lock = hold_lock(&r);
+    steps = measure_apply(&r, argv[2], DRIVERS);
+    (void)kill(lock, SIGKILL);
+    (void)waitpid(lock, NULL, 0);
     (void)printf("depmod alone          %8.1f ms\n", alone * 1e3);
     (void)printf("apply, 1 driver       %8.1f ms  %.2f x\n", one * 1e3, one / alone);
     (void)printf("apply, %d drivers     %8.1f ms  %.2f x\n", DRIVERS, many * 1e3, many / alone);
+    (void)printf("in steps, %d drivers  %8.1f ms  %.2f x\n", DRIVERS, steps * 1e3, steps / alone);
+    print_parts(&r, argv[2], many);
     for (size_t i = 0; i < n_found; i++)
         free(found[i]);
     return 0;

@@ -235,6 +235,44 @@ def apply(build, rounds):
                    f"{measure.status_of(pid, 'RssAnon') / 1024:.1f} MiB its own")
 
 
+SAFETY = (("apply, 20 drivers, one exchange", r"apply, 20 drivers +([\d.]+) ms +([\d.]+) x"),
+          ("  in steps", r"in steps, 20 drivers +([\d.]+) ms +([\d.]+) x"),
+          ("  twin of the folder, made", r"twin, made +([\d.]+) ms +([\d.]+) %"),
+          ("  twin, synced", r"twin, synced +([\d.]+) ms +([\d.]+) %"),
+          ("  one look whether somebody changed it (4 an apply)", r"one print of a folder +([\d.]+) ms +([\d.]+) %"),
+          ("  journal, synced (3 an apply)", r"journal, once +([\d.]+) ms +([\d.]+) %"))
+
+
+def safety_on(build, place, path, root, kernel, modules):
+    """What bench-apply says of a tree: by the clock, and as a share of an apply or a multiple of depmod."""
+    said = scratch.call(f"{build}/tests/bench/bench-apply", root, kernel)
+    alone = re.search(r"depmod alone +([\d.]+) ms", said).group(1)
+    for what, pattern in SAFETY:
+        ms, figure = re.search(pattern, said).groups()
+        unit = "x depmod" if pattern.endswith("x") else "% of it"
+        yield (f"{what}{'' if what.startswith(' ') else f', {modules:,} modules, {place}'}", f"{figure} {unit}", "",
+               f"{ms} ms{'' if what.startswith(' ') else f' to {alone} ms'}")
+
+
+def safety(build, _rounds):
+    """On the disk and on a tmpfs, where syncs cost nothing; on Debian's tree and on one of the same 20 drivers alone."""
+    for place, below in (("disk", None), ("tmpfs", "/dev/shm")):
+        with scratch.folder(below) as path:
+            _, kernel = scratch.unpack_kernel(path)
+            root = f"{path}/root"
+            tree = f"{root}/usr/lib/modules/{kernel}"
+            modules = len(module_files(tree))
+            yield from safety_on(build, place, path, root, kernel, modules)
+            keep = set(sorted(n for n in module_files(tree).values() if "/kernel/drivers/net/ethernet/intel/" in n)
+                       + sorted(n for n in module_files(tree).values() if "/kernel/drivers/net/phy/" in n))
+            for name in set(module_files(tree).values()) - keep:
+                os.unlink(name)
+            scratch.call("find", f"{tree}/kernel", "-type", "d", "-empty", "-delete")
+            scratch.call("depmod", "-b", root, "-C", f"{root}/etc/depmod.d", kernel)
+            shutil.rmtree(f"{root}/usr/lib/dmv")
+            yield from safety_on(build, place, path, root, kernel, len(keep))
+
+
 def depmod(build, _rounds):
     """Three kernels, one of them without the modules in question: what was run is what the kernel says, by strace."""
     kernels, drivers = (SMALL_KERNEL, "6.1.0-56-amd64", "6.1.0-60-amd64"), ("e1000e", "ice", "igb")
@@ -388,9 +426,9 @@ def trust(build, rounds):
 
 
 ROWS = {"catalog": catalog, "match": match, "varlink": varlink, "list": list_rows, "driver-tool": driver_tool, "idle": idle,
-        "refresh": refresh, "apply": apply, "depmod": depmod, "kabi": kabi, "verify": verify, "trust": trust}
+        "refresh": refresh, "apply": apply, "safety": safety, "depmod": depmod, "kabi": kabi, "verify": verify, "trust": trust}
 TOOLS = {"list": ["lspci", "createrepo_c"], "driver-tool": ["lspci"], "idle": ["createrepo_c"], "refresh": ["createrepo_c"],
-         "apply": ["depmod", "dpkg-deb"], "depmod": ["depmod", "strace"], "kabi": ["modprobe", "dpkg-deb"],
+         "apply": ["depmod", "dpkg-deb"], "safety": ["depmod", "dpkg-deb"], "depmod": ["depmod", "strace"], "kabi": ["modprobe", "dpkg-deb"],
          "verify": ["depmod", "dpkg-deb", "openssl"], "trust": ["openssl", "rpmkeys", "objcopy"]}
 
 

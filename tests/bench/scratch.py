@@ -26,8 +26,8 @@ def call(*argv, **options):
 
 
 @contextlib.contextmanager
-def folder():
-    path = tempfile.mkdtemp(prefix="dmv-bench-")
+def folder(below=None):
+    path = tempfile.mkdtemp(prefix="dmv-bench-", dir=below)
     try:
         yield path
     finally:

@@ -42,7 +42,7 @@ int dmv_twin_fill(int from, int to, char *const *left_out);
  */
 int dmv_twin_print(int folder, char ret[DMV_SHA256_HEX]);
 
-/* Syncs the folders of a tree, and no file. Return: 0, or a negative errno. */
+/* Makes the folders of a tree durable, and no file. Return: 0, or a negative errno. */
 int dmv_twin_sync(int folder);
 
 #endif
