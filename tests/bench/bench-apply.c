@@ -11,15 +11,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../support/benchkit.h"
+#include "../support/holder.h"
 #include "base/text.h"
 #include "daemon/apply/journal.h"
 #include "daemon/apply/transaction.h"
@@ -158,33 +157,17 @@ static void fill_store(const DmvRoots *r, const char *kernel)
 
 /* ---- what safety costs ---- */
 
-/* Other processes hold locks of package managers; so does this one's child. Return: its process. */
-static pid_t hold_lock(const DmvRoots *r)
+static double measure_steps(const DmvRoots *r, char *kernel)
 {
     DMV_CLEANUP_FREE char *path = dmv_roots_path(r, "var/lib/dpkg/lock");
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    int ready[2], fd;
-    char c;
+    double took;
     pid_t pid;
 
-    bench_check("lock", dmv_fs_mkdirs(r->fd, "var/lib/dpkg", 0755));
-    fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (fd < 0 || pipe2(ready, O_CLOEXEC) < 0)
-        bench_check("lock", -errno);
-    pid = fork();
-    if (pid < 0)
-        bench_check("fork", -errno);
-    if (pid == 0) {
-        if (fcntl(fd, F_SETLK, &lock) < 0 || write(ready[1], "", 1) != 1)
-            _exit(1);
-        (void)pause();
-        _exit(1);
-    }
-    (void)close(fd);
-    (void)close(ready[1]);
-    bench_check("lock", read(ready[0], &c, 1) == 1 ? 0 : -EIO);
-    (void)close(ready[0]);
-    return pid;
+    bench_check("lock", path ? dmv_fs_mkdirs(r->fd, "var/lib/dpkg", 0755) : -ENOMEM);
+    pid = holder_start(path);
+    took = measure_apply(r, kernel, DRIVERS);
+    holder_stop(pid);
+    return took;
 }
 
 typedef struct Parts {
@@ -258,7 +241,6 @@ int main(int argc, char *argv[])
     __attribute__((cleanup(dmv_roots_deinit))) DmvRoots r = {.fd = -1};
     DMV_CLEANUP_FREE char *tree = NULL;
     double one, many, steps, alone;
-    pid_t lock;
 
     if (argc != 3) {
         (void)fprintf(stderr, "usage: bench-apply ROOT KERNEL\n");
@@ -273,10 +255,7 @@ int main(int argc, char *argv[])
     alone = measure_depmod(&r, argv[2]);
     one = measure_apply(&r, argv[2], 1);
     many = measure_apply(&r, argv[2], DRIVERS);
-    lock = hold_lock(&r);
-    steps = measure_apply(&r, argv[2], DRIVERS);
-    (void)kill(lock, SIGKILL);
-    (void)waitpid(lock, NULL, 0);
+    steps = measure_steps(&r, argv[2]);
     (void)printf("depmod alone          %8.1f ms\n", alone * 1e3);
     (void)printf("apply, 1 driver       %8.1f ms  %.2f x\n", one * 1e3, one / alone);
     (void)printf("apply, %d drivers     %8.1f ms  %.2f x\n", DRIVERS, many * 1e3, many / alone);

@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #include "../support/changekit.h"
+#include "../support/holder.h"
 #include "../support/shell.h"
 #include "../support/snapshot.h"
 #include "../support/stopper.h"
@@ -310,31 +311,6 @@ static void test_mounts_of_a_unit(void **state)
         assert_int_equal(umount(scratch_path(&h.s, places[i])), 0);
 }
 
-/* A process that holds the lock of a package manager. */
-static pid_t hold_lock(const char *path)
-{
-    int ready[2];
-    char c;
-    pid_t pid;
-
-    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-    pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        int fd = open(path, O_RDWR | O_CLOEXEC);
-
-        if (fd < 0 || fcntl(fd, F_SETLK, &lock) < 0 || write(ready[1], "", 1) != 1)
-            _exit(1);
-        (void)pause();
-        _exit(1);
-    }
-    assert_int_equal(close(ready[1]), 0);
-    assert_int_equal(read(ready[0], &c, 1), 1);
-    assert_int_equal(close(ready[0]), 0);
-    return pid;
-}
-
 static void test_package_manager_at_work(void **state)
 {
     static const char *const locks[] = {"var/lib/rpm/.rpm.lock", "usr/lib/sysimage/rpm/.rpm.lock",
@@ -349,12 +325,11 @@ static void test_package_manager_at_work(void **state)
 
         host_init(&h, NULL);
         scratch_write(&h.s, locks[i], "");
-        pid = hold_lock(scratch_path(&h.s, locks[i]));
+        pid = holder_start(scratch_path(&h.s, locks[i]));
         assert_int_equal(do_apply(&h.r, &options), 0);
         assert_non_null(strstr(w.why[0], locks[i]));
         assert_int_equal(do_undo(&h.r, NULL), 0);
-        assert_int_equal(kill(pid, SIGKILL), 0);
-        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        holder_stop(pid);
         assert_int_equal(do_apply(&h.r, &options), 0);
         assert_exchanged(&w);
     }

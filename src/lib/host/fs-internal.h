@@ -6,6 +6,20 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "host/fs.h"
+
+/* What dmv_fs_list() and the like give, as one thing. */
+typedef struct DmvFsListing {
+    DmvFsEntry *entries;
+    size_t n;
+} DmvFsListing;
+
+static inline void dmv_fs_listing_deinit(DmvFsListing *l)
+{
+    dmv_fs_entries_free(l->entries, l->n);
+}
+#define DMV_CLEANUP_LISTING DMV_CLEANUP(dmv_fs_listing_deinit)
+
 /**
  * dmv_fs_walk() - dmv_fs_open() and dmv_fs_open_nolinks() without openat2(2)
  * @follow: links are followed as long as they stay below @dirfd; false: each is refused with -ELOOP

@@ -38,16 +38,6 @@ void dmv_fs_entries_free(DmvFsEntry *entries, size_t n)
     free(entries);
 }
 
-typedef struct Listing {
-    DmvFsEntry *entries;
-    size_t n;
-} Listing;
-
-static void listing_deinit(Listing *l)
-{
-    dmv_fs_entries_free(l->entries, l->n);
-}
-
 static DmvFsKind kind_of_mode(mode_t mode)
 {
     return S_ISREG(mode)   ? DMV_FS_FILE
@@ -72,7 +62,7 @@ static int compare_entries(const void *a, const void *b)
     return strcmp(((const DmvFsEntry *)a)->name, ((const DmvFsEntry *)b)->name);
 }
 
-static int add_entry(int fd, const struct dirent *de, Listing *l)
+static int add_entry(int fd, const struct dirent *de, DmvFsListing *l)
 {
     DmvFsEntry *entry;
 
@@ -88,7 +78,7 @@ static int add_entry(int fd, const struct dirent *de, Listing *l)
 
 /* By getdents64(2), whose entries are those of readdir(3): that one needs three calls more for each folder,
  * and a look at a host lists hundreds of small ones. @fd stays open. */
-static int list_fd(int fd, Listing *l)
+static int list_fd(int fd, DmvFsListing *l)
 {
     _Alignas(struct dirent) char buffer[LISTING_BUFFER];
     long n;
@@ -107,7 +97,7 @@ static int list_fd(int fd, Listing *l)
 
 static int take_entries(int fd, DmvFsEntry **ret, size_t *ret_n)
 {
-    DMV_CLEANUP(listing_deinit) Listing l = {0};
+    DMV_CLEANUP_LISTING DmvFsListing l = {0};
     int r = fd < 0 ? fd : list_fd(fd, &l);
 
     if (r < 0)
@@ -212,7 +202,7 @@ static int remove_entry(int parent, const char *name, dev_t device, unsigned dep
 static int remove_folder(int parent, const char *name, dev_t device, unsigned depth)
 {
     DMV_CLEANUP_CLOSE int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DMV_CLEANUP(listing_deinit) Listing l = {0};
+    DMV_CLEANUP_LISTING DmvFsListing l = {0};
     struct stat st;
     int r;
 
@@ -292,7 +282,7 @@ int dmv_fs_remove_empty_dirs(int dirfd, const char *path, const char *stop)
 
 static int sync_folder(int fd, unsigned depth)
 {
-    DMV_CLEANUP(listing_deinit) Listing l = {0};
+    DMV_CLEANUP_LISTING DmvFsListing l = {0};
     int r = list_fd(fd, &l);
 
     if (depth == 0)

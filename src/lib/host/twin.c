@@ -31,16 +31,6 @@
 
 DMV_DEFINE_CLEANUP(DmvHash *, cleanup_hash, dmv_hash_free);
 
-typedef struct Listing {
-    DmvFsEntry *entries;
-    size_t n;
-} Listing;
-
-static void listing_deinit(Listing *l)
-{
-    dmv_fs_entries_free(l->entries, l->n);
-}
-
 static int open_below(int folder, const char *name)
 {
     int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -141,7 +131,7 @@ static int fill_below(Twin *t, int from, int to, const char *name, unsigned dept
 
 static int fill(Twin *t, int from, int to, unsigned depth)
 {
-    DMV_CLEANUP(listing_deinit) Listing l = {0};
+    DMV_CLEANUP_LISTING DmvFsListing l = {0};
     int r = depth == MAX_DEPTH ? -ELOOP : dmv_fs_list_unsorted(from, ".", &l.entries, &l.n);
 
     for (size_t i = 0; r == 0 && i < l.n; i++) {
@@ -202,7 +192,7 @@ static int print_entry(DmvHash *h, const DmvFsEntry *e)
 static int print(DmvHash *h, int folder, unsigned depth)
 {
     static const char end = '/';
-    DMV_CLEANUP(listing_deinit) Listing l = {0};
+    DMV_CLEANUP_LISTING DmvFsListing l = {0};
     struct stat st;
     int r = depth == MAX_DEPTH ? -ELOOP : fstat(folder, &st) < 0 ? -errno : print_folder(h, &st, depth == 0);
 
@@ -237,7 +227,7 @@ int dmv_twin_print(int folder, char ret[DMV_SHA256_HEX])
 
 static int sync_folders(int folder, unsigned depth)
 {
-    DMV_CLEANUP(listing_deinit) Listing l = {0};
+    DMV_CLEANUP_LISTING DmvFsListing l = {0};
     int r = depth == MAX_DEPTH ? -ELOOP : dmv_fs_list_unsorted(folder, ".", &l.entries, &l.n);
 
     for (size_t i = 0; r == 0 && i < l.n; i++) {
