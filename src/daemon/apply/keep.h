@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The index of a kernel, kept aside while a transaction is not confirmed.
+ * The index of a kernel, kept aside while a transaction is not confirmed that changes the kernel's folder in
+ * steps. Where the folder is exchanged (exchange.h), the old one holds it.
  *
  * Running depmod again would give back an index like the old one, but not when it is depmod or the disk that
  * failed. So the old files are kept as further names of the same files (they cost nothing: depmod makes new

@@ -19,7 +19,6 @@
 #include "base/text.h"
 #include "daemon/apply/abi.h"
 #include "daemon/apply/change.h"
-#include "daemon/apply/exchange.h"
 #include "daemon/apply/failure.h"
 #include "daemon/apply/journal.h"
 #include "daemon/apply/keep.h"
@@ -30,6 +29,7 @@
 #include "daemon/apply/undo.h"
 #include "host/fs.h"
 #include "host/initrd-build.h"
+#include "host/shadow.h"
 
 struct DmvTransaction {
     const DmvRoots *roots;

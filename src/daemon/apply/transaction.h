@@ -2,13 +2,14 @@
 /*
  * The steps of a plan as one transaction: all of them, or none.
  *
- * apply: journal (synced) | steps in their order | folders synced | index kept aside | depmod | index synced
- * | images built, each compared and renamed | journal says applied. Then confirm removes the journal, or undo
- * gives everything back. Whoever finds a journal later (recover) gives everything back too: there is no
- * roll-forward, because what was never verified is not worth having.
+ * apply: journal (synced) | what lies outside of the kernels' folders | the switch of each kernel: its trees
+ * and its index (switch.h) | images built, each compared and renamed | journal says applied. Then confirm
+ * removes the journal, or undo gives everything back. Whoever finds a journal later (recover) gives
+ * everything back too: there is no roll-forward, because what was never verified is not worth having.
  *
- * Undoing puts back what there was, then the index, and only then takes away what is new: at every moment
- * each file that the index names is there, so a crash in the middle of undoing leaves a host that boots.
+ * A kernel's folder that was exchanged is exchanged once more. Otherwise undoing puts back what there was,
+ * then the index, and only then takes away what is new. Either way each file that the index names is there at
+ * every moment, so a crash in the middle of undoing leaves a host that boots.
  */
 #ifndef DMV_APPLY_TRANSACTION_H
 #define DMV_APPLY_TRANSACTION_H
