@@ -11,37 +11,12 @@ import sys
 import threading
 import time
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../support"))
+import dmvd  # noqa: E402
+from dmvd import MANAGER, Client  # noqa: E402
+
 DMVD, ROOT, SYSFS, PROCFS, INTERFACE = sys.argv[1:6]
-MANAGER = "io.dmv.Manager."
-
-
-class Client:
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(60)
-        self.socket.connect(path)
-        self.buffer = b""
-
-    def send(self, method, parameters=None, **flags):
-        call = {"method": method if "." in method else MANAGER + method, **flags}
-        if parameters:
-            call["parameters"] = parameters
-        self.socket.sendall(json.dumps(call).encode() + b"\0")
-
-    def receive(self):
-        while b"\0" not in self.buffer:
-            data = self.socket.recv(65536)
-            assert data, "the daemon closed the connection"
-            self.buffer += data
-        frame, self.buffer = self.buffer.split(b"\0", 1)
-        return json.loads(frame)
-
-    def call(self, method, parameters=None):
-        self.send(method, parameters)
-        return self.receive()
-
-    def close(self):
-        self.socket.close()
 
 
 class Journal:
@@ -60,49 +35,9 @@ class Journal:
                 return fields
 
 
-class Daemon:
-    """dmvd with a listening socket passed as a service manager does it, and a notification socket."""
-
+class Daemon(dmvd.Daemon):
     def __init__(self, stderr=None, **environment):
-        self.path = os.path.abspath("activated.socket")
-        for path in (self.path, os.path.abspath("notify.socket")):
-            if os.path.exists(path):
-                os.unlink(path)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen(64)
-        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.notify.bind(os.path.abspath("notify.socket"))
-        self.notify.settimeout(60)
-        fd = self.listener.fileno()
-
-        def activate():
-            if fd == 3:
-                os.set_inheritable(3, True)
-            else:
-                os.dup2(fd, 3)
-            os.environ["LISTEN_PID"] = str(os.getpid())
-
-        environment = {**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "varlink",
-                       "NOTIFY_SOCKET": os.path.abspath("notify.socket"), **environment}
-        # LISTEN_PID can only be known after the fork: a shell says it
-        self.process = subprocess.Popen(
-            ["sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", DMVD, "--root", ROOT, "--sysfs", SYSFS, "--procfs", PROCFS],
-            env=environment, preexec_fn=activate, pass_fds=(3,), stderr=stderr or subprocess.PIPE)
-
-    def wait_notification(self, what):
-        while True:
-            if what in self.notify.recv(4096).decode():
-                return
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(60)
-        stderr = self.process.stderr.read().decode() if self.process.stderr else ""
-        assert status == 0, f"the daemon ended with {status}: {stderr}"
-        self.listener.close()
-        self.notify.close()
-        return stderr
+        super().__init__([DMVD, "--root", ROOT, "--sysfs", SYSFS, "--procfs", PROCFS], stderr, **environment)
 
 
 def settings(text):
