@@ -161,7 +161,7 @@ static int stage(DmvManager *m)
     const DmvGeneration *current = dmv_generations_find(&m->generations, m->generations.current);
     int r;
 
-    if (dmv_plan_is_empty(&m->plan) && current && dmv_intent_equal(&current->intent, &m->intent)) {
+    if (dmv_plan_is_empty(&m->plan) && current && dmv_intent_asks_the_same(&current->intent, &m->intent)) {
         if (staged) {
             dmv_state_forget_generation(m, staged->number);
             dmv_generations_unstage(&m->generations);

@@ -260,6 +260,22 @@ def test_restart_between_calls():
     daemon.stop()
 
 
+def test_pin_makes_no_generation():
+    """What a generation says of pins makes it no other one: nothing is to be tried again for the sake of a pin."""
+    daemon = Daemon()
+    daemon.wait_notification("READY=1")
+    client = Client(daemon.path)
+    release = "intel-e1000e/generic@3.9.0"
+    for method, parameters in (("Install", {"release": release}), ("Select", {"object": release}), ("Pin", {"driver": "intel-e1000e"}),
+                               ("Rescan", None), ("Activate", None), ("Unpin", {"driver": "intel-e1000e"}),
+                               ("Select", {"object": release})):
+        reply = client.call(method, parameters)
+        assert "error" not in reply, reply
+    assert "staged" not in client.call("Status")["parameters"], "the generation in place is staged once more"
+    client.close()
+    daemon.stop()
+
+
 def test_module_reloaded_between_calls():
     """Who has unloaded or loaded a module and asks gets an answer that knows of it, whatever udev has told until then."""
     module, count = f"{SYSFS}/module/e1000e", f"{SYSFS}/kernel/uevent_seqnum"

@@ -62,17 +62,29 @@ int dmv_intent_copy(const DmvIntent *i, DmvIntent *ret)
     return 0;
 }
 
-bool dmv_intent_equal(const DmvIntent *a, const DmvIntent *b)
+static bool same_selection(const DmvSelection *x, const DmvSelection *y)
+{
+    return strcmp(x->driver, y->driver) == 0 && x->kind == y->kind && dmv_streq(x->variant, y->variant) &&
+           dmv_streq(x->version, y->version);
+}
+
+bool dmv_intent_asks_the_same(const DmvIntent *a, const DmvIntent *b)
 {
     if (a->n != b->n)
         return false;
-    for (size_t k = 0; k < a->n; k++) {
-        const DmvSelection *x = &a->items[k], *y = &b->items[k];
-
-        if (strcmp(x->driver, y->driver) != 0 || x->kind != y->kind || !dmv_streq(x->variant, y->variant) ||
-            !dmv_streq(x->version, y->version) || x->pinned != y->pinned || x->pin_until != y->pin_until)
+    for (size_t k = 0; k < a->n; k++)
+        if (!same_selection(&a->items[k], &b->items[k]))
             return false;
-    }
+    return true;
+}
+
+bool dmv_intent_equal(const DmvIntent *a, const DmvIntent *b)
+{
+    if (!dmv_intent_asks_the_same(a, b))
+        return false;
+    for (size_t k = 0; k < a->n; k++)
+        if (a->items[k].pinned != b->items[k].pinned || a->items[k].pin_until != b->items[k].pin_until)
+            return false;
     return true;
 }
 

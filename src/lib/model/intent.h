@@ -39,6 +39,8 @@ void dmv_intent_deinit(DmvIntent *i);
 #define DMV_CLEANUP_INTENT DMV_CLEANUP(dmv_intent_deinit)
 
 int dmv_intent_copy(const DmvIntent *i, DmvIntent *ret);
+/* Same selections? Pins and reasons do not count: they change no driver. */
+bool dmv_intent_asks_the_same(const DmvIntent *a, const DmvIntent *b);
 /* Same selections and pins? Reasons do not count. */
 bool dmv_intent_equal(const DmvIntent *a, const DmvIntent *b);
 DmvSelection *dmv_intent_find(const DmvIntent *i, const char *driver);
