@@ -483,12 +483,15 @@ DmvManager *dmv_manager_free(DmvManager *m)
 }
 
 /* A staged generation whose plan has nothing left to do was applied, and the daemon died before it could say
- * so. */
+ * so. A change of the intent that changes no file looks the same: where the host boots, the state of the boot
+ * machine, which is stored before a switch is confirmed, tells the two apart. */
 static void settle(DmvManager *m)
 {
     DmvGeneration *staged = dmv_generations_staged(&m->generations);
 
     if (!staged || m->plan_error.code != 0 || !dmv_plan_is_empty(&m->plan))
+        return;
+    if (dmv_boot_applies(m) && m->boot.generation != staged->number)
         return;
     dmv_generations_activated(&m->generations, dmv_manager_now());
     if (dmv_state_save_generation(m, staged) < 0 || dmv_state_save(m) < 0)

@@ -44,6 +44,13 @@ equal "$(phase)" good "phase after a good report"
 equal "$(state_of 1 '["state"]')" good "generation 1"
 health 0
 
+# ---- an intent that changes no file is staged, and nobody has switched to it because a daemon starts ----
+ok dmvctl select intel-e1000e recommended # which is what is in place
+equal "$(dmvctl --json status | json '["staged"]["number"]')" 2 "what is staged without a change of a file"
+equal "$(in_place)" 1 "generation in place after a further start of the daemon"
+ok dmvctl select intel-e1000e/generic@3.8.7
+equal "$(dmvctl --json status | json '["staged"]["number"]')" "" "staged after the intent is that of the generation in place again"
+
 # ---- staged until the shutdown ----
 ok dmvctl select intel-e1000e/generic@3.9.0
 equal "$(effective "$K2" e1000e)" updates/e1000e.ko "the tree before the shutdown"
