@@ -29,6 +29,8 @@
 /* The largest reply that clients take, and no less: a host with 10,000 installed variants has to be listed.
  */
 #define OUTPUT_MAX ((size_t)16 * 1024 * 1024)
+/* A toolstack with everything that watches it; of one user but root it is 32 as ever. */
+#define CONNECTIONS_MAX 256
 
 int64_t dmv_manager_now(void)
 {
@@ -381,6 +383,7 @@ static int make_server(DmvManager *m)
                              .version = DMV_VERSION,
                              .url = "",
                              .max_output = OUTPUT_MAX,
+                             .max_connections = CONNECTIONS_MAX,
                              .accept_fds = true};
     int r = vl_server_new(m->event, &config, &m->server);
 
