@@ -175,6 +175,8 @@ static void test_foreign_things_are_refused(void **state)
     static const DmvStep over_file = LINK(MODULES K1 "/updates/foreign.ko", TARGET(K1, "1.0", "ice.ko"));
     static const DmvStep unlink_file = UNLINK(MODULES K1 "/updates/foreign.ko");
     static const DmvStep unlink_folder = UNLINK(MODULES K1 "/updates/folder");
+    static const DmvStep over_link = LINK(MODULES K1 "/updates/linked.ko", TARGET(K1, "1.0", "ice.ko"));
+    static const DmvStep unlink_link = UNLINK(MODULES K1 "/updates/linked.ko");
     static const DmvStep dangling = LINK(MODULES K1 "/updates/x.ko", TARGET(K1, "9.0", "ice.ko"));
     static const DmvStep planted = LINK(MODULES K1 "/extra/x.ko", TARGET(K1, "1.0", "ice.ko"));
     static const DmvStep planted_folder = MKDIR(MODULES K1 "/extra");
@@ -188,12 +190,54 @@ static void test_foreign_things_are_refused(void **state)
     scratch_mkdir(&s, MODULES K1 "/updates/folder");
     scratch_mkdir(&s, "usr/lib/modules/victim");
     scratch_link(&s, MODULES K1 "/extra", "../victim");
+    scratch_link(&s, MODULES K1 "/updates/linked.ko", "../kernel/drivers/ice.ko");
+    assert_refused(&s, &r, &over_link, DMV_CONFLICT);
+    assert_refused(&s, &r, &unlink_link, DMV_CONFLICT);
     assert_refused(&s, &r, &over_file, DMV_CONFLICT);
     assert_refused(&s, &r, &unlink_file, DMV_CONFLICT);
     assert_refused(&s, &r, &unlink_folder, DMV_CONFLICT);
     assert_refused(&s, &r, &dangling, DMV_BROKEN_RELEASE);
     assert_refused(&s, &r, &planted, -ELOOP);
     assert_refused(&s, &r, &planted_folder, DMV_CONFLICT);
+}
+
+static void replace_by_link(const Scratch *s, const char *path, const char *target)
+{
+    assert_int_equal(unlinkat(s->fd, path, 0), 0);
+    scratch_link(s, path, target);
+}
+
+static void assert_leads_to(const Scratch *s, const char *path, const char *target)
+{
+    char found[256] = "";
+
+    assert_true(readlinkat(s->fd, path, found, sizeof(found) - 1) > 0);
+    assert_string_equal(found, target);
+}
+
+/* A link that somebody makes after the plan, and after the step, is not ours to replace or to take back. */
+static void test_foreign_links_that_come_meanwhile(void **state)
+{
+    static const DmvStep steps[] = {LINK(MODULES K1 "/updates/ice.ko", TARGET(K1, "2.0", "ice.ko")),
+                                    UNLINK(MODULES K1 "/updates/irdma.ko")};
+    static const char foreign[] = "../kernel/drivers/ice.ko";
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    DmvTransaction *t = NULL;
+    bool applied = false;
+
+    (void)state;
+    scratch_init(&s);
+    change_make_host(&s, &r);
+    assert_int_equal(dmv_transaction_begin(&r, 7, steps, DMV_N_ELEMENTS(steps), NULL, &t, NULL), 0);
+    assert_int_equal(dmv_transaction_step(t, &applied, NULL), 0);
+    replace_by_link(&s, MODULES K1 "/updates/ice.ko", foreign);
+    replace_by_link(&s, MODULES K1 "/updates/irdma.ko", foreign);
+    assert_int_equal(dmv_transaction_step(t, &applied, NULL), DMV_CONFLICT);
+    t = dmv_transaction_free(t);
+    assert_leads_to(&s, MODULES K1 "/updates/ice.ko", foreign);
+    assert_leads_to(&s, MODULES K1 "/updates/irdma.ko", foreign);
+    assert_int_equal(faccessat(s.fd, "var/lib/dmv/journal", F_OK, 0), -1);
 }
 
 /* ---- links into a release of another kernel ---- */
@@ -536,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_first_change),
         cmocka_unit_test(test_places_that_are_refused),
         cmocka_unit_test(test_foreign_things_are_refused),
+        cmocka_unit_test(test_foreign_links_that_come_meanwhile),
         cmocka_unit_test(test_a_release_of_another_kernel),
         cmocka_unit_test(test_depmod_fails),
         cmocka_unit_test(test_failure_at_every_boundary),

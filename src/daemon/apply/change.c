@@ -55,6 +55,30 @@ static int make_folder(DmvChanges *c, const char *path, DmvError *reterr)
     return r != 0 ? r : write_image(c, path, &folder, reterr);
 }
 
+/* Somebody may have put something there since the journal was written. */
+static int check_link(const DmvChanges *c, const DmvStep *s, const DmvImage *wanted, DmvError *reterr)
+{
+    const DmvJournalEntry *e = c->journal ? dmv_journal_find(c->journal, s->path) : NULL;
+    DMV_CLEANUP_IMAGE DmvImage now = {0};
+    int r = e ? dmv_image_read(c->root, s->path + c->skip, &now) : 0;
+
+    if (r < 0)
+        return dmv_failure(reterr, r, "look at", s->path);
+    if (!e || dmv_image_equal(&now, &e->before) || dmv_image_equal(&now, wanted))
+        return 0;
+    return dmv_error_set(reterr, DMV_CONFLICT, NULL, "try again",
+                         "something that dmv did not make has come to %s meanwhile", s->path);
+}
+
+/* @image: what the step leads to. */
+static int put(DmvChanges *c, const DmvStep *s, const DmvImage *image, DmvError *reterr)
+{
+    bool link = s->kind == DMV_STEP_LINK || s->kind == DMV_STEP_UNLINK;
+    int r = link ? check_link(c, s, image, reterr) : 0;
+
+    return r == 0 ? write_image(c, s->path, image, reterr) : r;
+}
+
 int dmv_changes_do(DmvChanges *c, const DmvStep *s, DmvError *reterr)
 {
     DmvImage image = {.kind = DMV_IMAGE_ABSENT};
@@ -68,10 +92,10 @@ int dmv_changes_do(DmvChanges *c, const DmvStep *s, DmvError *reterr)
         image.mode = s->kind == DMV_STEP_LINK ? 0 : 0644;
         image.data = s->content; /* borrowed */
         image.size = strlen(s->content);
-        return write_image(c, s->path, &image, reterr);
+        return put(c, s, &image, reterr);
     case DMV_STEP_UNLINK:
     case DMV_STEP_REMOVE:
-        return write_image(c, s->path, &image, reterr);
+        return put(c, s, &image, reterr);
     case DMV_STEP_DEPMOD:
     case DMV_STEP_INITRD:
     case DMV_STEP_MAX:

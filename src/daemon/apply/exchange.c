@@ -116,7 +116,8 @@ static int refuse_overlay(const Places *p, DmvError *reterr)
 
 static int change_twin(const DmvSwitch *w, int scratch, DmvError *reterr)
 {
-    DMV_CLEANUP_CHANGES DmvChanges c = {.root = scratch, .skip = strlen(w->roots->modules) + 1};
+    DMV_CLEANUP_CHANGES DmvChanges c = {
+        .root = scratch, .skip = strlen(w->roots->modules) + 1, .journal = w->journal};
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < w->n_steps; i++)

@@ -115,7 +115,7 @@ int dmv_image_read(int root, const char *path, DmvImage *ret)
     return read_entry(folder, name, ret);
 }
 
-static bool equal(const DmvImage *a, const DmvImage *b)
+bool dmv_image_equal(const DmvImage *a, const DmvImage *b)
 {
     if (a->kind != b->kind)
         return false;
@@ -192,7 +192,7 @@ int dmv_image_write(int root, const char *path, const DmvImage *i)
     r = read_entry(folder, name, &now);
     if (r < 0)
         return r;
-    if (equal(&now, i))
+    if (dmv_image_equal(&now, i))
         return 0;
     switch (i->kind) {
     case DMV_IMAGE_ABSENT:

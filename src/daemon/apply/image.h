@@ -8,6 +8,7 @@
 #ifndef DMV_APPLY_IMAGE_H
 #define DMV_APPLY_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -53,6 +54,9 @@ void dmv_image_deinit(DmvImage *i);
  * Return: 0; -EFBIG; -EINVAL for a device, socket or FIFO; a negative errno.
  */
 int dmv_image_read(int root, const char *path, DmvImage *ret);
+
+/* The same kind, mode and content? */
+bool dmv_image_equal(const DmvImage *a, const DmvImage *b);
 
 /**
  * dmv_image_write() - let a path be that

@@ -171,19 +171,35 @@ int dmv_apply_link_resolve(const char *path, const char *target, char **ret)
     return dmv_text_take(&out, ret, NULL);
 }
 
+bool dmv_apply_is_in_release(const DmvRoots *r, const char *path)
+{
+    DMV_CLEANUP_FREE char *kernel = NULL;
+    const char *rest;
+
+    return dmv_relative_path_is_valid(path) &&
+           (below(path, DMV_STORE_DIR) ||
+            (split_kernel_path(r, path, &kernel, &rest) && lies_in_variant(rest)));
+}
+
+int dmv_apply_leads_to_release(const DmvRoots *r, const char *path)
+{
+    DMV_CLEANUP_FREE char *leads_to = NULL;
+    bool exists;
+    int result = dmv_fs_resolve(r->fd, path, &leads_to, &exists);
+
+    return result == -ENOMEM ? result : result == 0 && dmv_apply_is_in_release(r, leads_to);
+}
+
 static int check_target(const DmvRoots *r, const DmvStep *s, DmvError *reterr)
 {
-    DMV_CLEANUP_FREE char *resolved = NULL, *kernel = NULL;
-    const char *rest;
+    DMV_CLEANUP_FREE char *resolved = NULL;
     int result = -EINVAL;
 
     if (s->content && strlen(s->content) <= TARGET_MAX)
         result = dmv_apply_link_resolve(s->path, s->content, &resolved);
     if (result == -ENOMEM)
         return result;
-    if (result == 0 && dmv_relative_path_is_valid(resolved) &&
-        (below(resolved, DMV_STORE_DIR) ||
-         (split_kernel_path(r, resolved, &kernel, &rest) && lies_in_variant(rest))))
+    if (result == 0 && dmv_apply_is_in_release(r, resolved))
         return 0;
     return dmv_error_set(reterr, DMV_INVALID_REQUEST, "link refused", NULL,
                          "the link %s would lead neither into the store nor to an installed variant",

@@ -42,6 +42,18 @@ int dmv_apply_step_check(const DmvRoots *r, const DmvStep *s, DmvError *reterr);
  */
 int dmv_apply_path_kernel(const DmvRoots *r, const char *path, char **ret);
 
+/* Does the path, relative to the root and without links in it, lie in the store or in an installed variant?
+ */
+bool dmv_apply_is_in_release(const DmvRoots *r, const char *path);
+
+/**
+ * dmv_apply_leads_to_release() - is a link one that dmv can have made?
+ * @path: of the link, relative to the root
+ *
+ * Also a link whose release has gone is one. Return: 1, 0, or -ENOMEM.
+ */
+int dmv_apply_leads_to_release(const DmvRoots *r, const char *path);
+
 /**
  * dmv_apply_link_resolve() - where a relative link leads, by text
  * @path: of the link, relative to the root

@@ -102,7 +102,7 @@ static int keep_and_stage(const DmvSwitch *w, const DmvShadow *shadow, const cha
 static int switch_in_steps(const DmvSwitch *w, const DmvShadow *shadow, bool moving, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(w->roots, w->kernel, NULL);
-    DMV_CLEANUP_CHANGES DmvChanges c = {.root = w->roots->fd};
+    DMV_CLEANUP_CHANGES DmvChanges c = {.root = w->roots->fd, .journal = w->journal};
     int r = folder ? dmv_exchange_forget(w, reterr) : -ENOMEM;
 
     if (r == 0)
@@ -198,7 +198,7 @@ static int attempt(const DmvSwitch *w, bool last, bool *ret_again, DmvError *ret
 
 static int remove_firmware(const DmvSwitch *w, DmvError *reterr)
 {
-    DMV_CLEANUP_CHANGES DmvChanges c = {.root = w->roots->fd};
+    DMV_CLEANUP_CHANGES DmvChanges c = {.root = w->roots->fd, .journal = w->journal};
 
     return do_steps(w, &c, true, reterr);
 }

@@ -146,21 +146,32 @@ static int remember_initrds(DmvTransaction *t, const DmvStep *s, DmvError *reter
     return r;
 }
 
+/* A link that leads to no release is as little ours as a file; also one that was made since the plan was. */
+static int check_is_ours(const DmvTransaction *t, const DmvStep *s, DmvError *reterr)
+{
+    const DmvJournalEntry *e = dmv_journal_find(&t->journal, s->path);
+    int r;
+
+    if (!e || e->before.kind == DMV_IMAGE_ABSENT)
+        return 0;
+    r = e->before.kind == DMV_IMAGE_LINK ? dmv_apply_leads_to_release(t->roots, s->path) : 0;
+    if (r != 0)
+        return r < 0 ? r : 0;
+    return dmv_error_set(reterr, DMV_CONFLICT, NULL, "remove or rename it if it is not needed any more",
+                         "%s is there, and dmv did not make it", s->path);
+}
+
 /* What only the disk can say: a link must lead to a file, and may only take the place of a link. */
 static int check_disk(DmvTransaction *t, const DmvStep *s, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *target = NULL;
     DMV_CLEANUP_CLOSE int fd = -1;
-    const DmvJournalEntry *e = dmv_journal_find(&t->journal, s->path);
     bool link = s->kind == DMV_STEP_LINK || s->kind == DMV_STEP_UNLINK;
     struct stat st;
-    int r;
+    int r = link ? check_is_ours(t, s, reterr) : 0;
 
-    if (link && e && e->before.kind != DMV_IMAGE_ABSENT && e->before.kind != DMV_IMAGE_LINK)
-        return dmv_error_set(reterr, DMV_CONFLICT, NULL, "remove or rename it if it is not needed any more",
-                             "%s is there, and dmv did not make it", s->path);
-    if (s->kind != DMV_STEP_LINK)
-        return 0;
+    if (r != 0 || s->kind != DMV_STEP_LINK)
+        return r;
     r = dmv_apply_link_resolve(s->path, s->content, &target);
     if (r < 0)
         return r;
@@ -360,6 +371,7 @@ int dmv_transaction_begin(const DmvRoots *r, uint64_t generation, const DmvStep 
         return -ENOMEM;
     t->roots = r;
     t->changes.root = r->fd;
+    t->changes.journal = &t->journal;
     t->options = options;
     t->steps = steps;
     t->n_steps = n_steps;

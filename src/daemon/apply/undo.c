@@ -101,6 +101,15 @@ static void remove_temporary(Undo *u, const char *path)
         note_failure(u, -errno, "remove the temporary file beside", path);
 }
 
+/* A link that somebody has put where one of ours is or was. */
+static bool is_somebodys_link(const Undo *u, const DmvJournalEntry *e)
+{
+    DMV_CLEANUP_IMAGE DmvImage now = {0};
+
+    return dmv_image_read(u->roots->fd, e->path, &now) == 0 && now.kind == DMV_IMAGE_LINK &&
+           dmv_apply_leads_to_release(u->roots, e->path) == 0;
+}
+
 /* A file that somebody has put where a link of ours was stays: what its package manager did since is not
  * ours. */
 static void put_back(Undo *u, const DmvJournalEntry *e)
@@ -159,6 +168,8 @@ static DmvExchangeBack back_of(const Undo *u, const DmvJournalKernel *k)
 static void restore_entry(Undo *u, const DmvJournalEntry *e)
 {
     remove_temporary(u, e->path);
+    if (is_somebodys_link(u, e))
+        return;
     if (e->before.kind == DMV_IMAGE_ABSENT)
         take_away(u, e);
     else
