@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "daemon/claim.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 
@@ -33,7 +34,7 @@ static void on_recovered(void *userdata, int code, json_object *params, int *fds
     if (code == 0)
         dmv_log_event(LOG_NOTICE, DMV_MESSAGE_CHANGE_UNDONE, "recover", NULL, DMV_UNDONE,
                       "an interrupted transaction was found: %s", outcome);
-    else if (!m->state_problem &&
+    else if (code != DMV_BUSY && !m->state_problem && /* who is still at work undoes it himself */
              asprintf(&m->state_problem, "an interrupted transaction could not be undone: %s",
                       e->why ? e->why : dmv_outcome_reason(code)) < 0)
         m->state_problem = NULL;
@@ -53,9 +54,12 @@ int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))
     DMV_CLEANUP_ERROR DmvError e = {0};
     DmvJob *j;
     Recovery *x;
-    int r = dmv_job_new(m, NULL, "recover", NULL, &j, &e);
+    int r = dmv_claim_lock(m, &e);
 
-    if (r == DMV_STATE_BROKEN) { /* the state says that nothing may be changed, and an undo changes */
+    if (r == 0)
+        r = dmv_job_new(m, NULL, "recover", NULL, &j, &e);
+    /* the state says that nothing may be changed, and an undo changes; or the one that is at work is alive */
+    if (r == DMV_STATE_BROKEN || (r == DMV_BUSY && !m->job)) {
         done(m);
         return 0;
     }

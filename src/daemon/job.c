@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "daemon/claim.h"
 #include "daemon/installing.h"
 #include "daemon/log.h"
 
@@ -27,6 +28,7 @@ DmvJob *dmv_job_free(DmvJob *j)
     free(j->object);
     free(j->phase);
     free(j->because);
+    dmv_claim_drop(j->m);
     free(j);
     return NULL;
 }
@@ -47,12 +49,8 @@ static void on_cancel(VlCall *call, void *userdata)
     j->call = vl_call_unref(j->call);
 }
 
-int dmv_job_new(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret,
-                DmvError *reterr)
+int dmv_job_check_place(const DmvManager *m, DmvError *reterr)
 {
-    static const VlCallHooks hooks = {.cancel = on_cancel};
-    DmvJob *j;
-
     if (m->job)
         return dmv_error_set(reterr, DMV_BUSY, NULL, "try again when it is done; dmvctl status shows it",
                              "another job is running: %s %s (%s)", m->job->action,
@@ -60,6 +58,18 @@ int dmv_job_new(DmvManager *m, VlCall *call, const char *action, const char *obj
                              m->job->phase ? m->job->phase : "starting");
     if (m->state_problem)
         return dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, "dmvctl doctor", "%s", m->state_problem);
+    return 0;
+}
+
+int dmv_job_new(DmvManager *m, VlCall *call, const char *action, const char *object, DmvJob **ret,
+                DmvError *reterr)
+{
+    static const VlCallHooks hooks = {.cancel = on_cancel};
+    DmvJob *j;
+    int r = dmv_job_check_place(m, reterr);
+
+    if (r != 0)
+        return r;
     j = calloc(1, sizeof(*j));
     if (!j || dmv_set_string(&j->object, object) < 0) {
         free(j);

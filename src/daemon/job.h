@@ -33,6 +33,10 @@ struct DmvJob {
     void (*free_data)(void *data);
 };
 
+/* Is the place free, and may anything be changed? Return: 0; DMV_BUSY naming the job that runs;
+ * DMV_STATE_BROKEN. */
+int dmv_job_check_place(const DmvManager *m, DmvError *reterr);
+
 /**
  * dmv_job_new() - take the place
  * @call: who asked, or NULL

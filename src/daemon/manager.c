@@ -13,6 +13,7 @@
 #include "config.h"
 #include "daemon/authorizer.h"
 #include "daemon/boot.h"
+#include "daemon/claim.h"
 #include "daemon/forecast.h"
 #include "daemon/health.h"
 #include "daemon/inspector.h"
@@ -156,6 +157,16 @@ int dmv_manager_look(DmvManager *m)
     return r;
 }
 
+int dmv_manager_reload(DmvManager *m)
+{
+    int r;
+
+    forget_thoughts(m); /* the View borrows from the intent */
+    dmv_state_deinit(m);
+    r = dmv_state_load(m);
+    return r == 0 ? dmv_manager_look(m) : r;
+}
+
 /* Stages the plan, or drops the staged generation when there is nothing to do. */
 static int stage(DmvManager *m)
 {
@@ -276,6 +287,8 @@ static void on_call(void *userdata)
 {
     DmvManager *m = userdata;
 
+    if (m->serving && dmv_claim_is_behind(m) && dmv_manager_reload(m) < 0)
+        dmv_log(LOG_WARNING, "what another dmvd has stored cannot be read, ignoring until the next call");
     if (m->serving && dmv_observe_is_behind(&m->roots, &m->world))
         follow_hardware(m, "devices and modules");
 }
@@ -424,6 +437,7 @@ int dmv_manager_new(sd_event *event, DmvRoots *roots, bool transient, const char
         return -ENOMEM;
     }
     m->event = sd_event_ref(event);
+    m->claim = -1;
     m->roots = *roots;
     *roots = (DmvRoots){.fd = -1};
     m->transient = transient;
@@ -470,13 +484,10 @@ DmvManager *dmv_manager_free(DmvManager *m)
     dmv_problems_deinit(&m->config_problems);
     dmv_streams_free(m);
     dmv_settings_deinit(&m->settings);
-    dmv_intent_deinit(&m->intent);
-    dmv_generations_deinit(&m->generations);
-    dmv_history_deinit(&m->history);
-    dmv_seen_deinit(&m->seen);
+    dmv_state_deinit(m);
     dmv_health_deinit(&m->health);
-    free(m->seen_problem);
-    free(m->state_problem);
+    (void)sd_event_source_disable_unref(m->claim_end);
+    (void)dmv_close(m->claim);
     free(m->libexec);
     free(m->listen);
     dmv_roots_deinit(&m->roots);
@@ -495,6 +506,8 @@ static void settle(DmvManager *m)
     if (!staged || m->plan_error.code != 0 || !dmv_plan_is_empty(&m->plan))
         return;
     if (dmv_boot_applies(m) && m->boot.generation != staged->number)
+        return;
+    if (dmv_claim_lock(m, NULL) != 0)
         return;
     dmv_generations_activated(&m->generations, dmv_manager_now());
     if (dmv_state_save_generation(m, staged) < 0 || dmv_state_save(m) < 0)

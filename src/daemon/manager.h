@@ -45,6 +45,13 @@ typedef struct DmvStream {
     bool set_aside; /* one that was damaged lies beside it */
 } DmvStream;
 
+/* A file as it was. */
+typedef struct DmvFileMark {
+    uint64_t inode;
+    int64_t size, sec, nsec;
+} DmvFileMark;
+#define DMV_N_WATCHED 3
+
 struct DmvManager {
     sd_event *event;
     VlServer *server;
@@ -73,6 +80,9 @@ struct DmvManager {
     bool has_seen;       /* it is stored */
     char *seen_problem;  /* why it is not known although it is stored, or NULL */
     char *state_problem; /* why nothing may be changed, or NULL */
+    int claim;           /* of changing it, see claim.h; or -1 */
+    sd_event_source *claim_end;
+    DmvFileMark marks[DMV_N_WATCHED]; /* of what was read */
 
     /* what is observed, and what follows */
     DmvWorld world;
@@ -112,6 +122,9 @@ int dmv_manager_start(DmvManager *m);
 
 /* Observe, resolve and plan anew. Return: 0 or a negative errno. */
 int dmv_manager_look(DmvManager *m);
+/* Reads what is stored once more, since another daemon has changed it, and looks. Return: as
+ * dmv_manager_look(). */
+int dmv_manager_reload(DmvManager *m);
 /* Resolve and plan anew, over the same World. Return: 0 or a negative errno. */
 int dmv_manager_think(DmvManager *m);
 /* A copy of the intent becomes the intent, in memory and on the disk; the plan is made anew and staged or, if
@@ -144,6 +157,8 @@ void dmv_manager_check_idle(DmvManager *m);
 
 /* state.c: what is stored below var/lib/dmv. */
 int dmv_state_load(DmvManager *m);
+/* As if nothing had been read. */
+void dmv_state_deinit(DmvManager *m);
 int dmv_state_save(DmvManager *m);
 int dmv_state_save_generation(DmvManager *m, const DmvGeneration *g);
 /* The generation in place is good, and that is stored. Return: 0, DMV_NO_SUCH_GENERATION if nothing was

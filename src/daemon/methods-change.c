@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/boot.h"
+#include "daemon/claim.h"
 #include "daemon/job.h"
 #include "daemon/methods.h"
 #include "model/lifeline.h"
@@ -29,13 +30,9 @@ int dmv_method_fail(VlCall *call, DmvError *e, int code, const char *verb, const
 /* Changes that no job makes still wait for the job that runs. */
 int dmv_method_check_free(DmvManager *m, DmvError *e)
 {
-    if (m->state_problem)
-        return dmv_error_set(e, DMV_STATE_BROKEN, NULL, "dmvctl doctor", "%s", m->state_problem);
-    if (m->job)
-        return dmv_error_set(e, DMV_BUSY, NULL, "try again when it is done; dmvctl status shows it",
-                             "another job is running: %s %s", m->job->action,
-                             m->job->object ? m->job->object : "");
-    return 0;
+    int r = dmv_job_check_place(m, e);
+
+    return r == 0 ? dmv_claim_take(m, e) : r;
 }
 
 int dmv_method_check_pin(const DmvViewDriver *d, DmvError *e)

@@ -85,7 +85,9 @@ static int on_activate(VlCall *call, json_object *params, void *userdata)
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
     if (shutdown && !dry)
         return activate_at_shutdown(m, call);
-    r = dmv_manager_check_plan(m, &consent, &e);
+    r = dry ? 0 : dmv_method_check_free(m, &e);
+    if (r == 0)
+        r = dmv_manager_check_plan(m, &consent, &e);
     if (r != 0)
         return dmv_method_fail(call, &e, r, "activate", "the plan");
     if (dry)

@@ -21,7 +21,9 @@ static int on_refresh(VlCall *call, json_object *params, void *userdata)
     int r;
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
-    r = dmv_job_refresh(userdata, call, stream, allow_stale, &e);
+    r = dmv_method_check_free(userdata, &e);
+    if (r == 0)
+        r = dmv_job_refresh(userdata, call, stream, allow_stale, &e);
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "refresh", stream ? stream : "the catalogs");
 }
 
@@ -61,7 +63,9 @@ static int on_install(VlCall *call, json_object *params, void *userdata)
     int r;
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
-    r = dmv_view_find_release(&m->view, spec, NULL, &release, &e);
+    r = dry ? 0 : dmv_method_check_free(m, &e);
+    if (r == 0)
+        r = dmv_view_find_release(&m->view, spec, NULL, &release, &e);
     if (r == 0)
         r = dmv_method_check_install(release, any_hardware, &e);
     if (r == 0 && dry) {
@@ -107,6 +111,8 @@ static int on_import(VlCall *call, json_object *params, void *userdata)
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
     r = check_disk(fd, &e);
+    if (r == 0 && !dry)
+        r = dmv_method_check_free(userdata, &e);
     if (r == 0)
         r = dmv_job_import(userdata, call, DMV_TAKE_FD(fd), any_hardware, dry, &e);
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "import", "the driver disk");
@@ -163,7 +169,9 @@ static int on_remove(VlCall *call, json_object *params, void *userdata)
     int r;
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
-    r = dmv_view_find_release(&m->view, spec, &d, &release, &e);
+    r = dry ? 0 : dmv_method_check_free(m, &e);
+    if (r == 0)
+        r = dmv_view_find_release(&m->view, spec, &d, &release, &e);
     if (r == 0)
         r = check_unused(m, d, release, &e);
     if (r == 0 && dry) {

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "daemon/claim.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
 #include "host/fs.h"
@@ -189,9 +190,24 @@ static int load_history(DmvManager *m)
     return r;
 }
 
+void dmv_state_deinit(DmvManager *m)
+{
+    dmv_intent_deinit(&m->intent);
+    dmv_generations_deinit(&m->generations);
+    dmv_history_deinit(&m->history);
+    dmv_seen_deinit(&m->seen);
+    (void)dmv_set_string(&m->seen_problem, NULL);
+    (void)dmv_set_string(&m->state_problem, NULL);
+    m->boot = (DmvBoot){0};
+    m->has_boot = m->has_seen = false;
+}
+
 int dmv_state_load(DmvManager *m)
 {
-    int r = load_state(m);
+    int r;
+
+    dmv_claim_note(m);
+    r = load_state(m);
 
     if (r == 0)
         r = load_generations(m);
