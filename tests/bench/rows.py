@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import measure
+import readers
 import scratch
 
 SMALL_KERNEL = "6.1.0-50-amd64"  # the one that the large catalog has packages for
@@ -425,11 +426,30 @@ def trust(build, rounds):
     yield from trust_catalog(build, rounds)
 
 
+# ---- readers ----
+
+def readers_row(build, rounds):
+    with scratch.folder() as path:
+        host = scratch.Host(build, path)
+        host.make_small(SMALL_KERNEL)
+        host.record(hardware(2))
+        module = f"{host.root}/usr/lib/modules/{SMALL_KERNEL}/kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko"
+        yield from readers.on(host, SMALL_KERNEL, module, rounds, "27 modules")
+    with scratch.folder() as path:
+        host = scratch.Host(build, path)
+        _, kernel = scratch.unpack_kernel(path)
+        files = module_files(f"{host.root}/usr/lib/modules/{kernel}")
+        host.record(hardware(2).replace(SMALL_KERNEL, kernel))
+        scratch.call(*depmod_argv(host, kernel))
+        yield from readers.on(host, kernel, files["e1000e"], rounds, f"{len(files):,} modules")
+
+
 ROWS = {"catalog": catalog, "match": match, "varlink": varlink, "list": list_rows, "driver-tool": driver_tool, "idle": idle,
-        "refresh": refresh, "apply": apply, "safety": safety, "depmod": depmod, "kabi": kabi, "verify": verify, "trust": trust}
+        "refresh": refresh, "apply": apply, "safety": safety, "depmod": depmod, "kabi": kabi, "verify": verify, "trust": trust,
+        "readers": readers_row}
 TOOLS = {"list": ["lspci", "createrepo_c"], "driver-tool": ["lspci"], "idle": ["createrepo_c"], "refresh": ["createrepo_c"],
          "apply": ["depmod", "dpkg-deb"], "safety": ["depmod", "dpkg-deb"], "depmod": ["depmod", "strace"], "kabi": ["modprobe", "dpkg-deb"],
-         "verify": ["depmod", "dpkg-deb", "openssl"], "trust": ["openssl", "rpmkeys", "objcopy"]}
+         "verify": ["depmod", "dpkg-deb", "openssl"], "readers": ["depmod", "dpkg-deb"], "trust": ["openssl", "rpmkeys", "objcopy"]}
 
 
 def missing(name):

@@ -110,9 +110,25 @@ class Model:
     def healthy(self):
         """The running kernel has loaded what the generation in place asks for."""
         intent = self.generations[self.current][1] if self.current in self.generations else {}
-        links, conf = self.wanted(intent)
-        return all(self.would_load(kernel, module) == links.get((kernel, module), "inbox")
-                   for kernel, module in conf if kernel == RUNNING and module in INBOX)
+        for driver in intent:
+            release = self.selected(driver, intent)
+            served = (release, RUNNING) in self.installed
+            for module in INBOX & set(modules_of(driver)):
+                want = release if served and module in RELEASES[release][0] else "inbox"
+                loads = self.would_load(RUNNING, module)
+                # a module that another driver has a release of is no reason to go back
+                if loads != want and (want != "inbox" or driver_of(loads) == driver):
+                    return False
+        return True
+
+    def contradicts_itself(self):
+        """An intent that was or is in force asks for two releases with one module, since both are installed now."""
+        for intent in [self.intent, *(intent for _, intent in self.generations.values())]:
+            try:
+                self.wanted(intent)
+            except Refused:
+                return True
+        return False
 
     # ---- generations ----
 
