@@ -161,9 +161,11 @@ int dmv_manager_reload(DmvManager *m)
 {
     int r;
 
-    forget_thoughts(m); /* the View borrows from the intent */
+    forget_thoughts(m); /* the View borrows from the intent and the catalogs */
     dmv_state_deinit(m);
     r = dmv_state_load(m);
+    if (r == 0)
+        r = dmv_streams_reload(m);
     return r == 0 ? dmv_manager_look(m) : r;
 }
 

@@ -177,6 +177,8 @@ void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char
 
 /* streams.c: settings, streams, trust anchors, catalogs. */
 int dmv_streams_load(DmvManager *m);
+/* What is trusted and offered, once more; the settings stay. Nothing may borrow from a catalog. */
+int dmv_streams_reload(DmvManager *m);
 void dmv_streams_free(DmvManager *m);
 DmvStream *dmv_streams_find(const DmvManager *m, const char *name);
 /* Is it known whose word counts for a stream? Return: 0; DMV_NO_ROOT. */

@@ -206,14 +206,34 @@ int dmv_streams_load(DmvManager *m)
     return r;
 }
 
+/* All but how it is set up. */
+static void forget_stream(DmvStream *s)
+{
+    DmvStreamConf conf = s->conf;
+
+    dmv_trust_state_deinit(&s->trust);
+    (void)dmv_catalog_free(s->catalog);
+    free(s->problem);
+    free(s->damage);
+    *s = (DmvStream){.conf = conf};
+}
+
+int dmv_streams_reload(DmvManager *m)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < m->n_streams; i++) {
+        forget_stream(&m->streams[i]);
+        r = load_stream(m, &m->streams[i]);
+    }
+    return r;
+}
+
 void dmv_streams_free(DmvManager *m)
 {
     for (size_t i = 0; i < m->n_streams; i++) {
+        forget_stream(&m->streams[i]);
         dmv_stream_conf_deinit(&m->streams[i].conf);
-        dmv_trust_state_deinit(&m->streams[i].trust);
-        (void)dmv_catalog_free(m->streams[i].catalog);
-        free(m->streams[i].problem);
-        free(m->streams[i].damage);
     }
     free(m->streams);
     m->streams = NULL;

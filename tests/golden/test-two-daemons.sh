@@ -13,5 +13,5 @@ ok dmvctl install intel-e1000e/generic@3.8.7 intel-e1000e/generic@3.9.0
 cd "$scratch"
 unset DMV_ROOT
 "$DMV_SOURCE/tests/support/with-depmod" "$DMV_SOURCE/tests/support/held-depmod/depmod" python3 "$DMV_SOURCE/tests/golden/two-daemons.py" \
-    "$DMV_BUILD/bin/dmvd" "$root" "$DMV_SYSFS" "$DMV_PROCFS" || fail "two-daemons.py"
+    "$DMV_BUILD/bin/dmvd" "$root" "$DMV_SYSFS" "$DMV_PROCFS" "$stream" || fail "two-daemons.py"
 echo "two-daemons: done"

@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../support"))
 from dmvd import MANAGER, Client, Daemon  # noqa: E402
 
-DMVD, ROOT, SYSFS, PROCFS = sys.argv[1:5]
+DMVD, ROOT, SYSFS, PROCFS, STREAM = sys.argv[1:6]
 ARGV = [DMVD, "--root", ROOT, "--sysfs", SYSFS, "--procfs", PROCFS]
 HOLD = f"{ROOT}/run/hold-depmod"
 DRIVER = "intel-e1000e"
@@ -116,6 +116,27 @@ def test_what_one_stores_the_other_knows():
     assert actions == ["commit", "activate", "select", "unpin", "pin"], actions
     consistent(first, NEW)
     consistent(second, NEW)
+    first.stop()
+    second.stop()
+
+
+def test_what_one_has_seen_of_a_stream_the_other_has_seen():
+    """A catalog that one has taken is not forgotten by the other, or an old one could come back."""
+    state = f"{ROOT}/var/lib/dmv/trust/demo.json"
+    first, second = One("first"), One("second")
+    with open(state) as f:
+        before = f.read()
+    subprocess.run([f"{os.path.dirname(DMVD)}/dmv-publish", "publish", STREAM], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    first.good("Refresh")
+    with open(state) as f:
+        taken = f.read()
+    assert taken != before
+    version = first.good("Status")["streams"][0]["catalogVersion"]
+    assert second.good("Status")["streams"][0]["catalogVersion"] == version
+    second.good("Refresh")
+    with open(state) as f:
+        assert f.read() == taken, "the other one has stored what it knew before"
     first.stop()
     second.stop()
 
