@@ -12,11 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../support"))
-from dmvd import MANAGER, Client, Daemon  # noqa: E402
+from dmvd import MANAGER, Client, Daemon, wait_for  # noqa: E402
 
 DMVD, ROOT, SYSFS, PROCFS, SANITIZED = sys.argv[1:6]
 HOLD = f"{ROOT}/run/hold-depmod"
@@ -47,40 +46,12 @@ def release():
     os.unlink(HOLD)
 
 
-def wait_for(what, condition):
-    """A bound and no measure: it is as long as a test may be wrong."""
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"never: {what}")
-
-
-def held_depmod(daemon):
-    """Process id of the depmod that waits, or None."""
-    for worker in daemon.children("dmv-apply"):
-        try:
-            with open(f"/proc/{worker}/task/{worker}/children") as f:
-                for pid in f.read().split():
-                    with open(f"/proc/{pid}/cmdline") as c:
-                        if "depmod" in c.read():
-                            return int(pid)
-        except OSError:
-            pass
-    return None
-
-
-def other_release(client):
-    now = good(client.call("Show", {"object": DRIVER}))["driver"].get("selectedRelease")
-    return next(r for r in RELEASES if r != now)
-
-
 def begin_held(daemon, client):
     """A switch that is in the middle of its work, by the client."""
     hold()
-    target = other_release(client)
+    target = next(r for r in RELEASES if not runs(r))
     client.send("Select", {"object": target, "now": True})
-    wait_for("the worker runs depmod", lambda: held_depmod(daemon))
+    wait_for("the worker runs depmod", daemon.at_depmod)
     return target
 
 
@@ -100,7 +71,7 @@ def test_readers_do_not_wait_for_a_writer():
     daemon = start()
     writer = Client(daemon.path)
     target = begin_held(daemon, writer)
-    waiting = held_depmod(daemon)
+    waiting = daemon.at_depmod()
     crowd = [Client(daemon.path) for _ in range(CLIENTS - 1)]
     for i, client in enumerate(crowd):
         if i % 4 == 0:
@@ -117,7 +88,7 @@ def test_readers_do_not_wait_for_a_writer():
     for n in range(20):  # and again, one connection after the other
         for client in crowd[n::20]:
             assert good(client.call("Status"))["job"]["action"] == "activate"
-    assert held_depmod(daemon) == waiting, "the writer did not stand still, so this has shown nothing"
+    assert daemon.at_depmod() == waiting, "the writer did not stand still, so this has shown nothing"
     release()
     good(writer.receive())
     assert runs(target)
@@ -244,7 +215,7 @@ def test_signal_while_many_wait():
     daemon.process.send_signal(signal.SIGTERM)
     for client in crowd:  # nobody is asked any more
         assert client.socket.recv(1) == b""
-    assert daemon.process.poll() is None and held_depmod(daemon), "it left although a switch was under way"
+    assert daemon.process.poll() is None and daemon.at_depmod(), "it left although a switch was under way"
     release()
     good(writer.receive())
     assert daemon.process.wait(60) == 0

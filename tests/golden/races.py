@@ -18,7 +18,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../support"))
-from dmvd import Client, Daemon  # noqa: E402
+from dmvd import Client, Daemon, wait_for  # noqa: E402
 
 DMVD, ROOT, SYSFS, PROCFS, SCRATCH, K1, K2 = sys.argv[1:8]
 HOLD = f"{ROOT}/run/hold-depmod"
@@ -119,7 +119,7 @@ def effective(kernel):
 
 def is_of(path, release):
     driver, _, rest = release.partition("/")
-    return f"/store/" in path and f"/{driver}/{rest.replace('@', '/')}/" in path
+    return "/store/" in path and f"/{driver}/{rest.replace('@', '/')}/" in path
 
 
 def kernels():
@@ -151,24 +151,6 @@ class Host:
             return None
         assert reply["parameters"]["reason"] in FAILURES, reply
         return reply["parameters"]["reason"]
-
-    def at_depmod(self):
-        """Worker that stands at its depmod, or None."""
-        for worker in self.daemon.children("dmv-apply"):
-            try:
-                with open(f"/proc/{worker}/task/{worker}/children") as f:
-                    if f.read():
-                        return worker
-            except OSError:
-                pass
-        return None
-
-    def wait_for(self, what, condition):
-        for _ in range(6000):
-            if condition():
-                return
-            time.sleep(0.01)
-        raise AssertionError(f"never: {what}")
 
 
 def check(host, what, other, touched):
@@ -220,7 +202,7 @@ def in_the_middle(host, other, release):
     """The links are made and the index is not."""
     open(HOLD, "w").close()
     host.begin(release)
-    host.wait_for("depmod runs", host.at_depmod)
+    wait_for("depmod runs", host.daemon.at_depmod)
     other.do()
     touched = look(other.foreign)
     os.unlink(HOLD)
@@ -231,8 +213,8 @@ def before_the_confirmation(host, other, release):
     """All is done, and the daemon has not looked at it."""
     open(HOLD, "w").close()
     host.begin(release)
-    host.wait_for("depmod runs", host.at_depmod)
-    worker = host.at_depmod()
+    wait_for("depmod runs", host.daemon.at_depmod)
+    worker = host.daemon.at_depmod()
     host.daemon.process.send_signal(signal.SIGSTOP)
     os.unlink(HOLD)
 
@@ -240,7 +222,7 @@ def before_the_confirmation(host, other, release):
         with open(f"/proc/{worker}/wchan") as w, open(f"/proc/{worker}/task/{worker}/children") as f, \
                 open(f"/proc/{worker}/syscall") as s:
             return not f.read() and ("epoll" in w.read() or s.read().split()[0] in ("232", "281", "441", "22"))
-    host.wait_for("the worker waits for the confirmation", sleeps)
+    wait_for("the worker waits for the confirmation", sleeps)
     other.do()
     touched = look(other.foreign)
     host.daemon.process.send_signal(signal.SIGCONT)

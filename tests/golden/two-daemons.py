@@ -12,7 +12,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../support"))
-from dmvd import MANAGER, Client, Daemon  # noqa: E402
+from dmvd import MANAGER, Client, Daemon, wait_for  # noqa: E402
 
 DMVD, ROOT, SYSFS, PROCFS, STREAM = sys.argv[1:6]
 ARGV = [DMVD, "--root", ROOT, "--sysfs", SYSFS, "--procfs", PROCFS]
@@ -55,14 +55,6 @@ class One:
         self.daemon.kill()
 
 
-def wait_for(what, condition):
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"never: {what}")
-
-
 def hold():
     with open(HOLD, "w"):
         pass
@@ -72,15 +64,8 @@ def begin_held(one, release):
     """A switch of the daemon that stands in the middle. Return: its worker."""
     hold()
     one.client.send("Select", {"object": release, "now": True})
-
-    def depmod_runs():
-        for worker in one.daemon.children("dmv-apply"):
-            with contextlib.suppress(OSError), open(f"/proc/{worker}/task/{worker}/children") as f:
-                if f.read():
-                    return True
-        return False
-    wait_for("depmod runs", depmod_runs)
-    return one.daemon.children("dmv-apply")[0]
+    wait_for("depmod runs", one.daemon.at_depmod)
+    return one.daemon.at_depmod()
 
 
 def would_load():

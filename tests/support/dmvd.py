@@ -6,8 +6,18 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 MANAGER = "io.dmv.Manager."
+
+
+def wait_for(what, condition):
+    """A bound and no measure: it is as long as a test may be wrong."""
+    for _ in range(6000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"never: {what}")
 
 
 class Client:
@@ -102,6 +112,14 @@ class Daemon:
                     if f.read().strip() == name:
                         found.append(int(pid))
         return found
+
+    def at_depmod(self):
+        """Process id of the apply worker whose depmod runs, or is held (held-depmod); or None."""
+        for worker in self.children("dmv-apply"):
+            with contextlib.suppress(OSError), open(f"/proc/{worker}/task/{worker}/children") as f:
+                if f.read():
+                    return worker
+        return None
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
