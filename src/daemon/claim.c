@@ -2,8 +2,8 @@
 /*
  * The claim on a root's state. See claim.h.
  *
- * It is flock(2)'s, so one of a daemon that died is none. Who else stored something is known by the two files
- * that no change leaves alone: the state of the boot machine, and the history.
+ * It is flock(2)'s, so one of a daemon that died is none. Who else stored something is known by three files,
+ * of which every change touches one: intent, state of the boot machine, history.
  */
 #include "daemon/claim.h"
 
