@@ -210,6 +210,22 @@ static void test_connection_breaks(void **state)
     }
 }
 
+/* The socket takes nothing more, and no hangup says so. */
+static void test_write_fails(void **state)
+{
+    DMV_CLEANUP(stop) Fixture f;
+
+    (void)state;
+    start(&f, true);
+    assert_int_equal(call(&f, 1, false, -1), 0);
+    settle(&f);
+    assert_int_equal(shutdown(f.fd, SHUT_RD), 0);
+    assert_int_equal(call(&f, 2, false, -1), 0);
+    settle(&f);
+    assert_string_equal(f.log.data, " gone; gone;");
+    assert_int_equal(call(&f, 3, false, -1), -ENOTCONN);
+}
+
 static void test_too_long_a_reply(void **state)
 {
     DMV_CLEANUP(stop) Fixture f;
@@ -262,7 +278,7 @@ int main(void)
         cmocka_unit_test(test_pipelined_calls),  cmocka_unit_test(test_many_calls),
         cmocka_unit_test(test_descriptors),      cmocka_unit_test(test_connection_breaks),
         cmocka_unit_test(test_too_long_a_reply), cmocka_unit_test(test_free_with_pending_calls),
-        cmocka_unit_test(test_free_in_callback),
+        cmocka_unit_test(test_free_in_callback), cmocka_unit_test(test_write_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

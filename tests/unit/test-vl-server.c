@@ -1126,6 +1126,21 @@ static void test_listen_refuses(void **state)
 }
 
 /* Only root can be somebody else; everybody can be root to a server of their own. */
+/* An answer that cannot be written, and no hangup: the client is not left to wait. */
+static void test_write_fails(void **state)
+{
+    static const char echo[] = "{\"method\":\"org.example.probe.Echo\"}";
+    DMV_CLEANUP(stop) Fixture f;
+
+    (void)state;
+    start(&f, NULL);
+    assert_int_equal(shutdown(f.fd, SHUT_RD), 0);
+    send_bytes(f.fd, echo, sizeof(echo));
+    assert_int_equal(vl_server_n_connections(f.server), 1);
+    settle(&f);
+    assert_int_equal(vl_server_n_connections(f.server), 0);
+}
+
 static void test_privileged(void **state)
 {
     DMV_CLEANUP(remove_folder) Folder d;
@@ -1211,6 +1226,7 @@ int main(void)
         cmocka_unit_test(test_total_limit),
         cmocka_unit_test(test_listen),
         cmocka_unit_test(test_listen_refuses),
+        cmocka_unit_test(test_write_fails),
         cmocka_unit_test(test_privileged),
         cmocka_unit_test(test_out_of_descriptors),
     };

@@ -87,8 +87,10 @@ static void flush(VlConnection *c)
     if (vl_stream_queued(&c->stream) == 0)
         return;
     n = vl_stream_flush(&c->stream);
-    if (n < 0)
+    if (n < 0) {
         cancel_unheard(c);
+        c->closing = true; /* what was lost is waited for: the client has to see an end */
+    }
     if (n != 0 || vl_stream_queued(&c->stream) == 0)
         c->blocked_since = 0;
 }
@@ -157,8 +159,9 @@ static void update_watch(VlConnection *c)
         events |= EPOLLIN;
     if (vl_stream_queued(&c->stream) > 0)
         events |= EPOLLOUT;
-    (void)sd_event_source_set_io_events(c->io, events);
-    (void)sd_event_source_set_enabled(c->io, c->hangup && c->call ? SD_EVENT_OFF : SD_EVENT_ON);
+    if (sd_event_source_set_io_events(c->io, events) < 0 ||
+        sd_event_source_set_enabled(c->io, c->hangup && c->call ? SD_EVENT_OFF : SD_EVENT_ON) < 0)
+        vl_connection_kill(c); /* nothing would wake it any more */
 }
 
 static void pump(VlConnection *c)

@@ -108,6 +108,12 @@ static int deliver_next(VlPeer *p)
     return r < 0 ? r : 1;
 }
 
+static int watch(VlPeer *p)
+{
+    return sd_event_source_set_io_events(
+        p->io, EPOLLIN | (vl_stream_queued(&p->stream) > 0 ? (uint32_t)EPOLLOUT : 0));
+}
+
 static void pump(VlPeer *p)
 {
     int r = 1;
@@ -117,14 +123,10 @@ static void pump(VlPeer *p)
         r = deliver_next(p);
     if (!p->over && (r < 0 || (p->stream.eof && !vl_stream_has_frame(&p->stream))))
         end(p);
-    if (!p->over) {
-        /* a write that fails is followed by a hangup, and that by the end */
-        (void)vl_stream_flush(&p->stream);
-        (void)sd_event_source_set_io_events(
-            p->io, EPOLLIN | (vl_stream_queued(&p->stream) > 0 ? (uint32_t)EPOLLOUT : 0));
-        if (vl_stream_has_frame(&p->stream))
-            (void)sd_event_source_set_enabled(p->defer, SD_EVENT_ONESHOT);
-    }
+    if (!p->over && (vl_stream_flush(&p->stream) < 0 || watch(p) < 0))
+        end(p); /* no hangup need follow, and nobody would answer what was not sent */
+    if (!p->over && vl_stream_has_frame(&p->stream))
+        (void)sd_event_source_set_enabled(p->defer, SD_EVENT_ONESHOT);
     peer_unref(p);
 }
 
