@@ -15,6 +15,7 @@
 #include "daemon/claim.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
+#include "daemon/stream-trust.h"
 #include "host/fs.h"
 
 #define STATE_FILE DMV_STATE_DIR "/state.json"
@@ -202,11 +203,26 @@ void dmv_state_deinit(DmvManager *m)
     m->has_boot = m->has_seen = false;
 }
 
+/* Of daemons that died while they wrote. */
+static void sweep(const DmvManager *m)
+{
+    static const char *const folders[] = {DMV_STATE_DIR, GENERATIONS_DIR, DMV_TRUST_STATE_DIR,
+                                          DMV_CATALOGS_DIR};
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(folders); i++) {
+        int r = dmv_fs_sweep(m->roots.fd, folders[i]);
+
+        if (r < 0)
+            dmv_log(LOG_DEBUG, "temporary files stay in %s, ignoring: %s", folders[i], strerror(-r));
+    }
+}
+
 int dmv_state_load(DmvManager *m)
 {
     int r;
 
     dmv_claim_note(m);
+    sweep(m);
     r = load_state(m);
 
     if (r == 0)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -483,6 +484,32 @@ static void test_replace_file_too_large(void **state)
     assert_int_equal(count(&s, "d"), 1);
 }
 
+/* What a process that died has left goes; what somebody writes, or calls almost the same, stays. */
+static void test_sweep(void **state)
+{
+    static const char left[] = "d/.dmv-0123456789abcdef.tmp", open_one[] = "d/.dmv-00000000000000ff.tmp";
+    DMV_CLEANUP_CLOSE int fd = -1;
+    SCRATCH s;
+
+    (void)state;
+    scratch_init(&s);
+    assert_int_equal(dmv_fs_sweep(s.fd, "d"), 0);
+    scratch_write(&s, left, "half");
+    scratch_write(&s, open_one, "half");
+    scratch_write(&s, "d/.dmv-0123456789abcdeg.tmp", "somebody's");
+    scratch_write(&s, "d/.dmv-0123456789abcdef.tmp2", "somebody's");
+    scratch_mkdir(&s, "d/.dmv-0123456789abcde0.tmp");
+    fd = openat(s.fd, open_one, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(dmv_fs_sweep(s.fd, "d"), 1);
+    assert_int_equal(count(&s, "d"), 4);
+    assert_content(&s, open_one, "half");
+    fd = dmv_close(fd);
+    assert_int_equal(dmv_fs_sweep(s.fd, "d"), 1);
+    assert_int_equal(dmv_fs_sweep(s.fd, "d"), 0);
+    assert_int_equal(count(&s, "d"), 3);
+}
+
 static void test_replace_link(void **state)
 {
     DMV_CLEANUP_FREE char *target = NULL;
@@ -815,6 +842,7 @@ int main(void)
         cmocka_unit_test(test_resolve),
         cmocka_unit_test(test_replace_file),
         cmocka_unit_test(test_replace_file_too_large),
+        cmocka_unit_test(test_sweep),
         cmocka_unit_test(test_replace_link),
         cmocka_unit_test(test_append),
         cmocka_unit_test(test_write_all),

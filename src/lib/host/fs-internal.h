@@ -20,6 +20,11 @@ static inline void dmv_fs_listing_deinit(DmvFsListing *l)
 }
 #define DMV_CLEANUP_LISTING DMV_CLEANUP(dmv_fs_listing_deinit)
 
+/* What a file is called until it is renamed over another: 16 hex digits in between. */
+#define DMV_FS_TEMPORARY_PREFIX ".dmv-"
+#define DMV_FS_TEMPORARY_SUFFIX ".tmp"
+#define DMV_FS_TEMPORARY_SIZE sizeof(DMV_FS_TEMPORARY_PREFIX "0123456789abcdef" DMV_FS_TEMPORARY_SUFFIX)
+
 /**
  * dmv_fs_walk() - dmv_fs_open() and dmv_fs_open_nolinks() without openat2(2)
  * @follow: links are followed as long as they stay below @dirfd; false: each is refused with -ELOOP

@@ -13,6 +13,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -26,6 +27,8 @@
 #define COPY_BUFFER ((size_t)128 * 1024)
 /* A rename that races with ".." in a path gives EAGAIN; see openat2(2). */
 #define OPEN_RETRIES 16
+/* A sweeper may take a temporary file for one that was left, right after it was made. */
+#define TEMPORARY_TRIES 16
 
 /* ---- opening ---- */
 
@@ -207,13 +210,14 @@ int dmv_fs_sync_fd(int fd)
 }
 
 /* A name that no reader of a folder takes for its own: depmod wants .conf and .ko. */
-static int temporary_name(char name[32])
+static int temporary_name(char name[DMV_FS_TEMPORARY_SIZE])
 {
     uint64_t random;
 
     if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return -errno;
-    (void)snprintf(name, 32, ".dmv-%016llx.tmp", (unsigned long long)random);
+    (void)snprintf(name, DMV_FS_TEMPORARY_SIZE, DMV_FS_TEMPORARY_PREFIX "%016llx" DMV_FS_TEMPORARY_SUFFIX,
+                   (unsigned long long)random);
     return 0;
 }
 
@@ -230,43 +234,61 @@ static int settle(int parent, const char *temporary, const char *name)
     return dmv_fs_sync_fd(parent);
 }
 
-static int write_temporary(int parent, const char *temporary, const void *data, size_t size, mode_t mode)
+/* It is locked as long as it is open: what nobody has locked was left by a process that died (fs-sweep.c).
+ * Return: a descriptor, or a negative errno. */
+static int make_temporary(int parent, char name[DMV_FS_TEMPORARY_SIZE])
 {
-    DMV_CLEANUP_CLOSE int fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int r;
+    for (int tries = 0; tries < TEMPORARY_TRIES; tries++) {
+        DMV_CLEANUP_CLOSE int fd = -1;
+        struct stat st;
+        int r = temporary_name(name);
 
-    if (fd < 0)
-        return -errno;
-    r = dmv_fs_write_all(fd, data, size);
+        if (r < 0)
+            return r;
+        fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0)
+            return -errno;
+        (void)flock(fd, LOCK_EX); /* where there are no locks nothing is swept either */
+        if (fstat(fd, &st) == 0 && st.st_nlink > 0)
+            return DMV_TAKE_FD(fd);
+    }
+    return -EBUSY;
+}
+
+static int fill_temporary(int fd, const void *data, size_t size, mode_t mode)
+{
+    int r = dmv_fs_write_all(fd, data, size);
+
     if (r == 0 && fchmod(fd, mode) < 0) /* whatever the umask is */
         r = -errno;
-    if (r == 0)
-        r = dmv_fs_sync_fd(fd);
-    if (r < 0)
-        (void)unlinkat(parent, temporary, 0);
-    return r;
+    return r == 0 ? dmv_fs_sync_fd(fd) : r;
 }
 
 int dmv_fs_replace_file(int dirfd, const char *path, const void *data, size_t size, mode_t mode)
 {
     DMV_CLEANUP_FREE char *name = NULL;
     DMV_CLEANUP_CLOSE int parent = dmv_fs_open_parent(dirfd, path, &name);
-    char temporary[32];
+    DMV_CLEANUP_CLOSE int fd = -1;
+    char temporary[DMV_FS_TEMPORARY_SIZE];
     int r;
 
     if (parent < 0)
         return parent;
-    r = temporary_name(temporary);
+    fd = make_temporary(parent, temporary);
+    if (fd < 0)
+        return fd;
+    r = fill_temporary(fd, data, size, mode);
     if (r == 0)
-        r = write_temporary(parent, temporary, data, size, mode);
-    return r < 0 ? r : settle(parent, temporary, name);
+        return settle(parent, temporary, name);
+    (void)unlinkat(parent, temporary, 0);
+    return r;
 }
 
 int dmv_fs_replace_link(int dirfd, const char *path, const char *target)
 {
     DMV_CLEANUP_FREE char *name = NULL;
     DMV_CLEANUP_CLOSE int parent = dmv_fs_open_parent(dirfd, path, &name);
-    char temporary[32];
+    char temporary[DMV_FS_TEMPORARY_SIZE];
     int r;
 
     if (parent < 0)

@@ -77,6 +77,16 @@ int dmv_fs_write_all(int fd, const void *data, size_t size);
 int dmv_fs_replace_file(int dirfd, const char *path, const void *data, size_t size, mode_t mode);
 /* The same for a symbolic link. */
 int dmv_fs_replace_link(int dirfd, const char *path, const char *target);
+/**
+ * dmv_fs_sweep() - remove what dmv_fs_replace_file() left where its process died
+ * @dirfd: the folder that @path is relative to
+ * @path: the folder that is looked at, not those below it
+ *
+ * A file that somebody is writing stays.
+ *
+ * Return: how many are gone, 0 also where there is no such folder; or a negative errno, after all were tried.
+ */
+int dmv_fs_sweep(int dirfd, const char *path);
 /* Appends to a file (made with @mode if it is missing) and syncs it. */
 int dmv_fs_append_file(int dirfd, const char *path, const void *data, size_t size, mode_t mode);
 /* Removes a file or link and syncs the folder. -ENOENT counts as success. */
