@@ -249,6 +249,21 @@ static int set_aside(DmvManager *m, DmvStream *s, const char *path)
     return r == 0 ? dmv_set_string(&s->damage, NULL) : r;
 }
 
+int dmv_stream_store_first_trust(DmvManager *m, const DmvStream *s)
+{
+    DMV_CLEANUP_FREE char *path = dmv_stream_file(DMV_TRUST_STATE_DIR, s->conf.name, ".json");
+    DMV_CLEANUP_FREE char *text = NULL;
+    size_t size = 0;
+    int r = path ? 0 : -ENOMEM;
+
+    if (r < 0 || s->damage || is_there(m, path))
+        return r;
+    r = dmv_trust_state_format(&s->trust, &text, &size);
+    if (r == 0)
+        r = dmv_fs_mkdirs(m->roots.fd, DMV_TRUST_STATE_DIR, 0700);
+    return r == 0 ? dmv_fs_replace_file(m->roots.fd, path, text, size, 0600) : r;
+}
+
 int dmv_stream_store_trust(DmvManager *m, DmvStream *s, const DmvTrustState *state)
 {
     DMV_CLEANUP_FREE char *path = dmv_stream_file(DMV_TRUST_STATE_DIR, s->conf.name, ".json");
@@ -257,6 +272,8 @@ int dmv_stream_store_trust(DmvManager *m, DmvStream *s, const DmvTrustState *sta
     size_t size = 0;
     int r = path && copy ? dmv_trust_state_format(state, &text, &size) : -ENOMEM;
 
+    if (r == 0)
+        r = dmv_stream_store_first_trust(m, s);
     if (r == 0)
         r = dmv_fs_mkdirs(m->roots.fd, DMV_TRUST_STATE_DIR, 0700);
     if (r == 0)
