@@ -8,10 +8,29 @@
 #include "daemon/claim.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
+#include "daemon/shared/leftovers.h"
 
 typedef struct Recovery {
     void (*done)(DmvManager *m);
 } Recovery;
+
+static bool has_journal(const DmvManager *m)
+{
+    struct stat st;
+
+    return fstatat(m->roots.fd, DMV_STATE_DIR "/journal", &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* A change that was interrupted is on the disk as long as its journal is. Leftovers are in nobody's way. */
+static void note_failure(DmvManager *m, const DmvError *e, int code)
+{
+    if (!has_journal(m))
+        dmv_log(LOG_WARNING, "what a worker has left stays, ignoring: %s", dmv_error_words(e, code));
+    else if (!m->state_problem &&
+             asprintf(&m->state_problem, "an interrupted transaction could not be undone: %s",
+                      dmv_error_words(e, code)) < 0)
+        m->state_problem = NULL;
+}
 
 static void on_recovered(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
                          bool continues, DmvError *e)
@@ -31,22 +50,18 @@ static void on_recovered(void *userdata, int code, json_object *params, int *fds
     if (code == 0)
         code = dmv_worker_read(params, fields, DMV_N_ELEMENTS(fields), e);
     e->code = code;
-    if (code == 0)
+    if (code == 0 && !j->only_looks)
         dmv_log_event(LOG_NOTICE, DMV_MESSAGE_CHANGE_UNDONE, "recover", NULL, DMV_UNDONE,
                       "an interrupted transaction was found: %s", outcome);
-    else if (code != DMV_BUSY && !m->state_problem && /* who is still at work undoes it himself */
-             asprintf(&m->state_problem, "an interrupted transaction could not be undone: %s",
-                      e->why ? e->why : dmv_outcome_reason(code)) < 0)
-        m->state_problem = NULL;
+    else if (code != 0 && code != DMV_BUSY) /* who is still at work undoes it himself */
+        note_failure(m, e, code);
     dmv_job_finish(j, e, json_object_new_object(), generation);
     done(m);
 }
 
 bool dmv_job_recovery_is_due(const DmvManager *m)
 {
-    struct stat st;
-
-    return fstatat(m->roots.fd, DMV_STATE_DIR "/journal", &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return has_journal(m) || dmv_leftovers_exist(&m->roots);
 }
 
 int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))
@@ -66,6 +81,7 @@ int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))
     if (r != 0)
         return r < 0 ? r : -EBUSY;
     j->changes_trees = true;
+    j->only_looks = !has_journal(m); /* leftovers: nothing that the history knows of */
     x = j->data = calloc(1, sizeof(*x));
     if (x) {
         x->done = done;
@@ -76,9 +92,7 @@ int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))
         r = dmv_worker_call(j->apply, "Recover", json_object_new_object(), -1, false, on_recovered, j);
     if (r == 0)
         return 0;
-    if (asprintf(&m->state_problem, "an interrupted transaction cannot be undone: %s",
-                 dmv_error_words(&e, r)) < 0)
-        m->state_problem = NULL;
+    note_failure(m, &e, r);
     e.code = r;
     dmv_job_finish(j, &e, NULL, -1);
     done(m);

@@ -21,7 +21,7 @@ struct DmvJob {
     uint64_t last_notify; /* CLOCK_MONOTONIC, microseconds */
     bool can_cancel;      /* nothing was changed yet: the client's going away ends the job */
     bool changes_trees;   /* what the trees hold is between two states */
-    bool only_looks;      /* a dry run: the history says nothing of it */
+    bool only_looks;      /* a dry run, or leftovers go: the history says nothing of it */
     DmvWorker *fetch, *apply;
     struct DmvInstalling *installing; /* of install and import: the release in hand, see installing.h */
     struct {
@@ -98,7 +98,7 @@ int dmv_job_boot(DmvManager *m, VlCall *call, const DmvBootTask *t, DmvError *re
  */
 typedef void (*DmvTrialDone)(DmvJob *j, int code, DmvError *e);
 int dmv_job_call_trial(DmvJob *j, const DmvBootActions *actions, DmvTrialDone done, DmvError *reterr);
-/* Is there a transaction that nobody has confirmed or undone? */
+/* Is there a transaction that nobody has confirmed or undone, or something that a worker has left? */
 bool dmv_job_recovery_is_due(const DmvManager *m);
 /* Undoes what a crash has left behind; @done is called at the end, whatever comes of it. */
 int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m));

@@ -555,6 +555,6 @@ int dmv_manager_start(DmvManager *m)
         after_recovery(m);
         return 0;
     }
-    dmv_log(LOG_NOTICE, "an interrupted transaction is undone first");
+    dmv_log(LOG_NOTICE, "what was interrupted is undone first");
     return dmv_job_recover(m, after_recovery);
 }

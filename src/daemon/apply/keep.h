@@ -12,8 +12,7 @@
 
 #include <stddef.h>
 
-/* Name of the folder below a kernel's folder; holds no .ko, so depmod finds nothing in it. */
-#define DMV_KEEP_DIR ".dmv-index"
+#include "daemon/shared/leftovers.h"
 
 /**
  * dmv_keep_list() - which index files a kernel has

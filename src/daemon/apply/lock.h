@@ -5,10 +5,9 @@
 
 #include <stdint.h>
 
+#include "daemon/shared/leftovers.h"
 #include "dmv/outcome.h"
 #include "host/roots.h"
-
-#define DMV_LOCK_PATH DMV_RUN_DIR "/apply.lock"
 
 /**
  * dmv_lock_take() - be the only worker of a root

@@ -8,10 +8,10 @@
 
 #include <stdbool.h>
 
+#include "daemon/shared/leftovers.h"
 #include "host/roots.h"
 
-/* Beside the image, with its name before them. No boot loader takes such a name for an image. */
-#define DMV_PREVIOUS_KEPT ".dmv-kept"
+/* Beside the image, with its name before it, as DMV_PREVIOUS_KEPT. */
 #define DMV_PREVIOUS ".dmv-previous"
 /* The image of a generation on trial: the default entry of the boot loader keeps the one without this. */
 #define DMV_TRIAL ".dmv-trial"

@@ -8,11 +8,9 @@
 #ifndef DMV_APPLY_STORE_H
 #define DMV_APPLY_STORE_H
 
+#include "daemon/shared/leftovers.h"
 #include "dmv/outcome.h"
 #include "host/roots.h"
-
-#define DMV_STORE_STAGING ".staging-"
-#define DMV_STORE_REMOVED ".removed-"
 
 /* Return: 0, or DMV_INVALID_NAME if one of them may not be a component of a path. */
 int dmv_store_check_names(const char *driver, const char *variant, const char *version, const char *kernel,
