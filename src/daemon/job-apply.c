@@ -11,6 +11,7 @@
 #include "daemon/job-apply.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
+#include "daemon/staging.h"
 #include "model/render.h"
 
 static void apply_free(void *data)
@@ -62,10 +63,7 @@ static void activated(DmvJob *j, bool changed)
         dmv_boot_adopt(m, &x->next);
     }
     if (staged) {
-        dmv_generations_activated(&m->generations, dmv_manager_now());
-        r = dmv_state_save_generation(m, dmv_generations_find(&m->generations, number));
-        if (r == 0)
-            r = dmv_state_save(m);
+        r = dmv_staging_activated(m);
         if (r < 0)
             dmv_log(LOG_ERR, "generation %lld is active, but that cannot be stored: %s", (long long)number,
                     strerror(-r));

@@ -20,6 +20,7 @@
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/owners.h"
+#include "daemon/staging.h"
 #include "daemon/vouchers.h"
 #include "dmv/interface.h"
 #include "host/fs.h"
@@ -169,24 +170,6 @@ int dmv_manager_reload(DmvManager *m)
     return r == 0 ? dmv_manager_look(m) : r;
 }
 
-/* Stages the plan, or drops the staged generation when there is nothing to do. */
-static int stage(DmvManager *m)
-{
-    DmvGeneration *staged = dmv_generations_staged(&m->generations);
-    const DmvGeneration *current = dmv_generations_find(&m->generations, m->generations.current);
-    int r;
-
-    if (dmv_plan_is_empty(&m->plan) && current && dmv_intent_asks_the_same(&current->intent, &m->intent)) {
-        if (staged) {
-            dmv_state_forget_generation(m, staged->number);
-            dmv_generations_unstage(&m->generations);
-        }
-        return 0;
-    }
-    r = dmv_generations_stage(&m->generations, &m->intent, dmv_manager_now(), &staged);
-    return r == 0 ? dmv_state_save_generation(m, staged) : r;
-}
-
 /* What brings the host back by itself; the reason why nothing does, where nothing does. */
 static int look_for_fallback(const DmvManager *m, const DmvLifelineChanges *changes,
                              const DmvConsent *consent, DmvError *ret_why)
@@ -238,7 +221,7 @@ int dmv_manager_ask_intent(DmvManager *m, const DmvIntent *intent, const DmvCons
     if (r == 0 && consent)
         r = dmv_manager_check_plan(m, consent, reterr);
     if (r == 0)
-        r = stage(m);
+        r = dmv_staging_stage(m);
     if (r == 0)
         r = dmv_state_save(m);
     if (r == 0) {
@@ -252,6 +235,8 @@ int dmv_manager_ask_intent(DmvManager *m, const DmvIntent *intent, const DmvCons
     m->intent = before;
     if (dmv_manager_think(m) < 0)
         dmv_log(LOG_ERR, "out of memory");
+    else
+        dmv_staging_reconcile(m); /* what was staged for it is not wanted */
     return r < 0 ? dmv_error_set(reterr, r, NULL, NULL, "the intent cannot be stored: %s", strerror(-r)) : r;
 }
 
@@ -498,25 +483,6 @@ DmvManager *dmv_manager_free(DmvManager *m)
     return NULL;
 }
 
-/* A staged generation whose plan has nothing left to do was applied, and the daemon died before it could say
- * so. A change of the intent that changes no file looks the same: where the host boots, the state of the boot
- * machine, which is stored before a switch is confirmed, tells the two apart. */
-static void settle(DmvManager *m)
-{
-    DmvGeneration *staged = dmv_generations_staged(&m->generations);
-
-    if (!staged || m->plan_error.code != 0 || !dmv_plan_is_empty(&m->plan))
-        return;
-    if (dmv_boot_applies(m) && m->boot.generation != staged->number)
-        return;
-    if (dmv_claim_lock(m, NULL) != 0)
-        return;
-    dmv_generations_activated(&m->generations, dmv_manager_now());
-    if (dmv_state_save_generation(m, staged) < 0 || dmv_state_save(m) < 0)
-        dmv_log(LOG_WARNING, "generation %lld is active, but that is not stored yet, ignoring",
-                (long long)staged->number);
-}
-
 static int serve(DmvManager *m)
 {
     int r = dmv_manager_look(m);
@@ -524,7 +490,7 @@ static int serve(DmvManager *m)
     if (r < 0)
         return r;
     if (!m->state_problem)
-        settle(m);
+        dmv_staging_settle(m);
     if (m->roots.running) {
         r = dmv_hotplug_new(m->event, on_hotplug, m, &m->hotplug);
         if (r < 0)

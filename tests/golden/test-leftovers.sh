@@ -58,4 +58,31 @@ no_leftovers
 touch "$root/usr/lib/dmv/store/.hidden"
 ok dmvctl status
 [[ -e $root/usr/lib/dmv/store/.hidden ]] || fail "somebody else's file is gone"
+
+# ---- state.json decides what is wanted, and the generations follow it ----
+state=$root/var/lib/dmv
+generation() { dmvctl --json status | json "['generation']['$1']"; }
+# staged, but the intent was never stored
+ok dmvctl select intel-e1000e/generic@3.8.7
+mv "$state/state.json" "$scratch/wanted"
+equal "$(driver intel-e1000e '["selection"]')" none "selection without an intent"
+equal "$(generation number)" "" "generation that nobody wants"
+[[ ! -e $state/generations/1.json ]] || fail "what is staged and not wanted stayed"
+ok dmvctl activate
+equal "$(effective "$K1" e1000e)" kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko "nothing was wanted"
+# wanted, but what was staged is gone
+cp -p "$scratch/wanted" "$state/state.json"
+equal "$(driver intel-e1000e '["staged"]')" true "staged again"
+[[ -e $state/generations/1.json ]] || fail "what is wanted is not staged"
+ok dmvctl activate
+equal "$(effective "$K1" e1000e)" updates/e1000e.ko "what was wanted"
+# in place, but its file does not say so yet
+sed -i 's/"state":"trial"/"state":"staged"/' "$state/generations/1.json"
+equal "$(generation state)" trial "state of the generation in place"
+grep -q '"state":"trial"' "$state/generations/1.json" || fail "the file does not say so"
+equal "$(dmvctl --json generations | json '["generations"].__len__()')" 1 "generations"
+# a pin is no other selection
+ok dmvctl pin intel-e1000e --because "ticket 1"
+equal "$(generation number)" 1 "generation after a pin"
+equal "$(dmvctl --json generations | json '["generations"].__len__()')" 1 "generations after a pin"
 echo "leftovers: done"

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What waits to be activated, on the disk. See staging.h. */
+#include "daemon/staging.h"
+
+#include <string.h>
+
+#include "daemon/boot.h"
+#include "daemon/claim.h"
+#include "daemon/log.h"
+
+/* What the generation in place asks for; the host before dmv asks for nothing. NULL if it is not known. */
+static const DmvIntent *intent_in_place(const DmvManager *m)
+{
+    static const DmvIntent nothing = {0};
+    const DmvGeneration *current = dmv_generations_find(&m->generations, m->generations.current);
+
+    return m->generations.current == 0 ? &nothing : current ? &current->intent : NULL;
+}
+
+int dmv_staging_stage(DmvManager *m)
+{
+    DmvGeneration *staged = dmv_generations_staged(&m->generations);
+    const DmvIntent *current = intent_in_place(m);
+    int r;
+
+    if (dmv_plan_is_empty(&m->plan) && current && dmv_intent_asks_the_same(current, &m->intent)) {
+        if (staged) {
+            dmv_state_forget_generation(m, staged->number);
+            dmv_generations_unstage(&m->generations);
+        }
+        return 0;
+    }
+    r = dmv_generations_stage(&m->generations, &m->intent, dmv_manager_now(), &staged);
+    return r == 0 ? dmv_state_save_generation(m, staged) : r;
+}
+
+int dmv_staging_activated(DmvManager *m)
+{
+    int r;
+
+    dmv_generations_activated(&m->generations, dmv_manager_now());
+    r = dmv_state_save(m);
+    return r == 0
+               ? dmv_state_save_generation(m, dmv_generations_find(&m->generations, m->generations.current))
+               : r;
+}
+
+void dmv_staging_reconcile(DmvManager *m)
+{
+    const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+    const DmvIntent *wanted = staged ? &staged->intent : intent_in_place(m);
+    int r;
+
+    if (!wanted || dmv_intent_asks_the_same(wanted, &m->intent) || m->plan_error.code != 0)
+        return;
+    r = dmv_staging_stage(m);
+    if (r < 0)
+        dmv_log(LOG_WARNING, "what is staged is not stored yet, ignoring: %s", strerror(-r));
+}
+
+/* One whose plan has nothing left to do was applied, and the daemon died before it could say so. A change of
+ * the intent that changes no file looks the same: where the host boots, the state of the boot machine, which
+ * is stored before a switch is confirmed, tells the two apart. */
+static bool is_applied(const DmvManager *m, const DmvGeneration *staged)
+{
+    return staged && m->plan_error.code == 0 && dmv_plan_is_empty(&m->plan) &&
+           (!dmv_boot_applies(m) || m->boot.generation == staged->number);
+}
+
+static bool is_settled(const DmvManager *m)
+{
+    const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+    const DmvIntent *wanted = staged ? &staged->intent : intent_in_place(m);
+
+    return !(staged && staged->number == m->generations.current) && !is_applied(m, staged) &&
+           (!wanted || dmv_intent_asks_the_same(wanted, &m->intent));
+}
+
+void dmv_staging_settle(DmvManager *m)
+{
+    const DmvGeneration *staged = dmv_generations_staged(&m->generations);
+    int r = 0;
+
+    if (is_settled(m) || dmv_claim_lock(m, NULL) != 0)
+        return;
+    if (staged && staged->number == m->generations.current)
+        r = dmv_staging_activated(m);
+    else
+        dmv_staging_reconcile(m);
+    if (is_applied(m, dmv_generations_staged(&m->generations)))
+        r = dmv_staging_activated(m);
+    if (r < 0)
+        dmv_log(LOG_WARNING, "generation %lld is active, but that is not stored yet, ignoring: %s",
+                (long long)m->generations.current, strerror(-r));
+}
