@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "daemon/apply/complete.h"
 #include "daemon/apply/image.h"
 #include "daemon/apply/keep.h"
 #include "daemon/apply/step.h"
@@ -133,7 +134,7 @@ static int put_in_place(const DmvRoots *r, const char *kver, const DmvShadow *sh
     return e == 0 && fsync(to) < 0 ? -errno : e;
 }
 
-int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr)
+static int build(const DmvRoots *r, const char *kver, DmvError *reterr)
 {
     DMV_CLEANUP_SHADOW DmvShadow *shadow = NULL;
     int hide = has_to_hide(r, kver), e;
@@ -144,4 +145,33 @@ int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr)
     if (e == 0)
         e = dmv_index_build_shadow(shadow, kver, reterr);
     return e == 0 ? put_in_place(r, kver, shadow) : e;
+}
+
+/* depmod was run twice, and both left the module out. */
+static int judge_missing(const DmvRoots *r, const char *kver, const char *missing, DmvError *reterr)
+{
+    int e = dmv_index_check_folders(r, kver, missing);
+
+    return e == 0 ? 0
+                  : dmv_error_set(reterr, DMV_TOOL_FAILED, "depmod left something out",
+                                  "look for errors of the disk in the kernel's log",
+                                  "kernel %s: %s is there and not in the new index: %s", kver, missing,
+                                  strerror(-e));
+}
+
+int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *missing = NULL;
+    int e = build(r, kver, reterr);
+
+    if (e == 0)
+        e = dmv_index_find_missing(r, kver, &missing);
+    if (e != 0 || !missing)
+        return e;
+    /* it could not read a folder to its end, or it was told meanwhile to leave the module out: then it does
+     * so again */
+    e = build(r, kver, reterr);
+    if (e == 0)
+        e = dmv_index_find_missing(r, kver, &missing);
+    return e == 0 && missing ? judge_missing(r, kver, missing, reterr) : e;
 }

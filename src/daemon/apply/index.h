@@ -38,7 +38,10 @@ int dmv_index_shadow_step(const DmvRoots *r, const char *kver, DmvShadow *shadow
  * for modules of the kernel's own rank: it is run over a shadow without these folders, and the files of the
  * index are put into place one by one, each synced before it is renamed, as depmod renames them.
  *
- * Return: as dmv_depmod_run().
+ * While an older index is kept (keep.h), one that lacks a module of it is made once more (complete.h).
+ *
+ * Return: as dmv_depmod_run(), DMV_TOOL_FAILED also for a module that is missing because a folder cannot be
+ * read.
  */
 int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr);
 

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../support/scratch.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "daemon/apply/complete.h"
+
+#define K "6.1.0-test"
+#define TREE "usr/lib/modules/" K "/"
+
+typedef struct Fixture {
+    Scratch s;
+    DmvRoots r;
+} Fixture;
+
+static void start(Fixture *f)
+{
+    scratch_init(&f->s);
+    scratch_write(&f->s, TREE "kernel/a.ko", "");
+    scratch_write(&f->s, TREE "kernel/b-c.ko.xz", "");
+    assert_int_equal(dmv_roots_init(&f->r, f->s.path, NULL, NULL), 0);
+}
+
+static void stop(Fixture *f)
+{
+    dmv_roots_deinit(&f->r);
+    scratch_deinit(&f->s);
+}
+
+static void check(Fixture *f, const char *before, const char *now, const char *want)
+{
+    DMV_CLEANUP_FREE char *missing = NULL;
+
+    scratch_write(&f->s, TREE ".dmv-index/modules.dep", before);
+    scratch_write(&f->s, TREE "modules.dep", now);
+    assert_int_equal(dmv_index_find_missing(&f->r, K, &missing), 0);
+    if (!dmv_streq(missing, want))
+        fail_msg("%s: missing is %s", now, missing ? missing : "nothing");
+}
+
+static void test_find_missing(void **state)
+{
+    static const char both[] = "kernel/a.ko: kernel/b-c.ko.xz\nkernel/b-c.ko.xz:\n";
+    DMV_CLEANUP(stop) Fixture f;
+
+    (void)state;
+    start(&f);
+    check(&f, both, both, NULL);
+    check(&f, both, "kernel/a.ko: kernel/b-c.ko.xz\n", "kernel/b-c.ko.xz");
+    check(&f, both, "", "kernel/a.ko");
+    check(&f, "", "", NULL);
+    check(&f, both, "updates/b_c.ko:\nextra/a.ko.gz:\n", NULL); /* other files of the same modules */
+    check(&f, "kernel/gone.ko:\n", "", NULL);
+    scratch_write(&f.s, TREE "dmv/d/v/m.ko", "");
+    check(&f, "dmv/d/v/m.ko:\n", "", NULL);
+}
+
+static void test_nothing_kept(void **state)
+{
+    DMV_CLEANUP(stop) Fixture f;
+    DMV_CLEANUP_FREE char *missing = NULL;
+
+    (void)state;
+    start(&f);
+    scratch_write(&f.s, TREE "modules.dep", "");
+    assert_int_equal(dmv_index_find_missing(&f.r, K, &missing), 0);
+    assert_null(missing);
+    assert_int_equal(dmv_index_find_missing(&f.r, "6.1.0-none", &missing), 0);
+}
+
+static void test_check_folders(void **state)
+{
+    DMV_CLEANUP(stop) Fixture f;
+
+    (void)state;
+    start(&f);
+    assert_int_equal(dmv_index_check_folders(&f.r, K, "kernel/a.ko"), 0);
+    assert_int_equal(dmv_index_check_folders(&f.r, K, "kernel/none/a.ko"), -ENOENT);
+    assert_int_equal(dmv_index_check_folders(&f.r, "6.1.0-none", "a.ko"), -ENOENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_find_missing),
+        cmocka_unit_test(test_nothing_kept),
+        cmocka_unit_test(test_check_folders),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
