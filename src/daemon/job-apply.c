@@ -122,6 +122,8 @@ static void on_confirmed(void *userdata, int code, json_object *params, int *fds
     (void)fds;
     (void)n_fds;
     (void)continues;
+    if (code == DMV_WORKER_FAILED && !dmv_job_has_journal(j->m))
+        code = 0; /* it died after the journal had gone, and with that the change was final */
     if (code == 0) {
         if (!x->switches || x->one_shot || !drop.set || dmv_job_call_trial(j, &drop, on_dropped, e) != 0)
             x->succeeded(j, true);

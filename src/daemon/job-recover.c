@@ -14,7 +14,7 @@ typedef struct Recovery {
     void (*done)(DmvManager *m);
 } Recovery;
 
-static bool has_journal(const DmvManager *m)
+bool dmv_job_has_journal(const DmvManager *m)
 {
     struct stat st;
 
@@ -24,7 +24,7 @@ static bool has_journal(const DmvManager *m)
 /* A change that was interrupted is on the disk as long as its journal is. Leftovers are in nobody's way. */
 static void note_failure(DmvManager *m, const DmvError *e, int code)
 {
-    if (!has_journal(m))
+    if (!dmv_job_has_journal(m))
         dmv_log(LOG_WARNING, "what a worker has left stays, ignoring: %s", dmv_error_words(e, code));
     else if (!m->state_problem &&
              asprintf(&m->state_problem, "an interrupted transaction could not be undone: %s",
@@ -61,7 +61,7 @@ static void on_recovered(void *userdata, int code, json_object *params, int *fds
 
 bool dmv_job_recovery_is_due(const DmvManager *m)
 {
-    return has_journal(m) || dmv_leftovers_exist(&m->roots);
+    return dmv_job_has_journal(m) || dmv_leftovers_exist(&m->roots);
 }
 
 int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))
@@ -81,7 +81,7 @@ int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m))
     if (r != 0)
         return r < 0 ? r : -EBUSY;
     j->changes_trees = true;
-    j->only_looks = !has_journal(m); /* leftovers: nothing that the history knows of */
+    j->only_looks = !dmv_job_has_journal(m); /* leftovers: nothing that the history knows of */
     x = j->data = calloc(1, sizeof(*x));
     if (x) {
         x->done = done;

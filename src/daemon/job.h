@@ -98,7 +98,9 @@ int dmv_job_boot(DmvManager *m, VlCall *call, const DmvBootTask *t, DmvError *re
  */
 typedef void (*DmvTrialDone)(DmvJob *j, int code, DmvError *e);
 int dmv_job_call_trial(DmvJob *j, const DmvBootActions *actions, DmvTrialDone done, DmvError *reterr);
-/* Is there a transaction that nobody has confirmed or undone, or something that a worker has left? */
+/* Is there a transaction that nobody has confirmed or undone? */
+bool dmv_job_has_journal(const DmvManager *m);
+/* Is there such a transaction, or something that a worker has left? */
 bool dmv_job_recovery_is_due(const DmvManager *m);
 /* Undoes what a crash has left behind; @done is called at the end, whatever comes of it. */
 int dmv_job_recover(DmvManager *m, void (*done)(DmvManager *m));
