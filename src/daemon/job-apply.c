@@ -335,6 +335,14 @@ int dmv_apply_job_new(DmvManager *m, VlCall *call, const char *action, const cha
     return 0;
 }
 
+/* It must not fail for what a broken disk hides: the kernel's own drivers are better than the bad ones. */
+static bool is_way_back(const DmvJob *j)
+{
+    const DmvApplyJob *x = j->data;
+
+    return (x->actions.set & DMV_BOOT_DO_RESTORE) || dmv_streq(j->action, "rollback");
+}
+
 void dmv_apply_job_begin(DmvJob *j, int r, DmvError *e)
 {
     DmvApplyJob *x = j->data;
@@ -343,6 +351,8 @@ void dmv_apply_job_begin(DmvJob *j, int r, DmvError *e)
     dmv_job_progress(j, "plan", -1, -1);
     if (r == 0)
         r = dmv_manager_look(m);
+    if (r == 0 && !is_way_back(j))
+        r = dmv_manager_check_sight(m, e);
     if (r == 0 && m->plan_error.code != 0) {
         r = m->plan_error.code;
         (void)dmv_error_set(e, r, "there is no plan", m->plan_error.next, "%s",

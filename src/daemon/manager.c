@@ -130,6 +130,29 @@ static void give_back_memory(const DmvManager *m)
         (void)malloc_trim(0);
 }
 
+/* What could not be seen is looked for once more: a plan would take it for gone. */
+static int observe(const DmvManager *m, char *const *names, DmvWorld *ret)
+{
+    const char *object;
+    int r = dmv_observe(&m->roots, names, ret);
+
+    if (r < 0 || dmv_world_find_unseen(ret, m->roots.modules, &object) == 0)
+        return r;
+    dmv_world_deinit(ret);
+    return dmv_observe(&m->roots, names, ret);
+}
+
+int dmv_manager_check_sight(const DmvManager *m, DmvError *reterr)
+{
+    const char *object = NULL;
+    int r = dmv_world_find_unseen(&m->world, m->roots.modules, &object);
+
+    return r == 0 ? 0
+                  : dmv_error_set(reterr, r, "the host cannot be looked at entirely; nothing was changed",
+                                  "dmvctl doctor shows what is wrong; try again", "%s: %s",
+                                  object ? object : "a release", strerror(-r));
+}
+
 int dmv_manager_look(DmvManager *m)
 {
     DMV_CLEANUP_STRV char **names = NULL;
@@ -137,7 +160,7 @@ int dmv_manager_look(DmvManager *m)
     int r = modules_in_question(m, &names);
 
     if (r == 0)
-        r = dmv_observe(&m->roots, names, &fresh);
+        r = observe(m, names, &fresh);
     if (r == 0) {
         dmv_fit_mark_alternate(&fresh, m->settings.alternate_kernels);
         r = dmv_observe_abi(&m->roots, m->abi_cache, &fresh);

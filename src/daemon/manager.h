@@ -125,6 +125,9 @@ int dmv_manager_look(DmvManager *m);
 /* Reads what is stored once more, since another daemon has changed it, and looks. Return: as
  * dmv_manager_look(). */
 int dmv_manager_reload(DmvManager *m);
+/* Was all seen that a plan stands on? Return: 0, or the negative errno that kept something from being read.
+ */
+int dmv_manager_check_sight(const DmvManager *m, DmvError *reterr);
 /* Resolve and plan anew, over the same World. Return: 0 or a negative errno. */
 int dmv_manager_think(DmvManager *m);
 /* A copy of the intent becomes the intent, in memory and on the disk; the plan is made anew and staged or, if

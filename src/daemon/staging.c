@@ -17,6 +17,11 @@ static const DmvIntent *intent_in_place(const DmvManager *m)
     return m->generations.current == 0 ? &nothing : current ? &current->intent : NULL;
 }
 
+static bool plan_is_certain(const DmvManager *m)
+{
+    return m->plan_error.code == 0 && dmv_manager_check_sight(m, NULL) == 0;
+}
+
 int dmv_staging_stage(DmvManager *m)
 {
     DmvGeneration *staged = dmv_generations_staged(&m->generations);
@@ -51,7 +56,7 @@ void dmv_staging_reconcile(DmvManager *m)
     const DmvIntent *wanted = staged ? &staged->intent : intent_in_place(m);
     int r;
 
-    if (!wanted || dmv_intent_asks_the_same(wanted, &m->intent) || m->plan_error.code != 0)
+    if (!wanted || dmv_intent_asks_the_same(wanted, &m->intent) || !plan_is_certain(m))
         return;
     r = dmv_staging_stage(m);
     if (r < 0)
@@ -63,7 +68,7 @@ void dmv_staging_reconcile(DmvManager *m)
  * is stored before a switch is confirmed, tells the two apart. */
 static bool is_applied(const DmvManager *m, const DmvGeneration *staged)
 {
-    return staged && m->plan_error.code == 0 && dmv_plan_is_empty(&m->plan) &&
+    return staged && plan_is_certain(m) && dmv_plan_is_empty(&m->plan) &&
            (!dmv_boot_applies(m) || m->boot.generation == staged->number);
 }
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -216,12 +217,56 @@ static void test_empty_world(void **state)
     assert_null(dmv_kernel_index(&k, "ice"));
 }
 
+static void test_unseen(void **state)
+{
+    static const struct {
+        const char *object;
+        int code, want;
+    } cases[] = {
+        {"usr/lib/modules/6.1/kernel", -EIO, -EIO},
+        {"usr/lib/dmv/store/6.1/d", -EMFILE, -EMFILE},
+        {"depmod", -ENOMEM, -ENOMEM},
+        {"etc/depmod.d/00-dmv.conf", -EINTR, -EINTR},
+        {"usr/lib/modules/6.1/kernel", -ELOOP, 0},
+        {"usr/lib/modules/6.1/x.ko", DMV_INVALID_NAME, 0},
+        {"devices/pci0000:00/0000:00:02.0/vpd", -EIO, 0},
+        {NULL, -EIO, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        DMV_CLEANUP_WORLD DmvWorld w = {0};
+        const char *object = NULL;
+
+        (void)dmv_problem_add(&w.problems, cases[i].object, cases[i].code, "why");
+        assert_int_equal(dmv_world_find_unseen(&w, "usr/lib/modules", &object), cases[i].want);
+        if (cases[i].want != 0)
+            assert_string_equal(object, cases[i].object);
+    }
+}
+
+static void test_unseen_release(void **state)
+{
+    DMV_CLEANUP_WORLD DmvWorld w = {0};
+    const char *object = NULL;
+
+    (void)state;
+    w.installed = calloc(2, sizeof(*w.installed));
+    w.n_installed = 2;
+    w.installed[1].folder = copy_of("usr/lib/dmv/store/6.1/d/v/1");
+    assert_int_equal(dmv_world_find_unseen(&w, "usr/lib/modules", &object), 0);
+    w.installed[1].unseen = -EIO;
+    assert_int_equal(dmv_world_find_unseen(&w, "usr/lib/modules", &object), -EIO);
+    assert_string_equal(object, "usr/lib/dmv/store/6.1/d/v/1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tree_of_path),     cmocka_unit_test(test_origins),
         cmocka_unit_test(test_problems),         cmocka_unit_test(test_sorted_and_found),
         cmocka_unit_test(test_lifelines_sorted), cmocka_unit_test(test_empty_world),
+        cmocka_unit_test(test_unseen),           cmocka_unit_test(test_unseen_release),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,6 +148,8 @@ int dmv_depmod_answer(DmvSpawn *asked, bool *ret)
 
     if (e < 0)
         return e;
+    if (result.timed_out || result.status > 127) /* killed, or never begun: that is no answer */
+        return -EIO;
     /* another program than kmod's, such as busybox's, knows no `exclude` */
     *ret = result.status == 0 && sscanf(result.output, "kmod version %u", &version) == 1 &&
            version >= EXCLUDE_SINCE;

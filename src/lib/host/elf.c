@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "host/claims.h"
+#include "host/fs.h"
 #include "host/module-file.h"
 #include "host/observe.h"
 #include "model/note.h"
@@ -243,6 +244,16 @@ static int read_tail(int fd, uint64_t size, DmvModuleInfo *i)
     return dmv_claims_parse(tail, want, i);
 }
 
+/* libelf does not tell a file that is damaged from one that could not be read. */
+static int judge_again(int fd, DmvModuleInfo *ret, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *data = NULL;
+    size_t size = 0;
+    int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : dmv_fs_read_fd(fd, DMV_MODULE_MAX, &data, &size);
+
+    return r < 0 ? r : dmv_module_parse(data, size, ret, reterr);
+}
+
 static int read_plain(int fd, uint64_t size, DmvModuleInfo *ret, DmvError *reterr)
 {
     DMV_CLEANUP(dmv_module_info_deinit) DmvModuleInfo i = {.size = size};
@@ -253,6 +264,8 @@ static int read_plain(int fd, uint64_t size, DmvModuleInfo *ret, DmvError *reter
         return -EOPNOTSUPP;
     elf = elf_begin(fd, ELF_C_READ, NULL);
     r = take_elf(elf, &i, reterr);
+    if (r > 0)
+        return judge_again(fd, ret, reterr);
     if (r == 0)
         r = read_tail(fd, size, &i);
     return finish(r, &i, ret);

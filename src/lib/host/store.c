@@ -48,6 +48,13 @@ __attribute__((format(printf, 2, 3))) static int set_problem(DmvInstalled *i, co
     return i->problem ? 0 : -ENOMEM;
 }
 
+/* A reading failed: perhaps it is only now that it does. */
+static void note_failure(DmvInstalled *i, int r)
+{
+    if (dmv_may_pass(r))
+        i->unseen = r;
+}
+
 /* ---- what the folder holds ---- */
 
 /* A FIFO or a device is not even opened. */
@@ -64,6 +71,7 @@ static int add_module(int fd, const char *path, DmvFsKind kind, DmvInstalled *i)
         return dmv_set_string(&m->problem, "it is no regular file");
     file = dmv_fs_open(fd, path, O_RDONLY | O_NONBLOCK, 0);
     r = file < 0 ? file : dmv_module_read(file, &m->info, &error);
+    note_failure(i, r);
     if (r == 0 || r == -ENOMEM)
         return r;
     return dmv_set_string(&m->problem, dmv_error_words(&error, r));
@@ -100,6 +108,7 @@ static int collect(int fd, const char *folder, unsigned depth, DmvInstalled *i)
             : folder[0] ? dmv_fs_list(fd, folder, &entries, &n)
                         : dmv_fs_list_open(fd, &entries, &n);
 
+    note_failure(i, r);
     if (r < 0 && r != -ENOMEM)
         return set_problem(i, "%s cannot be listed: %s", folder[0] ? folder : "its folder", strerror(-r));
     for (size_t k = 0; r == 0 && k < n; k++)
@@ -143,6 +152,7 @@ static int read_info(int fd, DmvInstalled *i)
     size_t size = 0;
     int r = dmv_fs_read_file(fd, "info.json", INFO_MAX, &text, &size);
 
+    note_failure(i, r);
     if (r == -ENOENT)
         return set_problem(i, "info.json is missing");
     if (r < 0)
@@ -243,6 +253,7 @@ static int observe_release(const Place *p, const char *folder)
     DmvInstalled *place;
     int r = set_names(p, &i);
 
+    note_failure(&i, fd);
     if (r == 0)
         r = dmv_set_string(&i.folder, folder);
     if (r == 0 && fd < 0)

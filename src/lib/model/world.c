@@ -37,6 +37,12 @@ int dmv_problem_add(DmvProblems *p, const char *object, int code, const char *wh
     return code;
 }
 
+bool dmv_may_pass(int error)
+{
+    return error == -EIO || error == -EINTR || error == -EAGAIN || error == -ENOMEM || error == -EMFILE ||
+           error == -ENFILE;
+}
+
 void dmv_problems_deinit(DmvProblems *p)
 {
     for (size_t i = 0; i < p->n; i++) {
@@ -393,4 +399,29 @@ const DmvIndexEntry *dmv_kernel_index(const DmvKernel *k, const char *module)
     const DmvIndexEntry key = {.module = (char *)module};
 
     return find(&key, k->index, k->n_index, sizeof(key), compare_index);
+}
+
+/* Hardware is not among it: some attributes of sysfs cannot be read on any day. */
+static bool plans_stand_on(const char *object, const char *modules)
+{
+    return object && (dmv_starts_with(object, modules) || dmv_starts_with(object, "usr/lib/dmv/store") ||
+                      strstr(object, "depmod"));
+}
+
+int dmv_world_find_unseen(const DmvWorld *w, const char *modules, const char **ret_object)
+{
+    for (size_t i = 0; i < w->problems.n; i++) {
+        const DmvProblem *p = &w->problems.items[i];
+
+        if (dmv_may_pass(p->code) && plans_stand_on(p->object, modules)) {
+            *ret_object = p->object;
+            return p->code;
+        }
+    }
+    for (size_t i = 0; i < w->n_installed; i++)
+        if (w->installed[i].unseen) {
+            *ret_object = w->installed[i].folder;
+            return w->installed[i].unseen;
+        }
+    return 0;
 }

@@ -33,6 +33,9 @@ typedef struct DmvProblems {
 int dmv_problem_add(DmvProblems *p, const char *object, int code, const char *why_format, ...)
     __attribute__((format(printf, 4, 5)));
 void dmv_problems_deinit(DmvProblems *p);
+/* Is it an error that the next try need not have: of the disk, for want of memory or descriptors, a signal?
+ */
+bool dmv_may_pass(int error);
 
 /* ---- hardware ---- */
 
@@ -223,6 +226,7 @@ typedef struct DmvInstalled {
     DmvModuleIds *ids;
     size_t n_ids;
     char *problem; /* why it cannot be used (broken info.json, ...), or NULL */
+    int unseen;    /* the error that kept something of it from being read and may pass, or 0 */
 } DmvInstalled;
 
 /* ---- everything ---- */
@@ -263,6 +267,19 @@ void dmv_world_deinit(DmvWorld *w);
 
 /* The order that the arrays of a World have; the edges sort with it once they are filled. */
 void dmv_world_sort(DmvWorld *w);
+
+/**
+ * dmv_world_find_unseen() - was something not seen that a plan stands on?
+ * @w: the World
+ * @modules: folder of the kernels, relative to the root
+ * @ret_object: what, borrowed
+ *
+ * A kernel, an index, a release, depmod itself, which could not be read for a reason that may pass. A plan
+ * takes what it does not see for what is not there.
+ *
+ * Return: 0 if all was seen, or the error, negative.
+ */
+int dmv_world_find_unseen(const DmvWorld *w, const char *modules, const char **ret_object);
 
 /* Lookups; NULL where there is none. Names of modules are compared with '-' and '_' taken as the same. */
 const DmvDevice *dmv_world_device(const DmvWorld *w, const char *slot);
