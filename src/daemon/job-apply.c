@@ -111,6 +111,16 @@ static void end_failed(DmvJob *j, DmvError *e)
         dmv_log(LOG_ERR, "what was interrupted cannot be undone before the next start");
 }
 
+/* A worker went away before it could say so. Without a journal it has confirmed the change, or it has undone
+ * it because we seemed to be gone. */
+static bool is_final(DmvJob *j)
+{
+    DmvManager *m = j->m;
+
+    return !dmv_job_has_journal(m) && dmv_manager_look(m) == 0 && m->plan_error.code == 0 &&
+           dmv_plan_is_empty(&m->plan);
+}
+
 static void on_confirmed(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
                          bool continues, DmvError *e)
 {
@@ -122,8 +132,8 @@ static void on_confirmed(void *userdata, int code, json_object *params, int *fds
     (void)fds;
     (void)n_fds;
     (void)continues;
-    if (code == DMV_WORKER_FAILED && !dmv_job_has_journal(j->m))
-        code = 0; /* it died after the journal had gone, and with that the change was final */
+    if (code == DMV_WORKER_FAILED && is_final(j))
+        code = 0;
     if (code == 0) {
         if (!x->switches || x->one_shot || !drop.set || dmv_job_call_trial(j, &drop, on_dropped, e) != 0)
             x->succeeded(j, true);

@@ -4,6 +4,7 @@
 set -eu -o pipefail
 . "$DMV_SOURCE/tests/golden/lib.sh"
 
+# shellcheck disable=SC2119 # the default host
 golden_host
 "$publish" init "$stream" --stream demo >"$scratch/out" 2>"$scratch/err" || fail "dmv-publish init"
 chmod 0755 "$scratch"
@@ -30,7 +31,7 @@ half=$root/usr/lib/dmv/store/.staging-0123456789abcdef
 leave() {
     local folder
     for folder in "" catalogs/ trust/ generations/; do
-        mkdir -p -m 0700 "$root/var/lib/dmv/$folder"
+        mkdir -p "$root/var/lib/dmv/$folder"
         echo half >"$root/var/lib/dmv/${folder}.dmv-0123456789abcdef.tmp"
     done
     mkdir -p "$half" "$root/usr/lib/modules/$K1/.dmv-index"
