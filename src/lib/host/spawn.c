@@ -190,6 +190,9 @@ static int start(Child *c, pid_t *ret)
         *ret = pid;
         return 0;
     }
+    if (n !=
+        (ssize_t)sizeof(error)) /* nobody knows what it is by now: it may be a program that waits for us */
+        (void)kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;
     return n == (ssize_t)sizeof(error) && error < 0 ? error : -EIO;
