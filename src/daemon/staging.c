@@ -28,7 +28,7 @@ int dmv_staging_stage(DmvManager *m)
     const DmvIntent *current = intent_in_place(m);
     int r;
 
-    if (dmv_plan_is_empty(&m->plan) && current && dmv_intent_asks_the_same(current, &m->intent)) {
+    if (dmv_plan_is_empty(&m->plan) && current && dmv_intent_is_same(current, &m->intent)) {
         if (staged) {
             dmv_state_forget_generation(m, staged->number);
             dmv_generations_unstage(&m->generations);
@@ -56,7 +56,7 @@ void dmv_staging_reconcile(DmvManager *m)
     const DmvIntent *wanted = staged ? &staged->intent : intent_in_place(m);
     int r;
 
-    if (!wanted || dmv_intent_asks_the_same(wanted, &m->intent) || !plan_is_certain(m))
+    if (!wanted || dmv_intent_is_same(wanted, &m->intent) || !plan_is_certain(m))
         return;
     r = dmv_staging_stage(m);
     if (r < 0)
@@ -78,7 +78,7 @@ static bool is_settled(const DmvManager *m)
     const DmvIntent *wanted = staged ? &staged->intent : intent_in_place(m);
 
     return !(staged && staged->number == m->generations.current) && !is_applied(m, staged) &&
-           (!wanted || dmv_intent_asks_the_same(wanted, &m->intent));
+           (!wanted || dmv_intent_is_same(wanted, &m->intent));
 }
 
 void dmv_staging_settle(DmvManager *m)

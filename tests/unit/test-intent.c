@@ -125,7 +125,7 @@ static void test_equal(void **state)
     assert_true(dmv_intent_equal(&a, &b));
     select_ok(&a, "ice", DMV_SELECT_RELEASE, "dell", "1.0", "one reason");
     assert_false(dmv_intent_equal(&a, &b));
-    assert_false(dmv_intent_asks_the_same(&a, &b));
+    assert_false(dmv_intent_is_same(&a, &b));
     select_ok(&b, "ixgbe", DMV_SELECT_RELEASE, "dell", "1.0", NULL);
     assert_false(dmv_intent_equal(&a, &b));
     dmv_intent_deinit(&b);
@@ -135,12 +135,12 @@ static void test_equal(void **state)
     assert_false(dmv_intent_equal(&a, &b));
     select_ok(&b, "ice", DMV_SELECT_INBOX, NULL, NULL, NULL);
     assert_false(dmv_intent_equal(&a, &b));
-    assert_false(dmv_intent_asks_the_same(&a, &b));
+    assert_false(dmv_intent_is_same(&a, &b));
     select_ok(&b, "ice", DMV_SELECT_RELEASE, "dell", "1.0", "another reason");
     assert_true(dmv_intent_equal(&a, &b));
     assert_int_equal(dmv_intent_pin(&b, "ice", "x", 0), 0);
     assert_false(dmv_intent_equal(&a, &b));
-    assert_true(dmv_intent_asks_the_same(&a, &b));
+    assert_true(dmv_intent_is_same(&a, &b));
     assert_int_equal(dmv_intent_pin(&a, "ice", "y", 5), 0);
     assert_false(dmv_intent_equal(&a, &b));
     assert_int_equal(dmv_intent_pin(&a, "ice", "y", 0), 0);

@@ -62,30 +62,38 @@ int dmv_intent_copy(const DmvIntent *i, DmvIntent *ret)
     return 0;
 }
 
-static bool same_selection(const DmvSelection *x, const DmvSelection *y)
+bool dmv_selection_is_same(const DmvSelection *a, const DmvSelection *b)
 {
-    return strcmp(x->driver, y->driver) == 0 && x->kind == y->kind && dmv_streq(x->variant, y->variant) &&
-           dmv_streq(x->version, y->version);
+    if (!a || !b)
+        return a == b;
+    return strcmp(a->driver, b->driver) == 0 && a->kind == b->kind && dmv_streq(a->variant, b->variant) &&
+           dmv_streq(a->version, b->version);
 }
 
-bool dmv_intent_asks_the_same(const DmvIntent *a, const DmvIntent *b)
+bool dmv_selection_equal(const DmvSelection *a, const DmvSelection *b)
+{
+    return dmv_selection_is_same(a, b) && (!a || (a->pinned == b->pinned && a->pin_until == b->pin_until));
+}
+
+static bool compare(const DmvIntent *a, const DmvIntent *b,
+                    bool (*equal)(const DmvSelection *, const DmvSelection *))
 {
     if (a->n != b->n)
         return false;
     for (size_t k = 0; k < a->n; k++)
-        if (!same_selection(&a->items[k], &b->items[k]))
+        if (!equal(&a->items[k], &b->items[k]))
             return false;
     return true;
 }
 
 bool dmv_intent_equal(const DmvIntent *a, const DmvIntent *b)
 {
-    if (!dmv_intent_asks_the_same(a, b))
-        return false;
-    for (size_t k = 0; k < a->n; k++)
-        if (a->items[k].pinned != b->items[k].pinned || a->items[k].pin_until != b->items[k].pin_until)
-            return false;
-    return true;
+    return compare(a, b, dmv_selection_equal);
+}
+
+bool dmv_intent_is_same(const DmvIntent *a, const DmvIntent *b)
+{
+    return compare(a, b, dmv_selection_is_same);
 }
 
 DmvSelection *dmv_intent_find(const DmvIntent *i, const char *driver)
@@ -94,6 +102,40 @@ DmvSelection *dmv_intent_find(const DmvIntent *i, const char *driver)
         if (strcmp(i->items[k].driver, driver) == 0)
             return &i->items[k];
     return NULL;
+}
+
+/* The selections of @i that @other does not have just so. */
+static int subtract(const DmvIntent *i, const DmvIntent *other, DmvIntent *ret)
+{
+    DMV_CLEANUP_INTENT DmvIntent rest = {0};
+
+    for (size_t k = 0; k < i->n; k++) {
+        DmvSelection *s;
+
+        if (dmv_selection_equal(&i->items[k], dmv_intent_find(other, i->items[k].driver)))
+            continue;
+        s = DMV_ARRAY_ADD(rest.items, rest.n);
+        if (!s || selection_copy(&i->items[k], s) < 0)
+            return -ENOMEM;
+    }
+    *ret = rest;
+    rest = (DmvIntent){0};
+    return 0;
+}
+
+int dmv_intent_diff(const DmvIntent *from, const DmvIntent *to, DmvIntent *ret_before, DmvIntent *ret_after)
+{
+    DmvIntent before = {0};
+    int r = subtract(from, to, &before);
+
+    if (r == 0)
+        r = subtract(to, from, ret_after);
+    if (r < 0) {
+        dmv_intent_deinit(&before);
+        return r;
+    }
+    *ret_before = before;
+    return 0;
 }
 
 /* The selection of a driver, made (as inbox) and put in its place if it is missing. */
@@ -159,6 +201,26 @@ int dmv_intent_unpin(DmvIntent *i, const char *driver)
     (void)dmv_set_string(&s->pin_reason, NULL);
     s->pinned = false;
     s->pin_until = 0;
+    return 0;
+}
+
+int dmv_intent_put(DmvIntent *i, const char *driver, const DmvSelection *s)
+{
+    DmvSelection *old = dmv_intent_find(i, driver), fresh = {0};
+
+    if (!s) {
+        if (old) {
+            selection_deinit(old);
+            memmove(old, old + 1, (size_t)(&i->items[--i->n] - old) * sizeof(*old));
+        }
+        return 0;
+    }
+    if (selection_copy(s, &fresh) < 0 || !(old = obtain(i, driver))) {
+        selection_deinit(&fresh);
+        return -ENOMEM;
+    }
+    selection_deinit(old);
+    *old = fresh;
     return 0;
 }
 

@@ -39,11 +39,28 @@ void dmv_intent_deinit(DmvIntent *i);
 #define DMV_CLEANUP_INTENT DMV_CLEANUP(dmv_intent_deinit)
 
 int dmv_intent_copy(const DmvIntent *i, DmvIntent *ret);
-/* Same selections? Pins and reasons do not count: they change no driver. */
-bool dmv_intent_asks_the_same(const DmvIntent *a, const DmvIntent *b);
+/* The same driver, wanted to be the same? Pins and reasons do not count. Either may be NULL: nothing is
+ * wanted. */
+bool dmv_selection_is_same(const DmvSelection *a, const DmvSelection *b);
+/* The same, with the same pin? Reasons do not count. */
+bool dmv_selection_equal(const DmvSelection *a, const DmvSelection *b);
 /* Same selections and pins? Reasons do not count. */
 bool dmv_intent_equal(const DmvIntent *a, const DmvIntent *b);
+/* Same selections? Pins and reasons do not count: they change no driver. */
+bool dmv_intent_is_same(const DmvIntent *a, const DmvIntent *b);
 DmvSelection *dmv_intent_find(const DmvIntent *i, const char *driver);
+
+/**
+ * dmv_intent_diff() - what lies between two intents
+ * @ret_before: of @from, the drivers that @to has otherwise or has not; empty
+ * @ret_after: of @to, the drivers that @from has otherwise or has not; empty
+ *
+ * Return: 0, or -ENOMEM (the outputs are untouched then).
+ */
+int dmv_intent_diff(const DmvIntent *from, const DmvIntent *to, DmvIntent *ret_before, DmvIntent *ret_after);
+/* A driver becomes exactly what @s says, with its pin; NULL: it leaves the intent. @s is not of @i. Return:
+ * 0, or -ENOMEM (then nothing is changed). */
+int dmv_intent_put(DmvIntent *i, const char *driver, const DmvSelection *s);
 
 /**
  * dmv_intent_select() - ask for something
