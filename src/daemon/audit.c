@@ -77,6 +77,20 @@ static void verify_world(DmvAudit *a, const DmvManager *m)
     }
 }
 
+static void verify_history(DmvAudit *a, const DmvManager *m)
+{
+    for (size_t i = 0; i < m->history.n_breaks; i++) {
+        const DmvHistoryBreak *b = &m->history.breaks[i];
+
+        dmv_audit_find(a, "error", dmv_record_path(b->part), DMV_STATE_BROKEN,
+                       !b->tail ? "find out who changed it; all that can be read is kept"
+                       : b->part == DMV_HISTORY_LIVE
+                           ? "entries before it are good; the next entry sets the rest aside"
+                           : "entries before it are good; the file goes when the live one is full",
+                       "%s", b->why);
+    }
+}
+
 static void verify_state(DmvAudit *a, const DmvManager *m)
 {
     if (m->state_problem)
@@ -88,10 +102,7 @@ static void verify_state(DmvAudit *a, const DmvManager *m)
             dmv_audit_find(a, "error", m->streams[i].conf.name, DMV_STATE_BROKEN,
                            "dmvctl refresh writes it anew, and keeps what there was beside it", "%s",
                            m->streams[i].damage);
-    if (m->history.broken)
-        dmv_audit_find(a, "error", DMV_STATE_DIR "/history.jsonl", DMV_STATE_BROKEN,
-                       "entries before it are good; the next entry sets the rest aside", "%s",
-                       m->history.broken);
+    verify_history(a, m);
 }
 
 static void verify_plan(DmvAudit *a, const DmvManager *m)

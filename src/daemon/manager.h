@@ -74,13 +74,16 @@ struct DmvManager {
     DmvIntent intent;
     DmvGenerations generations;
     DmvHistory history;
-    DmvBoot boot;        /* what becomes of the generation in place, see boot.h of this room */
-    bool has_boot;       /* it is stored: the machine is in charge */
-    DmvSeen seen;        /* what the host looked like when all was good, see health.h of this room */
-    bool has_seen;       /* it is stored */
-    char *seen_problem;  /* why it is not known although it is stored, or NULL */
-    char *state_problem; /* why nothing may be changed, or NULL */
-    int claim;           /* of changing it, see claim.h; or -1 */
+    bool history_unsure; /* what stands in its file is not known: it is read again before the next entry */
+    DmvHistoryMark known_entry; /* of it, as of the last time that the intent was stored */
+    DmvIntent recorded;         /* the intent that the history knows of */
+    DmvBoot boot;               /* what becomes of the generation in place, see boot.h of this room */
+    bool has_boot;              /* it is stored: the machine is in charge */
+    DmvSeen seen;               /* what the host looked like when all was good, see health.h of this room */
+    bool has_seen;              /* it is stored */
+    char *seen_problem;         /* why it is not known although it is stored, or NULL */
+    char *state_problem;        /* why nothing may be changed, or NULL */
+    int claim;                  /* of changing it, see claim.h; or -1 */
     sd_event_source *claim_end;
     DmvFileMark marks[DMV_N_WATCHED]; /* of what was read */
 
@@ -158,7 +161,7 @@ void dmv_manager_stop(DmvManager *m);
 /* Leaves, or makes ready to leave, when nobody needs the daemon. */
 void dmv_manager_check_idle(DmvManager *m);
 
-/* state.c: what is stored below var/lib/dmv. */
+/* state.c: what is stored below var/lib/dmv. Its history is in record.c. */
 int dmv_state_load(DmvManager *m);
 /* As if nothing had been read. */
 void dmv_state_deinit(DmvManager *m);
@@ -173,8 +176,16 @@ int dmv_state_save_boot(DmvManager *m, const DmvBoot *b);
  */
 int dmv_state_save_seen(DmvManager *m, const DmvSeen *s);
 void dmv_state_forget_generation(DmvManager *m, int64_t number);
-/* Appends to the history; a failure is logged, never returned: what happened has happened. @generation -1:
- * none. */
+/* record.c */
+/* Reads the history; the intent is known. Return: 0 (a history that is broken is none that stops anything),
+ * or -ENOMEM (nothing is changed then). */
+int dmv_record_load(DmvManager *m);
+/* The entry that the history has to have from now on, for what is stored beside it. */
+const DmvHistoryMark *dmv_record_mark(const DmvManager *m);
+/* Path of a part of it. */
+const char *dmv_record_path(DmvHistoryPart part);
+/* Appends to the history, with what has become of the intent since the entry before; a failure is logged,
+ * never returned: what happened has happened. @generation -1: none. */
 void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char *object, int code,
                       const char *detail, const char *because, int64_t generation);
 

@@ -344,12 +344,16 @@ static int on_history(VlCall *call, json_object *params, void *userdata)
     DmvProblems problems = {0};
     const char *driver = NULL;
     int64_t limit = 50;
+    bool all = false;
     const DmvJsonField fields[] = {{"driver", DMV_JSON_STRING, 0, &driver},
-                                   {"limit", DMV_JSON_INT, 0, &limit}};
+                                   {"limit", DMV_JSON_INT, 0, &limit},
+                                   {"all", DMV_JSON_BOOL, 0, &all}};
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
     if (limit < 0 || limit > 1000)
         return vl_call_error_invalid(call, "limit");
+    if (all)
+        limit = INT64_MAX;
     dmv_jb_array(&list);
     for (size_t i = m->history.n; i > 0 && limit > 0; i--) {
         if (driver && !entry_is_about(&m->history.items[i - 1], driver))
@@ -357,9 +361,9 @@ static int on_history(VlCall *call, json_object *params, void *userdata)
         dmv_jb_add(&list, dmv_render_history_entry(&m->history.items[i - 1]));
         limit--;
     }
-    if (m->history.broken)
-        (void)dmv_problem_add(&problems, DMV_STATE_DIR "/history.jsonl", DMV_STATE_BROKEN, "%s",
-                              m->history.broken);
+    for (size_t i = 0; i < m->history.n_breaks; i++)
+        (void)dmv_problem_add(&problems, dmv_record_path(m->history.breaks[i].part), DMV_STATE_BROKEN, "%s",
+                              m->history.breaks[i].why);
     dmv_jb_object(&b);
     dmv_jb_value(&b, "entries", dmv_jb_end(&list));
     dmv_jb_value(&b, "problems", dmv_render_problems(&problems));

@@ -2,7 +2,7 @@
 /*
  * What the daemon keeps below var/lib/dmv: state.json (intent and current generation), one file a generation,
  * boot.json (the state of the boot machine) with trial beside it, seen.json (what the host looked like when
- * all was good), the history.
+ * all was good). The history is in record.c.
  *
  * A state file that cannot be read, or that somebody else can have written, is never taken for an empty one:
  * reading goes on, changing is refused until somebody has looked. seen.json is no state: without it nothing
@@ -22,11 +22,9 @@
 #define BOOT_FILE DMV_STATE_DIR "/boot.json"
 #define TRIAL_FILE DMV_STATE_DIR "/trial"
 #define SEEN_FILE DMV_STATE_DIR "/seen.json"
-#define HISTORY_FILE DMV_STATE_DIR "/history.jsonl"
 #define GENERATIONS_DIR DMV_STATE_DIR "/generations"
 #define STATE_FORMAT "dmv-state-1"
 #define MAX_STATE (4u << 20)
-#define MAX_HISTORY (64u << 20)
 
 static const DmvJsonLimits state_limits = {
     .size = MAX_STATE, .depth = 8, .nodes = 200000, .plain_integers = true};
@@ -67,16 +65,46 @@ static int read_state_file(DmvManager *m, const char *path, json_object **ret)
                                        : "malformed");
 }
 
+static int read_mark(json_object *o, DmvHistoryMark *ret, DmvError *reterr)
+{
+    DmvHistoryMark mark = {0};
+    const char *hash = NULL;
+    const DmvJsonField fields[] = {
+        {"number", DMV_JSON_INT, DMV_JSON_REQUIRED, &mark.number},
+        {"hash", DMV_JSON_STRING, DMV_JSON_REQUIRED, &hash},
+    };
+    int r = dmv_json_read(o, "history", fields, DMV_N_ELEMENTS(fields), false, reterr);
+
+    if (r == 0 && (mark.number < 1 || !dmv_is_hex(hash, sizeof(mark.hash) - 1)))
+        r = dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, NULL, "its entry of the history is none");
+    if (r != 0)
+        return r;
+    memcpy(mark.hash, hash, sizeof(mark.hash));
+    *ret = mark;
+    return 0;
+}
+
+static json_object *mark_to_json(const DmvHistoryMark *mark)
+{
+    DmvJsonBuilder b = {0};
+
+    dmv_jb_object(&b);
+    dmv_jb_int(&b, "number", mark->number);
+    dmv_jb_string(&b, "hash", mark->hash);
+    return dmv_jb_end(&b);
+}
+
 static int load_state(DmvManager *m)
 {
     DMV_CLEANUP_JSON json_object *o = NULL;
     DMV_CLEANUP_ERROR DmvError error = {0};
     const char *format = NULL;
-    json_object *intent = NULL;
+    json_object *intent = NULL, *history = NULL;
     const DmvJsonField fields[] = {
         {"format", DMV_JSON_STRING, DMV_JSON_REQUIRED, &format},
         {"current", DMV_JSON_INT, DMV_JSON_REQUIRED, &m->generations.current},
         {"intent", DMV_JSON_OBJECT, DMV_JSON_REQUIRED, &intent},
+        {"history", DMV_JSON_OBJECT, 0, &history},
     };
     int r = read_state_file(m, STATE_FILE, &o);
 
@@ -87,6 +115,8 @@ static int load_state(DmvManager *m)
         r = dmv_error_set(&error, DMV_STATE_BROKEN, NULL, NULL, "its format is %s", format);
     if (r == 0)
         r = dmv_intent_from_json(intent, &m->intent, &error);
+    if (r == 0 && history)
+        r = read_mark(history, &m->known_entry, &error);
     return r > 0 ? broken(m, STATE_FILE, error.why ? error.why : "malformed") : r;
 }
 
@@ -173,29 +203,14 @@ static int load_seen(DmvManager *m)
     return 0;
 }
 
-static int load_history(DmvManager *m)
-{
-    DMV_CLEANUP_FREE char *data = NULL;
-    size_t size = 0;
-    int r = dmv_fs_read_private(m->roots.fd, HISTORY_FILE, MAX_HISTORY, &data, &size);
-
-    dmv_history_init(&m->history);
-    if (r == -ENOENT)
-        return 0;
-    if (r == 0) {
-        dmv_history_deinit(&m->history);
-        r = dmv_history_parse(data, size, &m->history);
-    } else if (r != -ENOMEM) {
-        r = asprintf(&m->history.broken, "it cannot be read: %s", dmv_fs_private_words(r)) < 0 ? -ENOMEM : 0;
-    }
-    return r;
-}
-
 void dmv_state_deinit(DmvManager *m)
 {
     dmv_intent_deinit(&m->intent);
     dmv_generations_deinit(&m->generations);
     dmv_history_deinit(&m->history);
+    dmv_intent_deinit(&m->recorded);
+    m->known_entry = (DmvHistoryMark){0};
+    m->history_unsure = false;
     dmv_seen_deinit(&m->seen);
     (void)dmv_set_string(&m->seen_problem, NULL);
     (void)dmv_set_string(&m->state_problem, NULL);
@@ -231,7 +246,7 @@ int dmv_state_load(DmvManager *m)
         r = load_boot(m);
     if (r == 0)
         r = load_seen(m);
-    return r == 0 ? load_history(m) : r;
+    return r == 0 ? dmv_record_load(m) : r;
 }
 
 static int write_json(DmvManager *m, const char *folder, const char *path, json_object *o)
@@ -250,8 +265,10 @@ static int write_json(DmvManager *m, const char *folder, const char *path, json_
 int dmv_state_save(DmvManager *m)
 {
     DMV_CLEANUP_JSON json_object *o = NULL;
+    const DmvHistoryMark mark = *dmv_record_mark(m);
     json_object *intent = NULL;
     DmvJsonBuilder b = {0};
+    int r;
 
     if (dmv_intent_to_json(&m->intent, &intent) < 0)
         return -ENOMEM;
@@ -259,8 +276,13 @@ int dmv_state_save(DmvManager *m)
     dmv_jb_string(&b, "format", STATE_FORMAT);
     dmv_jb_int(&b, "current", m->generations.current);
     dmv_jb_value(&b, "intent", intent);
+    if (mark.number > 0)
+        dmv_jb_value(&b, "history", mark_to_json(&mark));
     o = dmv_jb_end(&b);
-    return write_json(m, DMV_STATE_DIR, STATE_FILE, o);
+    r = write_json(m, DMV_STATE_DIR, STATE_FILE, o);
+    if (r == 0)
+        m->known_entry = mark;
+    return r;
 }
 
 /* Early in a boot only this file is looked for: it is there whenever the machine has something to do, and
@@ -333,50 +355,4 @@ void dmv_state_forget_generation(DmvManager *m, int64_t number)
     if (r < 0)
         dmv_log(LOG_WARNING, "generation %lld stays on the disk, ignoring: %s", (long long)number,
                 strerror(-r));
-}
-
-/* A torn or foreign tail is cut off before the next entry, and kept beside it for whoever wants to look. */
-static int set_broken_tail_aside(DmvManager *m)
-{
-    DMV_CLEANUP_FREE char *data = NULL;
-    size_t size = 0, good = m->history.good_bytes;
-    int r;
-
-    if (good == 0) {
-        r = dmv_fs_rename(m->roots.fd, HISTORY_FILE, HISTORY_FILE ".broken", false);
-    } else {
-        r = dmv_fs_read_private(m->roots.fd, HISTORY_FILE, MAX_HISTORY, &data, &size);
-        if (r == 0 && size > good)
-            r = dmv_fs_replace_file(m->roots.fd, HISTORY_FILE ".broken", data + good, size - good, 0600);
-        if (r == 0)
-            r = dmv_fs_replace_file(m->roots.fd, HISTORY_FILE, data, good, 0600);
-    }
-    /* done once: from here on the file is good again, and what is appended must not be cut off */
-    return r == 0 ? dmv_set_string(&m->history.broken, NULL) : r;
-}
-
-void dmv_state_record(DmvManager *m, int64_t uid, const char *action, const char *object, int code,
-                      const char *detail, const char *because, int64_t generation)
-{
-    DMV_CLEANUP_FREE char *line = NULL;
-    DmvHistoryEntry e = {.time = dmv_manager_now(), .uid = uid, .generation = generation};
-    size_t size = 0;
-    int r = 0;
-
-    if (m->history.broken)
-        r = set_broken_tail_aside(m);
-    if (dmv_set_string(&e.action, action) < 0 || dmv_set_string(&e.object, object) < 0 ||
-        dmv_set_string(&e.outcome, dmv_outcome_reason(code)) < 0 || dmv_set_string(&e.detail, detail) < 0 ||
-        dmv_set_string(&e.because, because) < 0)
-        r = -ENOMEM;
-    if (r == 0)
-        r = dmv_history_append(&m->history, &e, &line, &size);
-    if (r == 0)
-        r = dmv_fs_mkdirs(m->roots.fd, DMV_STATE_DIR, 0700);
-    if (r == 0)
-        r = dmv_fs_append_file(m->roots.fd, HISTORY_FILE, line, size, 0600);
-    if (r < 0)
-        dmv_log(LOG_WARNING, "the history misses %s of %s, ignoring: %s", action,
-                object ? object : "the host", strerror(-r));
-    dmv_history_entry_deinit(&e);
 }

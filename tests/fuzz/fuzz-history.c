@@ -45,9 +45,9 @@ static void check(const char *data, size_t size, const char *words)
     DMV_CLEANUP_FREE char *line = NULL, *file = NULL, *because = strdup(words);
     size_t line_size = 0, good;
 
-    must(dmv_history_parse(data, size, &h) == 0 && because);
-    must(h.good_bytes <= size && (h.broken != NULL) == (h.good_bytes < size));
-    must((size_t)h.last_number == h.n);
+    must(dmv_history_parse(NULL, 0, data, size, NULL, &h) == 0 && because);
+    must(h.good_bytes <= size && h.torn == (h.good_bytes < size));
+    must(h.n == 0 || h.last.number == h.items[h.n - 1].number);
     good = h.good_bytes;
     e.because = because;
     must(dmv_history_append(&h, &e, &line, &line_size) == 0 && line_size > 0 && line[line_size - 1] == '\n');
@@ -56,8 +56,8 @@ static void check(const char *data, size_t size, const char *words)
     if (good > 0)
         memcpy(file, data, good);
     memcpy(file + good, line, line_size);
-    must(dmv_history_parse(file, good + line_size, &again) == 0);
-    must(!again.broken && again.n == h.n && strcmp(again.last_hash, h.last_hash) == 0);
+    must(dmv_history_parse(NULL, 0, file, good + line_size, NULL, &again) == 0);
+    must(!again.torn && again.n == h.n && strcmp(again.last.hash, h.last.hash) == 0);
     dmv_history_deinit(&again);
     dmv_history_deinit(&h);
 }

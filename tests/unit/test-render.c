@@ -416,14 +416,27 @@ static void test_generation(void **state)
 static void test_history_entry(void **state)
 {
     char action[] = "select", object[] = "ice", outcome[] = "ok", detail[] = "d", because[] = "b";
-    const DmvHistoryEntry full = {1, 1700000000, action, object, outcome, detail, because, 0, 0};
-    const DmvHistoryEntry bare = {2, 1700000000, action, NULL, outcome, NULL, NULL, -1, -1};
+    DmvHistoryEntry full = {1, 1700000000, action, object, outcome, detail, because, 0, 0, true, {0}, {0}};
+    const DmvHistoryEntry bare = {2, 1700000000, action, NULL, outcome, NULL, NULL, -1, -1, true, {0}, {0}};
 
     (void)state;
     assert_json(dmv_render_history_entry(&full),
                 "{\"number\":1,\"time\":\"2023-11-14T22:13:20Z\",\"action\":\"select\",\"object\":\"ice\","
                 "\"outcome\":\"ok\","
                 "\"detail\":\"d\",\"because\":\"b\",\"uid\":0,\"generation\":0}");
+    assert_int_equal(dmv_intent_select(&full.before, "ice", DMV_SELECT_INBOX, NULL, NULL, NULL), 0);
+    assert_int_equal(dmv_intent_pin(&full.before, "ice", NULL, 0), 0);
+    assert_int_equal(dmv_intent_select(&full.after, "aq", DMV_SELECT_RELEASE, "dell", "1", NULL), 0);
+    full.object = full.detail = full.because = NULL;
+    assert_json(dmv_render_history_entry(&full),
+                "{\"number\":1,\"time\":\"2023-11-14T22:13:20Z\",\"action\":\"select\",\"outcome\":\"ok\","
+                "\"uid\":0,\"generation\":0,\"changes\":["
+                "{\"driver\":\"ice\",\"before\":\"inbox\",\"after\":\"none\",\"pinnedBefore\":true,"
+                "\"pinnedAfter\":false},"
+                "{\"driver\":\"aq\",\"before\":\"none\",\"after\":\"dell@1\",\"pinnedBefore\":false,"
+                "\"pinnedAfter\":false}]}");
+    dmv_intent_deinit(&full.before);
+    dmv_intent_deinit(&full.after);
     assert_json(dmv_render_history_entry(&bare),
                 "{\"number\":2,\"time\":\"2023-11-14T22:13:20Z\",\"action\":\"select\",\"outcome\":\"ok\"}");
 }

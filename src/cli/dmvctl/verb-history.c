@@ -29,6 +29,8 @@ static int request(const DmvArguments *a, const char *object, json_object *param
     (void)reterr;
     if (r == 0 && a->limit > 0)
         r = dmv_json_add_int(params, "limit", (int64_t)a->limit);
+    if (r == 0 && a->all)
+        r = dmv_json_add_bool(params, "all", true);
     return r;
 }
 
@@ -86,7 +88,7 @@ const DmvVerb dmv_verb_history = {
     .summary = "what was done, newest first",
     .help = "Lists what was done, also what was refused or failed, newest first.\n",
     .max_objects = 1,
-    .options = {DMV_OPTION_LIMIT, DMV_OPTION_FIELDS, DMV_OPTION_NO_HEADINGS},
+    .options = {DMV_OPTION_LIMIT, DMV_OPTION_ALL, DMV_OPTION_FIELDS, DMV_OPTION_NO_HEADINGS},
     .columns = columns,
     .method = "History",
     .request = request,

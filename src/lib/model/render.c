@@ -396,6 +396,41 @@ json_object *dmv_render_generation(const DmvGenerations *all, const DmvGeneratio
     return dmv_jb_end(&b);
 }
 
+static json_object *change_of(const char *driver, const DmvSelection *before, const DmvSelection *after)
+{
+    DMV_CLEANUP_FREE char *from = dmv_selection_to_string(before), *to = dmv_selection_to_string(after);
+    DmvJsonBuilder b = {0};
+
+    if (!from || !to)
+        return NULL;
+    dmv_jb_object(&b);
+    dmv_jb_string(&b, "driver", driver);
+    dmv_jb_string(&b, "before", from);
+    dmv_jb_string(&b, "after", to);
+    dmv_jb_bool(&b, "pinnedBefore", before && before->pinned);
+    dmv_jb_bool(&b, "pinnedAfter", after && after->pinned);
+    return dmv_jb_end(&b);
+}
+
+json_object *dmv_render_changes(const DmvIntent *before, const DmvIntent *after)
+{
+    DmvJsonBuilder list = {0};
+
+    dmv_jb_array(&list);
+    for (size_t i = 0; i < before->n; i++) {
+        const DmvSelection *s = &before->items[i];
+
+        dmv_jb_add(&list, change_of(s->driver, s, dmv_intent_find(after, s->driver)));
+    }
+    for (size_t i = 0; i < after->n; i++) {
+        const DmvSelection *s = &after->items[i];
+
+        if (!dmv_intent_find(before, s->driver))
+            dmv_jb_add(&list, change_of(s->driver, NULL, s));
+    }
+    return dmv_jb_end(&list);
+}
+
 json_object *dmv_render_history_entry(const DmvHistoryEntry *e)
 {
     DmvJsonBuilder b = {0};
@@ -412,5 +447,7 @@ json_object *dmv_render_history_entry(const DmvHistoryEntry *e)
         dmv_jb_int(&b, "uid", e->uid);
     if (e->generation >= 0)
         dmv_jb_int(&b, "generation", e->generation);
+    if (e->before.n + e->after.n > 0)
+        dmv_jb_value(&b, "changes", dmv_render_changes(&e->before, &e->after));
     return dmv_jb_end(&b);
 }

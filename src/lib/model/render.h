@@ -31,6 +31,8 @@ json_object *dmv_render_kernels(const DmvWorld *w);
 json_object *dmv_render_steps(const DmvPlan *p);
 json_object *dmv_render_predictions(const DmvPlan *p);
 json_object *dmv_render_generation(const DmvGenerations *all, const DmvGeneration *g);
+/* What lies between two intents, a driver an entry: see dmv_intent_diff(). */
+json_object *dmv_render_changes(const DmvIntent *before, const DmvIntent *after);
 json_object *dmv_render_history_entry(const DmvHistoryEntry *e);
 /* Does an entry of this driver pass the filter? */
 bool dmv_filter_passes(DmvFilter f, const DmvViewRelease *r);
