@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # bash completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
-__dmvctl_verbs="status list show devices why why-not plan refresh install import remove select deselect pin unpin activate
-    rollback commit history generations verify doctor check-kernel rescan monitor boot health describe help version"
+__dmvctl_verbs="status list show devices why why-not plan refresh install import remove select deselect undo pin unpin
+    activate rollback commit history generations verify doctor check-kernel rescan monitor boot health describe help version"
 
 # The options of a verb, besides the common ones.
 __dmvctl_options() {
@@ -17,10 +17,10 @@ __dmvctl_options() {
     remove) echo --dry-run ;;
     activate) echo --dry-run --accept-lifeline --shutdown ;;
     select) echo --now --any-hardware --because --dry-run --accept-lifeline ;;
-    deselect) echo --now --because --dry-run --accept-lifeline ;;
+    deselect | undo) echo --now --because --dry-run --accept-lifeline ;;
     pin) echo --because --until ;;
     rollback) echo --staged --because --dry-run --accept-revoked ;;
-    history) echo --limit --fields --no-headings ;;
+    history) echo --limit --all --fields --no-headings ;;
     rescan) echo --now ;;
     health) echo --waited ;;
     esac
@@ -47,6 +47,10 @@ __dmvctl_objects() {
         __dmvctl_ask list name --installed
         ;;
     deselect | pin | unpin | history) __dmvctl_ask list driver ;;
+    undo)
+        echo last
+        __dmvctl_ask history number
+        ;;
     rollback) __dmvctl_ask generations number ;;
     refresh) dmvctl "${__dmvctl_where[@]}" --timeout=5 describe 2>/dev/null | sed -n 's/^\(streams\|  *\)  *\([^ ]*\): .*/\2/p' ;;
     help) echo "$__dmvctl_verbs" ;;

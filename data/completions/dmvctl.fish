@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # fish completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
-set -l verbs status list show devices why why-not plan refresh install import remove select deselect pin unpin activate rollback \
-    commit history generations verify doctor check-kernel rescan monitor boot health describe help version
+set -l verbs status list show devices why why-not plan refresh install import remove select deselect undo pin unpin activate \
+    rollback commit history generations verify doctor check-kernel rescan monitor boot health describe help version
 
 # One column of a table of dmvctl.
 function __dmvctl_ask
@@ -31,7 +31,7 @@ set -l table status list show devices history generations
 complete -c dmvctl -n "__fish_seen_subcommand_from $table" -s f -l fields -x -d 'columns to show, in that order'
 complete -c dmvctl -n "__fish_seen_subcommand_from $table" -l no-headings -d "no line with the columns' names"
 complete -c dmvctl -n '__fish_seen_subcommand_from status' -l check -d 'exit status 11 if a reboot is pending'
-complete -c dmvctl -n '__fish_seen_subcommand_from list devices plan' -s a -l all -d 'show everything, not only what fits'
+complete -c dmvctl -n '__fish_seen_subcommand_from list devices plan history' -s a -l all -d 'show everything, not only what fits'
 complete -c dmvctl -n '__fish_seen_subcommand_from list' -l installed -d 'only installed releases'
 complete -c dmvctl -n '__fish_seen_subcommand_from list' -l available -d 'only releases that a stream offers'
 complete -c dmvctl -n '__fish_seen_subcommand_from devices' -s u -l unclaimed -d 'only devices without a driver'
@@ -41,15 +41,15 @@ complete -c dmvctl -n '__fish_seen_subcommand_from install import select' -l any
     -d 'although no device here is supported'
 complete -c dmvctl -n '__fish_seen_subcommand_from activate' -l shutdown -d 'the host goes down now'
 complete -c dmvctl -n '__fish_seen_subcommand_from health' -l waited -x -d 'wait for links, after so long'
-complete -c dmvctl -n '__fish_seen_subcommand_from install import remove select deselect activate rollback' -s n -l dry-run \
+complete -c dmvctl -n '__fish_seen_subcommand_from install import remove select deselect undo activate rollback' -s n -l dry-run \
     -d 'check and show, change nothing'
-complete -c dmvctl -n '__fish_seen_subcommand_from select deselect activate' -l accept-lifeline \
+complete -c dmvctl -n '__fish_seen_subcommand_from select deselect undo activate' -l accept-lifeline \
     -d 'although the host may not come back'
-complete -c dmvctl -n '__fish_seen_subcommand_from select deselect rescan' -l now -d 'switch at once'
+complete -c dmvctl -n '__fish_seen_subcommand_from select deselect undo rescan' -l now -d 'switch at once'
 complete -c dmvctl -n '__fish_seen_subcommand_from rollback' -l accept-revoked \
     -d 'although a release was revoked since then'
 complete -c dmvctl -n '__fish_seen_subcommand_from rollback' -l staged -d 'switch at the next reboot'
-complete -c dmvctl -n '__fish_seen_subcommand_from select deselect pin rollback' -l because -x -d 'why'
+complete -c dmvctl -n '__fish_seen_subcommand_from select deselect undo pin rollback' -l because -x -d 'why'
 complete -c dmvctl -n '__fish_seen_subcommand_from pin' -l until -x -d 'last day, YYYY-MM-DD'
 complete -c dmvctl -n '__fish_seen_subcommand_from history' -l limit -x -d 'entries to show'
 
@@ -60,6 +60,7 @@ complete -c dmvctl -n '__fish_seen_subcommand_from import' -F
 complete -c dmvctl -n '__fish_seen_subcommand_from remove select' -a '(__dmvctl_ask list name --installed)'
 complete -c dmvctl -n '__fish_seen_subcommand_from select' -a 'recommended inbox'
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect pin unpin history' -a '(__dmvctl_ask list driver)'
+complete -c dmvctl -n '__fish_seen_subcommand_from undo' -a 'last (__dmvctl_ask history number)'
 complete -c dmvctl -n '__fish_seen_subcommand_from rollback' -a '(__dmvctl_ask generations number)'
 complete -c dmvctl -n '__fish_seen_subcommand_from refresh' -a '(__dmvctl_streams)'
 complete -c dmvctl -n '__fish_seen_subcommand_from help' -a "$verbs"

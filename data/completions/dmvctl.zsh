@@ -26,6 +26,7 @@ _dmvctl_installed() { _dmvctl_add releases list name --installed }
 _dmvctl_releases() { _dmvctl_add releases list name --all }
 _dmvctl_available() { _dmvctl_add releases list name --all --available }
 _dmvctl_generations() { _dmvctl_add generations generations number }
+_dmvctl_entries() { _dmvctl_add entries history number; compadd last }
 _dmvctl_objects() {
     _dmvctl_add drivers list driver --all
     _dmvctl_add releases list name --all
@@ -53,6 +54,7 @@ verbs=(
     'remove:remove installed releases that are not selected'
     'select:select what a driver shall be'
     "deselect:go back to the kernel's own driver"
+    'undo:take back changes that the history names'
     'pin:keep the selection of a driver from being changed'
     'unpin:undo pin'
     'activate:apply the plan now, all of it or nothing'
@@ -120,12 +122,13 @@ select)
         '1:release:_dmvctl_selectable' '2:selection:(recommended inbox)'
     ;;
 deselect) _arguments $common $dry $because $accept '--now[switch at once]' '1:driver:_dmvctl_drivers' ;;
+undo) _arguments $common $dry $because $accept '--now[switch at once]' '1:entries (last, N or N..M):_dmvctl_entries' ;;
 pin) _arguments $common $because '--until=[last day]:date (YYYY-MM-DD):' '1:driver:_dmvctl_drivers' ;;
 unpin) _arguments $common '1:driver:_dmvctl_drivers' ;;
 activate) _arguments $common $dry $accept '--shutdown[the host goes down now]' ;;
 rollback) _arguments $common $dry $because '--staged[at the next reboot]' \
     '--accept-revoked[although a release was revoked since then]' '1:generation:_dmvctl_generations' ;;
-history) _arguments $common $table '--limit=[entries to show]:number:' '1:driver:_dmvctl_drivers' ;;
+history) _arguments $common $table '(-a --all)'{-a,--all}'[all that are kept]' '--limit=[entries to show]:number:' '1:driver:_dmvctl_drivers' ;;
 generations) _arguments $common $table ;;
 rescan) _arguments $common '--now[apply at once]' ;;
 health) _arguments $common '--waited=[wait for links, after so long]:seconds:' ;;

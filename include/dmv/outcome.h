@@ -38,6 +38,7 @@ enum DmvExit {
     X(NO_SUCH_DEVICE, "no-such-device", "NoSuchObject", DMV_EXIT_NOT_FOUND)                        \
     X(NO_SUCH_OBJECT, "no-such-object", "NoSuchObject", DMV_EXIT_NOT_FOUND)                        \
     X(NO_SUCH_GENERATION, "no-such-generation", "NoSuchObject", DMV_EXIT_NOT_FOUND)                \
+    X(NO_SUCH_ENTRY, "no-such-entry", "NoSuchObject", DMV_EXIT_NOT_FOUND)                          \
     X(NO_SUCH_STREAM, "no-such-stream", "NoSuchObject", DMV_EXIT_NOT_FOUND)                        \
     X(NO_SUCH_KERNEL, "no-such-kernel", "NoSuchObject", DMV_EXIT_NOT_FOUND)                        \
     X(AMBIGUOUS, "ambiguous", "Refused", DMV_EXIT_USAGE)                                           \
@@ -61,6 +62,8 @@ enum DmvExit {
     X(BROKEN_RELEASE, "broken-release", "Refused", DMV_EXIT_REFUSED)                               \
     X(LIFELINE, "lifeline", "Refused", DMV_EXIT_REFUSED)                                           \
     X(NOTHING_TO_ROLL_BACK, "nothing-to-roll-back", "Refused", DMV_EXIT_REFUSED)                   \
+    X(NOTHING_TO_UNDO, "nothing-to-undo", "Refused", DMV_EXIT_REFUSED)                             \
+    X(NOT_RECORDED, "not-recorded", "Refused", DMV_EXIT_REFUSED)                                   \
     X(WORLD_MOVED, "world-moved", "Refused", DMV_EXIT_REFUSED)                                     \
     X(READ_ONLY, "read-only", "Refused", DMV_EXIT_REFUSED)                                         \
     X(STUCK, "stuck", "Refused", DMV_EXIT_REFUSED)                                                 \

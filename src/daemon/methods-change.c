@@ -73,6 +73,56 @@ int dmv_method_check_release(const DmvViewRelease *r, bool any_hardware, DmvErro
                          r->reasons[r->why]);
 }
 
+int dmv_method_check_kernel(const DmvViewRelease *r, DmvError *e)
+{
+    if (!r->refused)
+        return 0;
+    return dmv_error_set(
+        e, DMV_MODULE_KERNEL_REFUSES, NULL,
+        "let the kernel know the key that signed it (mokutil --import, then reboot), or select "
+        "another release",
+        "%s: %s", r->name, r->refused);
+}
+
+int dmv_method_check_installed(const DmvViewRelease *r, DmvError *e)
+{
+    if (r->n_installed > 0)
+        return 0;
+    (void)dmv_error_set(e, DMV_NOT_INSTALLED, NULL, NULL, "%s is not installed", r->name);
+    dmv_error_set_next(e, "dmvctl install %s", r->name);
+    return DMV_NOT_INSTALLED;
+}
+
+int dmv_method_try(DmvManager *m, VlCall *call, const DmvIntent *intent, const DmvConsent *consent,
+                   json_object *(*render)(DmvManager *m, const void *userdata), const void *userdata,
+                   DmvError *e)
+{
+    DmvIntent before = m->intent;
+    json_object *reply = NULL;
+    int r, back;
+
+    m->intent = *intent;
+    r = dmv_manager_think(m);
+    if (r == 0 && m->plan_error.code > 0) {
+        r = m->plan_error.code;
+        dmv_error_move(e, &m->plan_error);
+    }
+    if (r == 0)
+        r = dmv_manager_check_plan(m, consent, e);
+    if (r == 0)
+        reply = render(m, userdata);
+    dmv_view_deinit(&m->view); /* it borrows from the intent that goes */
+    m->intent = before;
+    back = dmv_manager_think(m);
+    if (r == 0 && back < 0)
+        r = back;
+    if (r == 0)
+        return dmv_reply(call, reply);
+    if (reply)
+        json_object_put(reply);
+    return r;
+}
+
 json_object *dmv_method_lifelines(const DmvManager *m)
 {
     DMV_CLEANUP_LIFELINE_CHANGES DmvLifelineChanges changes = {0};
@@ -94,6 +144,8 @@ int dmv_methods_bind_change(DmvManager *m)
 {
     int r = dmv_methods_bind_selection(m);
 
+    if (r == 0)
+        r = dmv_methods_bind_undo(m);
     if (r == 0)
         r = dmv_methods_bind_release(m);
     if (r == 0)

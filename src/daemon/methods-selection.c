@@ -14,19 +14,6 @@ typedef struct Select {
     bool now, any_hardware, dry_run, accept_lifeline;
 } Select;
 
-/* Would the running kernel load it? One that certainly would not is no choice: the host would be left without
- * the driver. */
-static int check_kernel(const DmvViewRelease *r, DmvError *e)
-{
-    if (!r->refused)
-        return 0;
-    return dmv_error_set(
-        e, DMV_MODULE_KERNEL_REFUSES, NULL,
-        "let the kernel know the key that signed it (mokutil --import, then reboot), or select "
-        "another release",
-        "%s: %s", r->name, r->refused);
-}
-
 /* What the request means: a driver and what it shall be. */
 static int resolve_request(DmvManager *m, const Select *s, DmvIntent *intent, DmvViewDriver **ret,
                            DmvError *e)
@@ -52,11 +39,9 @@ static int resolve_request(DmvManager *m, const Select *s, DmvIntent *intent, Dm
     if (r == 0 && release)
         r = dmv_method_check_release(release, s->any_hardware, e);
     if (r == 0 && release)
-        r = check_kernel(release, e);
-    if (r == 0 && release && release->n_installed == 0) {
-        r = dmv_error_set(e, DMV_NOT_INSTALLED, NULL, NULL, "%s is not installed", release->name);
-        dmv_error_set_next(e, "dmvctl install %s", release->name);
-    }
+        r = dmv_method_check_kernel(release, e);
+    if (r == 0 && release)
+        r = dmv_method_check_installed(release, e);
     if (r == 0)
         r = dmv_intent_copy(&m->intent, intent);
     if (r == 0)
@@ -96,34 +81,9 @@ static json_object *after_select_now(DmvManager *m, bool changed, char *const *k
     return selection_reply(m, userdata, NULL);
 }
 
-/* What would come of an intent, without storing anything. */
-static int dry_run(DmvManager *m, VlCall *call, const char *driver, DmvIntent *intent,
-                   const DmvConsent *consent, DmvError *e)
+static json_object *would_select(DmvManager *m, const void *userdata)
 {
-    DmvIntent before = m->intent;
-    json_object *reply = NULL;
-    int r, back;
-
-    m->intent = *intent;
-    r = dmv_manager_think(m);
-    if (r == 0 && m->plan_error.code > 0) {
-        r = m->plan_error.code;
-        dmv_error_move(e, &m->plan_error);
-    }
-    if (r == 0)
-        r = dmv_manager_check_plan(m, consent, e);
-    if (r == 0)
-        reply = selection_reply(m, driver, &m->plan);
-    dmv_view_deinit(&m->view); /* it borrows from the intent that goes */
-    m->intent = before;
-    back = dmv_manager_think(m);
-    if (r == 0 && back < 0)
-        r = back;
-    if (r == 0)
-        return dmv_reply(call, reply);
-    if (reply)
-        json_object_put(reply);
-    return r;
+    return selection_reply(m, userdata, &m->plan);
 }
 
 static int change_selection(DmvManager *m, VlCall *call, const Select *s, const char *verb)
@@ -140,7 +100,7 @@ static int change_selection(DmvManager *m, VlCall *call, const Select *s, const 
     if (r == 0)
         r = dmv_set_string(&driver, d->name);
     if (r == 0 && s->dry_run) {
-        r = dry_run(m, call, driver, &intent, &consent, &e);
+        r = dmv_method_try(m, call, &intent, &consent, would_select, driver, &e);
         return r == 0 ? 0 : dmv_method_fail(call, &e, r, verb, s->object);
     }
     if (r == 0)

@@ -21,6 +21,23 @@ int dmv_method_check_release(const DmvViewRelease *r, bool any_hardware, DmvErro
 /* May this release be installed from its catalog? Return: as above; DMV_NO_SUCH_RELEASE, DMV_STALE. */
 int dmv_method_check_install(const DmvViewRelease *r, bool any_hardware, DmvError *e);
 
+/* Would the running kernel load it? One that certainly would not is no choice: the host would be left without
+ * the driver. Return: 0, or DMV_MODULE_KERNEL_REFUSES. */
+int dmv_method_check_kernel(const DmvViewRelease *r, DmvError *e);
+/* Return: 0, or DMV_NOT_INSTALLED. */
+int dmv_method_check_installed(const DmvViewRelease *r, DmvError *e);
+
+/**
+ * dmv_method_try() - answer with what would come of an intent, without storing anything
+ * @intent: borrowed; nobody else looks at it meanwhile
+ * @render: the answer, asked for while the plan is that of @intent
+ *
+ * Return: 0 when it has answered; as dmv_manager_ask_intent().
+ */
+int dmv_method_try(DmvManager *m, VlCall *call, const DmvIntent *intent, const DmvConsent *consent,
+                   json_object *(*render)(DmvManager *m, const void *userdata), const void *userdata,
+                   DmvError *e);
+
 /* The lifelines that the plan touches, for an answer. A new value, or NULL for lack of memory. */
 json_object *dmv_method_lifelines(const DmvManager *m);
 
@@ -30,6 +47,7 @@ int dmv_method_earlier_intent(const DmvManager *m, int64_t number, const DmvInte
                               DmvError *e);
 
 int dmv_methods_bind_selection(DmvManager *m);
+int dmv_methods_bind_undo(DmvManager *m);
 int dmv_methods_bind_release(DmvManager *m);
 int dmv_methods_bind_generation(DmvManager *m);
 

@@ -175,8 +175,8 @@ def selection():
 
 INBOX = {"object": "intel-e1000e", "selection": "inbox"}
 CHANGES = {"Refresh": {}, "Rescan": {}, "Install": {"release": RELEASE}, "Remove": {"release": RELEASE}, "Select": INBOX,
-           "Deselect": {"driver": "intel-e1000e"}, "Pin": {"driver": "intel-e1000e"}, "Unpin": {"driver": "intel-e1000e"},
-           "Activate": {}, "Rollback": {}, "Commit": {}}
+           "Deselect": {"driver": "intel-e1000e"}, "Undo": {}, "Pin": {"driver": "intel-e1000e"},
+           "Unpin": {"driver": "intel-e1000e"}, "Activate": {}, "Rollback": {}, "Commit": {}}
 FOR_ROOT = ("Import", "Boot", "Health")
 
 
@@ -223,10 +223,14 @@ def one_action_and_no_other():
     check("it is selected", selection() == "generic@3.8.7", selection())
     entry = call("History", {"limit": 1})["parameters"]["entries"][0]
     check("the history says who", entry["uid"] == USER.pw_uid and entry["action"] == "select", entry)
+    expect("the user", "Undo", {}, "allowed")
+    check("it is undone", selection() != "generic@3.8.7", selection())
+    expect("the user", "Undo", {}, "allowed")
+    check("the undo is undone", selection() == "generic@3.8.7", selection())
     expect("the user", "Pin", {"driver": "intel-e1000e"}, "allowed")
     expect("the user", "Unpin", {"driver": "intel-e1000e"}, "allowed")
     for method, parameters in (("Select", {**INBOX, "now": True}), ("Deselect", {"driver": "intel-e1000e", "now": True}),
-                               ("Rescan", {"now": True}), ("Activate", {}), ("Rollback", {"generation": 0}), ("Commit", {}),
+                               ("Undo", {"now": True}), ("Rescan", {"now": True}), ("Activate", {}), ("Rollback", {"generation": 0}), ("Commit", {}),
                                ("Install", {"release": RELEASE}), ("Remove", {"release": RELEASE})):
         expect("the user", method, parameters, "denied")
     for method in FOR_ROOT:

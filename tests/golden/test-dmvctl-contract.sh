@@ -64,7 +64,7 @@ reply() {
 verbs=$("$dmvctl" help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 
 check_help() {
-    [ "$(echo "$verbs" | wc -w)" = 28 ] || fail "the overview lists $(echo "$verbs" | wc -w) verbs"
+    [ "$(echo "$verbs" | wc -w)" = 29 ] || fail "the overview lists $(echo "$verbs" | wc -w) verbs"
     for args in "help" "--help" "-h" $(for v in $verbs; do echo "help:$v" "$v:--help"; done); do
         # shellcheck disable=SC2086
         "$dmvctl" ${args/:/ } >"$scratch/out" 2>"$scratch/err"
@@ -114,6 +114,7 @@ check_screens() {
     screen remove 0 remove intel-e1000e/generic@3.8.4
     screen select 0 select intel-e1000e/generic
     screen deselect 0 deselect intel-e1000e
+    screen undo 0 undo 7..8
     screen pin 0 pin intel-e1000e --until 2027-01-31 --because XSI-123
     screen unpin 0 unpin intel-e1000e
     screen activate 0 activate
@@ -162,6 +163,9 @@ check_requests() {
     run select a inbox --any-hardware && expect_call 'Select {"object":"a","selection":"inbox","anyHardware":true}'
     run select a/b@1 && expect_call 'Select {"object":"a/b@1"}'
     run deselect a --now --because x && expect_call 'Deselect {"driver":"a","now":true,"because":"x"}'
+    run undo last --now --because x && expect_call 'Undo {"now":true,"because":"x"}'
+    run undo 7 -n --accept-lifeline && expect_call 'Undo {"first":7,"dryRun":true,"acceptLifeline":true}'
+    run undo 7..9 && expect_call 'Undo {"first":7,"last":9}'
     run pin a --until 2027-01-31T12:00:00Z && expect_call 'Pin {"driver":"a","until":"2027-01-31T12:00:00Z"}'
     run pin a --until 2027-01-31 && expect_call 'Pin {"driver":"a","until":"2027-01-31T23:59:59Z"}'
     run rollback 7 --staged --because x -n
@@ -173,6 +177,7 @@ check_requests() {
     run deselect a --accept-lifeline && expect_call 'Deselect {"driver":"a","acceptLifeline":true}'
     run rescan --now && expect_call 'Rescan {"now":true}'
     run history a --limit 3 && expect_call 'History {"driver":"a","limit":3}'
+    run history --all && expect_call 'History {"all":true}'
     run check-kernel 6.1 && expect_call 'CheckKernel {"kernel":"6.1"}'
     run why-not a/b@1 && expect_call 'WhyNot {"release":"a/b@1"}'
     run why -- -x && expect_call 'Why {"object":"-x"}'
@@ -217,6 +222,15 @@ rollback 4294967296
 rollback --now --staged
 history --limit x
 history --limit -1
+undo
+undo 1 2
+undo x
+undo 1..
+undo ..2
+undo 1..last
+undo -- -1
+undo 1...2
+undo last..2
 list --fields
 list --fields frobnicate
 list --fields driver,,state
@@ -321,6 +335,7 @@ check_json() {
         WhyNot) verb="why-not x" ;;
         Monitor) continue ;;
         Import) verb="import $file" ;;
+        Undo) verb="undo last" ;;
         Show | Why | Install | Remove | Select | Deselect | Pin | Unpin) verb="${method,,} x" ;;
         *) verb=${method,,} ;;
         esac
@@ -537,6 +552,7 @@ check_completion() {
     completes "intel-e1000e intel-ixgbe" "${here[@]}" pin ""
     completes "intel-e1000e/alt@3.9.0" "${here[@]}" install intel-e1000e/a
     completes "2 3 4" "${here[@]}" rollback ""
+    completes "last 7 8 9" "${here[@]}" undo ""
     completes "main" "${here[@]}" refresh ""
     completes "recommended" "${here[@]}" select intel-e1000e r
     completes "0000:41:00.0 0000:42:00.0" "${here[@]}" why 0000:4

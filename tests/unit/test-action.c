@@ -80,7 +80,7 @@ static void test_every_method_of_the_interface(void **state)
 /* Nobody gets round io.dmv.activate by a selection that takes effect at once. */
 static void test_now(void **state)
 {
-    static const char *const methods[] = {"Select", "Deselect", "Rescan"};
+    static const char *const methods[] = {"Select", "Deselect", "Undo", "Rescan"};
 
     (void)state;
     for (size_t i = 0; i < DMV_N_ELEMENTS(methods); i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What select and deselect have in common.
+ * What select, deselect and undo have in common.
  */
 #include "selection.h"
 
@@ -25,24 +25,27 @@ int dmv_selection_request(const DmvArguments *a, json_object *params)
     return r;
 }
 
+void dmv_selection_print_next(const DmvScreen *s, json_object *reply)
+{
+    if (dmv_reply_bool(reply, "staged"))
+        dmv_screen_next(s, "dmvctl activate applies it now, or reboot; dmvctl plan shows what will change");
+    else if (dmv_reply_bool(reply, "rebootNeeded"))
+        dmv_screen_next(s, "applied; the kernel still runs the old one until a reboot");
+    else
+        dmv_screen_next(s, "nothing to do: it is in effect");
+}
+
 int dmv_selection_render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
 {
     const char *driver = dmv_reply_string_or(reply, "driver", "the driver");
     const char *selection = dmv_reply_string_or(reply, "selection", "inbox");
-    bool staged = dmv_reply_bool(reply, "staged"), reboot = dmv_reply_bool(reply, "rebootNeeded");
 
     (void)fprintf(s->out, "%s: %s %s%s\n", driver, a->dry_run ? "would select" : "selected",
                   dmv_render_short(selection, driver),
                   strcmp(selection, "inbox") == 0 ? ", the kernel's own driver" : "");
     (void)dmv_render_plan(s, reply);
     (void)dmv_render_touched(s, reply);
-    if (a->dry_run)
-        return 0;
-    if (staged)
-        dmv_screen_next(s, "dmvctl activate applies it now, or reboot; dmvctl plan shows what will change");
-    else if (reboot)
-        dmv_screen_next(s, "applied; the kernel still runs the old one until a reboot");
-    else
-        dmv_screen_next(s, "nothing to do: it is in effect");
+    if (!a->dry_run)
+        dmv_selection_print_next(s, reply);
     return 0;
 }

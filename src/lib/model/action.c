@@ -30,6 +30,7 @@ static const struct {
     {"Remove", INSTALL, NULL},
     {"Select", SELECT, ACTIVATE},
     {"Deselect", SELECT, ACTIVATE},
+    {"Undo", SELECT, ACTIVATE},
     {"Pin", SELECT, NULL},
     {"Unpin", SELECT, NULL},
     {"Activate", ACTIVATE, NULL},

@@ -27,10 +27,12 @@
 #include "varlink/varlink.h"
 
 static const char *const methods[] = {
-    "Describe", "ListDevices", "ListDrivers",     "Show",     "Why",    "Status", "Refresh",     "Install",
-    "Import",   "Remove",      "Select",          "Deselect", "Pin",    "Unpin",  "Plan",        "Activate",
-    "Rollback", "Commit",      "ListGenerations", "History",  "Verify", "Doctor", "CheckKernel", "Rescan",
-    "Monitor",  "Boot",        "Health",          "WhyNot",
+    "Describe", "ListDevices", "ListDrivers", "Show",        "Why",
+    "Status",   "Refresh",     "Install",     "Import",      "Remove",
+    "Select",   "Deselect",    "Undo",        "Pin",         "Unpin",
+    "Plan",     "Activate",    "Rollback",    "Commit",      "ListGenerations",
+    "History",  "Verify",      "Doctor",      "CheckKernel", "Rescan",
+    "Monitor",  "Boot",        "Health",      "WhyNot",
 };
 
 static VlCall *kept; /* never answered */
