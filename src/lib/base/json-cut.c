@@ -34,17 +34,21 @@ static int build_rest(DmvJsonScan *s, const char *data, json_object **ret)
 {
     DMV_CLEANUP(dmv_cleanup_tokener) json_tokener *t = dmv_json_tokener_new(s->deepest);
     DMV_CLEANUP_TEXT DmvText rest = {0};
+    DmvJsonTally written;
 
     if (!t)
         return -ENOMEM;
     if (!s->cut_from)
-        return dmv_json_build(t, data, (size_t)(s->end - data), s->members, ret, &s->why);
+        return dmv_json_build(t, data, (size_t)(s->end - data), &s->written, ret, &s->why);
     dmv_text_append_bytes(&rest, data, (size_t)(s->cut_from - data));
     dmv_text_append(&rest, "null");
     dmv_text_append_bytes(&rest, s->cut_to, (size_t)(s->end - s->cut_to));
     if (rest.error)
         return rest.error;
-    return dmv_json_build(t, rest.data, rest.size, s->members - s->cut_members, ret, &s->why);
+    written = dmv_json_tally_without(s->written, s->cut);
+    written.values++;
+    written.nulls++;
+    return dmv_json_build(t, rest.data, rest.size, &written, ret, &s->why);
 }
 
 int dmv_json_cut(const char *data, size_t size, const DmvJsonLimits *limits, const char *name,
@@ -89,7 +93,7 @@ static bool take(DmvJsonScan *s, char c)
 
 static int take_element(DmvJsonScan *s, json_tokener *t, json_object **ret)
 {
-    size_t members = s->members;
+    DmvJsonTally before = s->written, written;
     const char *from;
     int r;
 
@@ -98,7 +102,8 @@ static int take_element(DmvJsonScan *s, json_tokener *t, json_object **ret)
     r = dmv_json_scan_value(s);
     if (r != 0)
         return r;
-    return dmv_json_build(t, from, (size_t)(s->p - from), s->members - members, ret, &s->why);
+    written = dmv_json_tally_without(s->written, before);
+    return dmv_json_build(t, from, (size_t)(s->p - from), &written, ret, &s->why);
 }
 
 static int take_elements(DmvJsonScan *s, const char *data, json_tokener *t, DmvJsonEach each, void *userdata,

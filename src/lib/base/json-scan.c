@@ -234,6 +234,7 @@ static int scan_scalar(DmvJsonScan *s)
     case 'f':
         return scan_literal(s, "false");
     case 'n':
+        s->written.nulls++;
         return scan_literal(s, "null");
     default:
         return scan_number(s);
@@ -275,7 +276,7 @@ static int scan_name(DmvJsonScan *s)
     if (s->p == s->end || *s->p != ':')
         return refuse(s, DMV_MALFORMED, "a member without a colon");
     s->p++;
-    s->members++;
+    s->written.members++;
     return 0;
 }
 
@@ -307,7 +308,7 @@ static int scan_next(DmvJsonScan *s)
 
         if (s->depth == 1 && s->cut_from && !s->cut_to) {
             s->cut_to = s->p;
-            s->cut_members = s->members - s->cut_members;
+            s->cut = dmv_json_tally_without(s->written, s->cut);
         }
         skip_space(s);
         if (s->p == s->end)
@@ -325,6 +326,11 @@ static int scan_next(DmvJsonScan *s)
     return 0;
 }
 
+DmvJsonTally dmv_json_tally_without(DmvJsonTally all, DmvJsonTally part)
+{
+    return (DmvJsonTally){all.values - part.values, all.members - part.members, all.nulls - part.nulls};
+}
+
 int dmv_json_scan_value(DmvJsonScan *s)
 {
     int r;
@@ -338,9 +344,9 @@ int dmv_json_scan_value(DmvJsonScan *s)
         if (s->cut_here) {
             s->cut_here = false;
             s->cut_from = s->p;
-            s->cut_members = s->members;
+            s->cut = s->written;
         }
-        if (++s->nodes > s->limits->nodes)
+        if (++s->written.values > s->limits->nodes)
             return refuse(s, DMV_TOO_LARGE, "holds too many values");
         r = *s->p == '{' || *s->p == '[' ? scan_open(s, &open) : scan_scalar(s);
         if (r == 0 && !open)

@@ -18,27 +18,30 @@
 /* json-c counts bytes in an int; wide integers may grow the text. */
 #define SIZE_LIMIT ((size_t)INT_MAX / 2)
 
-/* Adds up the members of all objects below @o. Returns false for a number that became infinite. */
-static bool count_members(json_object *o, size_t *n)
+/* Adds up what is in @o. Returns false for a number that became infinite. */
+static bool count(json_object *o, DmvJsonTally *n)
 {
+    n->values++;
     switch (json_object_get_type(o)) {
     case json_type_object: {
         json_object_object_foreach (o, key, value) {
             (void)key;
-            if (value && !count_members(value, n))
+            if (!count(value, n))
                 return false;
         }
-        *n += (size_t)json_object_object_length(o);
+        n->members += (size_t)json_object_object_length(o);
         return true;
     }
     case json_type_array:
         for (size_t i = 0; i < json_object_array_length(o); i++)
-            if (!count_members(json_object_array_get_idx(o, i), n))
+            if (!count(json_object_array_get_idx(o, i), n))
                 return false;
         return true;
     case json_type_double:
         return isfinite(json_object_get_double(o));
     case json_type_null:
+        n->nulls++;
+        return true;
     case json_type_boolean:
     case json_type_int:
     case json_type_string:
@@ -57,26 +60,43 @@ json_tokener *dmv_json_tokener_new(unsigned depth)
     return t;
 }
 
-int dmv_json_build(json_tokener *t, const char *data, size_t size, size_t members, json_object **ret,
-                   const char **ret_why)
+/* json-c has no word for a lack of memory: it gives up, leaves a member out, or puts null in the place of a
+ * value, and goes on. A number that is read afterwards takes the errno of it away. */
+static int judge(json_tokener *t, json_object *o, const DmvJsonTally *written, const char **ret_why)
+{
+    DmvJsonTally built = {0};
+    bool finite;
+
+    if (errno == ENOMEM)
+        return -ENOMEM;
+    finite = count(o, &built);
+    if (json_tokener_get_error(t) != json_tokener_success)
+        *ret_why = "json-c does not take it";
+    else if (!finite)
+        *ret_why = "a number beyond what floating point holds";
+    else if (built.members != written->members)
+        *ret_why = "a member comes twice in one object";
+    else if (built.values != written->values || built.nulls != written->nulls)
+        return -ENOMEM;
+    return *ret_why ? DMV_MALFORMED : 0;
+}
+
+int dmv_json_build(json_tokener *t, const char *data, size_t size, const DmvJsonTally *written,
+                   json_object **ret, const char **ret_why)
 {
     DMV_CLEANUP_JSON json_object *o = NULL;
-    size_t in_tree = 0;
+    int r;
 
     json_tokener_reset(t);
+    errno = 0;
     o = json_tokener_parse_ex(t, data, (int)size);
     /* a number on its own ends only with what follows it */
     if (json_tokener_get_error(t) == json_tokener_continue)
         o = json_tokener_parse_ex(t, "", 1);
-    if (json_tokener_get_error(t) != json_tokener_success)
-        *ret_why = "json-c does not take it";
-    else if (!count_members(o, &in_tree))
-        *ret_why = "a number beyond what floating point holds";
-    else if (in_tree != members)
-        *ret_why = "a member comes twice in one object";
-    else
+    r = judge(t, o, written, ret_why);
+    if (r == 0)
         *ret = DMV_TAKE_PTR(o);
-    return *ret_why ? DMV_MALFORMED : 0;
+    return r;
 }
 
 static int scan_and_build(DmvJsonScan *s, json_object **ret)
@@ -92,8 +112,8 @@ static int scan_and_build(DmvJsonScan *s, json_object **ret)
     if (!t)
         return -ENOMEM;
     if (s->rewritten.size > 0)
-        return dmv_json_build(t, s->rewritten.data, s->rewritten.size, s->members, ret, &s->why);
-    return dmv_json_build(t, from, (size_t)(s->end - from), s->members, ret, &s->why);
+        return dmv_json_build(t, s->rewritten.data, s->rewritten.size, &s->written, ret, &s->why);
+    return dmv_json_build(t, from, (size_t)(s->end - from), &s->written, ret, &s->why);
 }
 
 int dmv_json_parse(const char *data, size_t size, const DmvJsonLimits *limits, json_object **ret,
@@ -157,8 +177,9 @@ int dmv_json_format(json_object *o, char **ret, size_t *ret_size)
 
     if (!is_writable(o))
         return -EINVAL;
+    errno = 0;
     s = json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
-    if (!s)
+    if (!s || errno == ENOMEM) /* json-c leaves out what it has no memory for, and goes on */
         return -ENOMEM;
     copied = p = (const unsigned char *)s;
     end = p + size;
