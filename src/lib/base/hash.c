@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -30,19 +31,26 @@ DmvHash *dmv_hash_free(DmvHash *h)
 
 DMV_DEFINE_CLEANUP(DmvHash *, cleanup_hash, dmv_hash_free);
 
+/* What OpenSSL keeps of an error is nobody's later one. */
+static int failed(void)
+{
+    ERR_clear_error();
+    return -ENOMEM;
+}
+
 int dmv_hash_new(DmvHash **ret)
 {
     DMV_CLEANUP(cleanup_hash) DmvHash *h = calloc(1, sizeof(*h));
 
     if (!h || !(h->ctx = EVP_MD_CTX_new()) || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1)
-        return -ENOMEM;
+        return failed();
     *ret = DMV_TAKE_PTR(h);
     return 0;
 }
 
 int dmv_hash_update(DmvHash *h, const void *data, size_t size)
 {
-    return EVP_DigestUpdate(h->ctx, data, size) == 1 ? 0 : -ENOMEM;
+    return EVP_DigestUpdate(h->ctx, data, size) == 1 ? 0 : failed();
 }
 
 int dmv_hash_final(DmvHash *h, char ret_hex[DMV_SHA256_HEX])
@@ -51,7 +59,7 @@ int dmv_hash_final(DmvHash *h, char ret_hex[DMV_SHA256_HEX])
     unsigned n = 0;
 
     if (EVP_DigestFinal_ex(h->ctx, digest, &n) != 1 || n != DMV_SHA256_SIZE)
-        return -ENOMEM;
+        return failed();
     dmv_hex(digest, n, ret_hex);
     return 0;
 }
