@@ -232,7 +232,7 @@ static void test_encodings_count_once(void **state)
         DMV_CLEANUP_FREE char *text = trust_envelope(TYPE, "payload", both, 2);
 
         assert_string_not_equal(dmv_key_id(a), dmv_key_id(b));
-        assert_true(dmv_key_equal(a, b));
+        assert_int_equal(dmv_key_equal(a, b), 1);
         assert_int_equal(verify(text, keys, 2, 1), 0);
         assert_int_equal(verify(text, keys + 1, 1, 1), 0);
         assert_int_equal(verify(text, keys, 2, 2), DMV_BELOW_THRESHOLD);

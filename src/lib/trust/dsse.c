@@ -173,12 +173,16 @@ static const DmvKey *find_key(const DmvKey *const *keys, size_t n_keys, const ch
     return NULL;
 }
 
-static bool has_counted(const DmvKey *const *counted, size_t n, const DmvKey *k)
+/* Return: 1, 0, or -ENOMEM. */
+static int has_counted(const DmvKey *const *counted, size_t n, const DmvKey *k)
 {
-    for (size_t i = 0; i < n; i++)
-        if (counted[i] == k || dmv_key_equal(counted[i], k))
-            return true;
-    return false;
+    for (size_t i = 0; i < n; i++) {
+        int same = counted[i] == k ? 1 : dmv_key_equal(counted[i], k);
+
+        if (same != 0)
+            return same;
+    }
+    return 0;
 }
 
 int dmv_envelope_verify(const DmvEnvelope *e, const DmvKey *const *keys, size_t n_keys, size_t threshold,
@@ -190,11 +194,12 @@ int dmv_envelope_verify(const DmvEnvelope *e, const DmvKey *const *keys, size_t 
     for (size_t i = 0; i < e->n_signatures && n < threshold; i++) {
         const DmvEnvelopeSignature *s = &e->signatures[i];
         const DmvKey *k = find_key(keys, n_keys, s->key_id);
-        int r;
+        int r = k ? has_counted(counted, n, k) : 1;
 
-        if (!k || has_counted(counted, n, k))
+        if (r > 0)
             continue;
-        r = dmv_key_verify(k, s->bytes, s->size, e->pae, e->pae_size);
+        if (r == 0)
+            r = dmv_key_verify(k, s->bytes, s->size, e->pae, e->pae_size);
         if (r < 0)
             return dmv_error_set(reterr, r, "cannot check signatures", NULL, "out of memory");
         if (r > 0)

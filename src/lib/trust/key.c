@@ -45,6 +45,14 @@ DmvKey *dmv_key_free(DmvKey *k)
     return NULL;
 }
 
+/* What OpenSSL keeps of errors is nobody's later one, also where it went on after one. Has it refused
+ * something, with errno 0 before, for lack of memory? */
+static bool was_out_of_memory(void)
+{
+    ERR_clear_error();
+    return errno == ENOMEM;
+}
+
 static const Scheme *find_scheme(const char *name)
 {
     for (size_t i = 0; i < DMV_N_ELEMENTS(schemes); i++)
@@ -72,6 +80,7 @@ int dmv_key_new(const char *scheme, const void *spki, size_t size, DmvKey **ret,
 {
     DMV_CLEANUP_KEY DmvKey *k = calloc(1, sizeof(*k));
     const unsigned char *p = spki;
+    bool of_scheme = false;
 
     if (!k || dmv_sha256_hex(spki, size, k->id) < 0)
         return dmv_error_set(reterr, -ENOMEM, "cannot read a key", NULL, "out of memory");
@@ -79,12 +88,16 @@ int dmv_key_new(const char *scheme, const void *spki, size_t size, DmvKey **ret,
     if (!k->scheme)
         return dmv_error_set(reterr, DMV_BAD_KEY, "cannot read a key", NULL,
                              "the scheme of key %.16s is not known", k->id);
+    errno = 0;
     k->pkey = size <= 4096 ? d2i_PUBKEY(NULL, &p, (long)size) : NULL;
-    ERR_clear_error();
+    if (k->pkey && p == (const unsigned char *)spki + size)
+        of_scheme = is_of_scheme(k->pkey, k->scheme);
+    if (was_out_of_memory() && !of_scheme)
+        return dmv_error_set(reterr, -ENOMEM, "cannot read a key", NULL, "out of memory");
     if (!k->pkey || p != (const unsigned char *)spki + size)
         return dmv_error_set(reterr, DMV_BAD_KEY, "cannot read a key", NULL,
                              "key %.16s is not a DER SubjectPublicKeyInfo and nothing else", k->id);
-    if (!is_of_scheme(k->pkey, k->scheme))
+    if (!of_scheme)
         return dmv_error_set(reterr, DMV_BAD_KEY, "cannot read a key", NULL,
                              "key %.16s is not of the scheme %s", k->id, scheme);
     *ret = DMV_TAKE_PTR(k);
@@ -96,12 +109,13 @@ const char *dmv_key_id(const DmvKey *k)
     return k->id;
 }
 
-bool dmv_key_equal(const DmvKey *a, const DmvKey *b)
+int dmv_key_equal(const DmvKey *a, const DmvKey *b)
 {
-    bool equal = EVP_PKEY_eq(a->pkey, b->pkey) == 1;
+    bool equal;
 
-    ERR_clear_error();
-    return equal;
+    errno = 0;
+    equal = EVP_PKEY_eq(a->pkey, b->pkey) == 1;
+    return was_out_of_memory() && !equal ? -ENOMEM : equal;
 }
 
 static void cleanup_md_ctx(EVP_MD_CTX **ctx)
@@ -116,11 +130,11 @@ int dmv_key_verify(const DmvKey *k, const void *signature, size_t signature_size
     const EVP_MD *md = k->scheme->digest ? k->scheme->digest() : NULL;
     bool good;
 
+    errno = 0;
     if (!ctx || EVP_DigestVerifyInit(ctx, NULL, md, NULL, k->pkey) != 1) {
         ERR_clear_error();
         return -ENOMEM;
     }
     good = EVP_DigestVerify(ctx, signature, signature_size, message, message_size) == 1;
-    ERR_clear_error();
-    return good;
+    return was_out_of_memory() && !good ? -ENOMEM : good;
 }

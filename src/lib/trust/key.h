@@ -35,8 +35,8 @@ DmvKey *dmv_key_free(DmvKey *k);
 const char *dmv_key_id(const DmvKey *k);
 
 /* Are the two the same key, whatever their encodings? (An EC point can be written compressed or not: two
- * ids.) */
-bool dmv_key_equal(const DmvKey *a, const DmvKey *b);
+ * ids.) Return: 1, 0, or -ENOMEM. */
+int dmv_key_equal(const DmvKey *a, const DmvKey *b);
 
 /* Is @signature this key's over @message? Return: 1 yes, 0 no; -ENOMEM. */
 int dmv_key_verify(const DmvKey *k, const void *signature, size_t signature_size, const void *message,
