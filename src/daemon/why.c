@@ -119,7 +119,11 @@ static void say_selection(DmvJsonBuilder *list, const DmvViewDriver *d)
         say(list, "note", "nothing was selected for %s: its modules are as the host has them", d->name);
         return;
     }
-    say(list, "ok", "selected: %s%s%s%s", what ? what : "", d->selection->because ? " (" : "",
+    if (!what) {
+        list->error = -ENOMEM;
+        return;
+    }
+    say(list, "ok", "selected: %s%s%s%s", what, d->selection->because ? " (" : "",
         d->selection->because ? d->selection->because : "", d->selection->because ? ")" : "");
     if (d->pinned)
         say(list, "note", "it is pinned%s%s", d->selection->pin_reason ? ": " : "",
@@ -180,8 +184,12 @@ static size_t say_adopted(DmvJsonBuilder *list, const DmvAdopted *items, size_t 
 
         if (module && !dmv_module_name_equal(a->file->name, module))
             continue;
-        say(list, "note", "kernel %s has %s of %s, tier %s; %s", a->kernel->release, a->file->path,
-            owner ? owner : "", dmv_tier_to_string(a->tier), effect ? effect : "");
+        if (!owner || !effect) {
+            list->error = -ENOMEM;
+            return said;
+        }
+        say(list, "note", "kernel %s has %s of %s, tier %s; %s", a->kernel->release, a->file->path, owner,
+            dmv_tier_to_string(a->tier), effect);
         for (char **s = a->inconsistencies; s && *s; s++)
             say(list, "problem", "%s: %s", a->file->path, *s);
         said++;

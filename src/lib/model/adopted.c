@@ -276,6 +276,8 @@ static json_object *render(const DmvAdopted *a)
     DmvJsonBuilder b = {0};
 
     dmv_jb_object(&b);
+    if (!effect || !owner)
+        b.error = -ENOMEM;
     dmv_jb_string(&b, "kernel", a->kernel->release);
     dmv_jb_string(&b, "module", f->name);
     dmv_jb_string(&b, "path", f->path);
@@ -284,7 +286,7 @@ static json_object *render(const DmvAdopted *a)
     dmv_jb_strv(&b, "packages", f->packages);
     dmv_jb_bool(&b, "ownerKnown", f->owner_known);
     dmv_jb_bool(&b, "verified", f->verified);
-    dmv_jb_string(&b, "owner", owner ? owner : "");
+    dmv_jb_string(&b, "owner", owner);
     if (a->has_name) {
         dmv_jb_string(&b, "form", form_names[a->name.form]);
         dmv_jb_bool(&b, "alternate", a->name.alternate);
@@ -295,7 +297,7 @@ static json_object *render(const DmvAdopted *a)
     dmv_jb_bool(&b, "wins", a->wins);
     dmv_jb_string(&b, "effect", dmv_adopted_effect_to_string(a->effect));
     dmv_jb_string(&b, "beatenBy", a->beaten_by);
-    dmv_jb_string(&b, "words", effect ? effect : "");
+    dmv_jb_string(&b, "words", effect);
     dmv_jb_strv(&b, "inconsistencies", a->inconsistencies);
     return dmv_jb_end(&b);
 }

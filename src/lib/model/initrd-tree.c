@@ -43,6 +43,15 @@ void dmv_initrd_tree_deinit(DmvInitrdTree *t)
     *t = (DmvInitrdTree){0};
 }
 
+/* An image without its problem would be one that can be judged. */
+static int add_problem(DmvInitrdTree *t, const char *path, int code, const char *why)
+{
+    size_t n = t->problems.n;
+
+    (void)dmv_problem_add(&t->problems, path, code, "%s", why);
+    return t->problems.n == n || t->problems.items[n].code == -ENOMEM ? -ENOMEM : 0;
+}
+
 int dmv_initrd_tree_problem(DmvInitrdTree *t, const char *path, int code, const char *why)
 {
     DMV_CLEANUP_FREE char *clean = NULL;
@@ -51,16 +60,12 @@ int dmv_initrd_tree_problem(DmvInitrdTree *t, const char *path, int code, const 
         return -ENOMEM;
     if (t->problems.n > DMV_INITRD_PROBLEMS_MAX)
         return 0;
-    if (t->problems.n == DMV_INITRD_PROBLEMS_MAX) {
-        (void)dmv_problem_add(&t->problems, "further members", code,
-                              "there are more problems than are listed");
-        return 0;
-    }
+    if (t->problems.n == DMV_INITRD_PROBLEMS_MAX)
+        return add_problem(t, "further members", code, "there are more problems than are listed");
     clean = dmv_sanitize(path);
     if (!clean)
         return -ENOMEM;
-    (void)dmv_problem_add(&t->problems, clean, code, "%s", why);
-    return 0;
+    return add_problem(t, clean, code, why);
 }
 
 /* ---- one member ---- */

@@ -232,10 +232,12 @@ json_object *dmv_render_driver(const DmvViewDriver *d, const DmvPlan *plan, DmvF
     DmvJsonBuilder b = {0}, modules = {0}, releases = {0}, adopted = {0};
 
     dmv_jb_object(&b);
+    if (!selection)
+        b.error = -ENOMEM;
     dmv_jb_string(&b, "name", d->name);
     dmv_jb_string(&b, "type", d->type);
     dmv_jb_string(&b, "description", d->description);
-    dmv_jb_string(&b, "selection", selection ? selection : "none");
+    dmv_jb_string(&b, "selection", selection);
     dmv_jb_string(&b, "selectedRelease", d->selected ? d->selected->name : NULL);
     dmv_jb_string(&b, "activeRelease", d->active);
     dmv_jb_bool(&b, "rebootNeeded", d->reboot_needed);
@@ -373,7 +375,7 @@ static json_object *selections_of(const DmvIntent *intent)
         DMV_CLEANUP_FREE char *line = NULL;
 
         dmv_text_appendf(&t, "%s %s", intent->items[i].driver, what ? what : "");
-        if (dmv_text_take(&t, &line, NULL) < 0)
+        if (!what || dmv_text_take(&t, &line, NULL) < 0)
             list.error = -ENOMEM;
         else
             dmv_jb_add_string(&list, line);

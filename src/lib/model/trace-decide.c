@@ -79,6 +79,8 @@ static int decide_not_selected(DmvTracer *t)
     DMV_CLEANUP_FREE char *what = dmv_selection_to_string(d->selection);
     int x;
 
+    if (!what)
+        return -ENOMEM;
     if (!d->selection)
         x = format_into(&t->trace.decisive, "%s is not selected: nothing was, for %s", t->release->name,
                         d->name);
@@ -87,10 +89,7 @@ static int decide_not_selected(DmvTracer *t)
                         t->release->name, d->pinned ? ", pinned," : "");
     else
         x = format_into(&t->trace.decisive, "%s is not selected: %s%s is", t->release->name,
-                        d->selected ? d->selected->name
-                        : what      ? what
-                                    : "another one",
-                        d->pinned ? ", pinned," : "");
+                        d->selected ? d->selected->name : what, d->pinned ? ", pinned," : "");
     if (x < 0)
         return x;
     return d->pinned ? format_into(&t->trace.next, "dmvctl unpin %s", d->name)

@@ -277,8 +277,12 @@ static void say_selection(DmvTracer *t)
         say(t, NOTE, "nothing was selected for %s: its modules are as the host has them", d->name);
         return;
     }
-    say(t, t->release->selected ? OK : NOTE, "selected for %s: %s%s%s%s", d->name, what ? what : "",
-        because ? " (" : "", because ? because : "", because ? ")" : "");
+    if (!what) {
+        t->error = -ENOMEM;
+        return;
+    }
+    say(t, t->release->selected ? OK : NOTE, "selected for %s: %s%s%s%s", d->name, what, because ? " (" : "",
+        because ? because : "", because ? ")" : "");
     say_pin(t);
     say_winner(t);
     for (size_t i = 0; t->release->selected && i < d->n_targets; i++)
