@@ -46,13 +46,12 @@ void boot_assert_same(const DmvBoot *a, const DmvBoot *b)
 
 void boot_refuse(DmvBoot *b, DmvBootEvent e, const char *reason)
 {
-    const DmvBootActions untouched = {.set = 77, .generation = 77, .fallback = 77, .wait = 77};
-    DmvBootActions actions = untouched;
+    DmvBootActions actions = {.set = 77, .generation = 77, .fallback = 77, .wait = 77};
     const DmvBoot before = *b;
 
     assert_string_equal(dmv_outcome_reason(dmv_boot_step(b, &e, &actions)), reason);
     boot_assert_same(b, &before);
-    assert_memory_equal(&actions, &untouched, sizeof(untouched));
+    assert_true(actions.set == 77 && actions.generation == 77 && actions.fallback == 77 && actions.wait == 77);
 }
 
 DmvBootEvent event_on(DmvBootEventKind kind, const char *boot_id)
