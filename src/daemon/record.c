@@ -140,17 +140,28 @@ static bool is_told(const DmvHistory *h, const char *why)
 
 /* ---- entries ---- */
 
+/* Where that is not possible the live file goes on growing; what stands on the disk then is read again. */
+static int rotate(DmvManager *m)
+{
+    int r = dmv_fs_rename(m->roots.fd, LIVE_FILE, OLDER_FILE, false);
+
+    if (r == 0) {
+        dmv_history_rotated(&m->history);
+        return 0;
+    }
+    dmv_log(LOG_WARNING, "the history is full and cannot be made the older one, ignoring: %s", strerror(-r));
+    m->history_unsure = true;
+    return dmv_record_load(m);
+}
+
 static int append(DmvManager *m, DmvHistoryEntry *e)
 {
     DMV_CLEANUP_FREE char *line = NULL;
     size_t size = 0;
     int r = 0;
 
-    if (dmv_history_is_full(&m->history)) {
-        r = dmv_fs_rename(m->roots.fd, LIVE_FILE, OLDER_FILE, false);
-        if (r == 0)
-            dmv_history_rotated(&m->history);
-    }
+    if (dmv_history_is_full(&m->history))
+        r = rotate(m);
     if (r == 0)
         r = dmv_history_append(&m->history, e, &line, &size);
     if (r < 0)

@@ -189,3 +189,11 @@ equal "$(python3 "$DMV_SOURCE/tests/golden/chain.py" check "$history.1" "$histor
 refused 3 no-such-entry undo 1
 grep -q 'is not kept any more, the oldest one is 8001' "$scratch/out" || fail "what is kept is not said"
 equal "$(find "$state" -name 'history.jsonl*' | wc -l)" 4 "files of the history"
+
+# ---- what cannot be turned goes on growing ----
+rm "$history.1"
+mkdir "$history.1"
+python3 "$DMV_SOURCE/tests/golden/chain.py" long "$history" 4000
+ok dmvctl pin intel-e1000e
+equal "$(dmvctl --json history --limit 1 | json '["entries"][0]["action"]')" pin "the newest entry"
+(($(wc -l <"$history") > 4000)) || fail "a history that cannot be turned loses entries"

@@ -51,7 +51,8 @@ void boot_refuse(DmvBoot *b, DmvBootEvent e, const char *reason)
 
     assert_string_equal(dmv_outcome_reason(dmv_boot_step(b, &e, &actions)), reason);
     boot_assert_same(b, &before);
-    assert_true(actions.set == 77 && actions.generation == 77 && actions.fallback == 77 && actions.wait == 77);
+    assert_true(actions.set == 77 && actions.generation == 77 && actions.fallback == 77 &&
+                actions.wait == 77);
 }
 
 DmvBootEvent event_on(DmvBootEventKind kind, const char *boot_id)
