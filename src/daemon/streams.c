@@ -15,6 +15,8 @@
 #include "daemon/stream-trust.h"
 #include "host/fs.h"
 
+/* A catalog that is not trusted yet, or has not got its name. */
+#define NEXT ".next"
 #define MAX_ANCHOR (64u << 10)
 
 int dmv_stream_note(DmvManager *m, DmvStream *s, int code, const char *why)
@@ -147,26 +149,47 @@ static int save_meta(DmvManager *m, const DmvStream *s)
     return r == 0 ? dmv_fs_replace_file(m->roots.fd, path, text, size, 0600) : r;
 }
 
-static int load_catalog(DmvManager *m, DmvStream *s, DmvError *reterr)
+/* One of the two places of a catalog. Return: 0; DMV_HASH_MISMATCH or DMV_STATE_BROKEN with @reterr; -ENOMEM.
+ */
+static int read_catalog(const DmvManager *m, const DmvStream *s, const char *suffix, char **ret,
+                        size_t *ret_size, DmvError *reterr)
 {
-    DMV_CLEANUP_FREE char *path = dmv_stream_file(DMV_CATALOGS_DIR, s->conf.name, ".json");
+    DMV_CLEANUP_FREE char *path = dmv_stream_file(DMV_CATALOGS_DIR, s->conf.name, suffix);
     DMV_CLEANUP_FREE char *data = NULL;
     char sha256[DMV_SHA256_HEX];
+    size_t size = 0;
+    int r = path ? dmv_fs_read_private(m->roots.fd, path, DMV_CATALOG_FILE_MAX, &data, &size) : -ENOMEM;
+
+    if (r == 0)
+        r = dmv_sha256_hex(data, size, sha256);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0)
+        return dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, "dmvctl refresh", "%s cannot be read: %s", path,
+                             dmv_fs_private_words(r));
+    if (strcmp(sha256, s->trust.catalog_sha256) != 0)
+        return dmv_error_set(reterr, DMV_HASH_MISMATCH, NULL, "dmvctl refresh",
+                             "%s is not the catalog that was verified", path);
+    *ret = DMV_TAKE_PTR(data);
+    *ret_size = size;
+    return 0;
+}
+
+static int load_catalog(DmvManager *m, DmvStream *s, DmvError *reterr)
+{
+    DMV_CLEANUP_FREE char *data = NULL;
     size_t size = 0;
     int r;
 
     if (s->trust.catalog_version == 0)
         return dmv_error_set(reterr, DMV_EMPTY, NULL, "dmvctl refresh",
                              "no catalog of stream %s was fetched yet", s->conf.name);
-    r = path ? dmv_fs_read_private(m->roots.fd, path, DMV_CATALOG_FILE_MAX, &data, &size) : -ENOMEM;
-    if (r == 0)
-        r = dmv_sha256_hex(data, size, sha256);
-    if (r == 0 && strcmp(sha256, s->trust.catalog_sha256) != 0)
-        r = dmv_error_set(reterr, DMV_HASH_MISMATCH, NULL, "dmvctl refresh",
-                          "%s is not the catalog that was verified", path);
-    else if (r < 0 && r != -ENOMEM)
-        r = dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, "dmvctl refresh", "%s cannot be read: %s", path,
-                          dmv_fs_private_words(r));
+    r = read_catalog(m, s, ".json", &data, &size, reterr);
+    if (r > 0) { /* one that is trusted already and has not got its name */
+        int next = read_catalog(m, s, NEXT, &data, &size, NULL);
+
+        r = next <= 0 ? next : r;
+    }
     return r == 0 ? dmv_catalog_parse(data, size, &s->catalog, reterr) : r;
 }
 
@@ -278,13 +301,14 @@ static void tell_revoked(DmvManager *m, const DmvStream *s, const DmvCatalog *be
     }
 }
 
-/* The catalog first, then the state that vouches for it: a crash in between leaves a catalog that is not
- * believed, and the next refresh brings it again. */
+/* The catalog beside the one before, then the state that vouches for it, then its name: whenever the power
+ * fails, the catalog that the state vouches for is there. */
 static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *path = dmv_stream_file(DMV_CATALOGS_DIR, s->conf.name, ".json");
+    DMV_CLEANUP_FREE char *next = dmv_stream_file(DMV_CATALOGS_DIR, s->conf.name, NEXT);
     DmvCatalog *catalog = NULL, *replaced;
-    int r = path ? dmv_catalog_parse(b->catalog, b->catalog_size, &catalog, reterr) : -ENOMEM;
+    int r = path && next ? dmv_catalog_parse(b->catalog, b->catalog_size, &catalog, reterr) : -ENOMEM;
 
     if (r != 0)
         return r;
@@ -292,9 +316,11 @@ static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvErr
     if (r == 0)
         r = dmv_fs_mkdirs(m->roots.fd, DMV_CATALOGS_DIR, 0700);
     if (r == 0)
-        r = dmv_fs_replace_file(m->roots.fd, path, b->catalog, b->catalog_size, 0600);
+        r = dmv_fs_replace_file(m->roots.fd, next, b->catalog, b->catalog_size, 0600);
     if (r == 0)
         r = dmv_stream_store_trust(m, s, &b->state);
+    if (r == 0)
+        r = dmv_fs_rename(m->roots.fd, next, path, false);
     if (r < 0) {
         (void)dmv_catalog_free(catalog);
         return dmv_error_set(reterr, r, NULL, NULL, "the catalog of stream %s cannot be stored: %s",
