@@ -199,6 +199,14 @@ const char *dmv_outcome_varlink_error(int code);
 int dmv_outcome_exit_status(int code);
 
 /**
+ * dmv_error_next() - what to do about an error
+ * @e: the error
+ *
+ * Return: its own words, else those for a disk that is full or read-only, else NULL; static, or the error's.
+ */
+const char *dmv_error_next(const DmvError *e);
+
+/**
  * dmv_error_words() - why something failed, in words
  * @e: the error, may be NULL or without words
  * @code: a DmvOutcome, or a negative errno

@@ -35,7 +35,7 @@ int dmv_reply_error(VlCall *call, DmvError *e)
     dmv_jb_string(&b, "reason", dmv_outcome_reason(e->code));
     dmv_jb_string(&b, "what", e->what);
     dmv_jb_string(&b, "why", e->why ? e->why : e->code < 0 ? strerror(-e->code) : NULL);
-    dmv_jb_string(&b, "next", e->next);
+    dmv_jb_string(&b, "next", dmv_error_next(e));
     params = dmv_jb_end(&b);
     if (!params || asprintf(&id, DMV_INTERFACE ".%s", dmv_outcome_varlink_error(e->code)) < 0) {
         id = NULL;

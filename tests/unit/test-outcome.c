@@ -57,12 +57,30 @@ static void test_error_words(void **state)
     assert_string_equal(dmv_error_words(NULL, DMV_BUSY), "busy");
 }
 
+static void test_error_next(void **state)
+{
+    DMV_CLEANUP_ERROR DmvError e = {0};
+
+    (void)state;
+    e.code = -EIO;
+    assert_null(dmv_error_next(&e));
+    e.code = -EDQUOT;
+    assert_non_null(strstr(dmv_error_next(&e), "free some space"));
+    e.code = DMV_NO_SPACE;
+    assert_non_null(strstr(dmv_error_next(&e), "free some space"));
+    e.code = -EROFS;
+    assert_non_null(strstr(dmv_error_next(&e), "writable"));
+    dmv_error_set_next(&e, "%s", "its own words");
+    assert_string_equal(dmv_error_next(&e), "its own words");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_outcome_round_trips),
         cmocka_unit_test(test_errno_has_a_place),
         cmocka_unit_test(test_error_words),
+        cmocka_unit_test(test_error_next),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

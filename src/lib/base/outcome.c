@@ -48,6 +48,17 @@ const char *dmv_error_words(const DmvError *e, int code)
     return code < 0 ? strerror(-code) : dmv_outcome_reason(code);
 }
 
+const char *dmv_error_next(const DmvError *e)
+{
+    if (e->next)
+        return e->next;
+    if (e->code == -ENOSPC || e->code == -EDQUOT || e->code == DMV_NO_SPACE)
+        return "free some space on that filesystem and try again";
+    if (e->code == -EROFS || e->code == DMV_READ_ONLY)
+        return "make the filesystem writable and try again";
+    return NULL;
+}
+
 int dmv_outcome_from_reason(const char *reason)
 {
     for (int i = 0; reason && i < DMV_OUTCOME_MAX; i++)

@@ -20,7 +20,8 @@
  * as failure. Only modules.order, modules.builtin and modules.builtin.modinfo may be missing: they are the
  * kernel package's, an old kernel has not got all of them, and depmod goes on.
  *
- * Return: 0; DMV_TOOL_FAILED with what it said; a negative errno (-ENOENT: no depmod).
+ * Return: 0; DMV_NO_SPACE, DMV_READ_ONLY, DMV_TOOL_FAILED with what it said; a negative errno (-ENOENT: no
+ * depmod).
  */
 int dmv_depmod_run(const DmvRoots *r, const char *kver, DmvError *reterr);
 /**
