@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The power fails and what was not synced is lost: after any change that a command makes on the disk, in the orders in which
+# filesystems write. See lost-writes.py and forget/. Needs: fuse3, root
+#
+# DMV_LOST_CASES losses are tried (default 60), chosen by DMV_LOST_SEED; `all`: every one, with DMV_LOST_SEEDS seeds (default 2);
+# CHANGES:ORDER:SEED: that one, as the test has printed it.
+set -eu -o pipefail
+. "$DMV_SOURCE/tests/golden/lib.sh"
+
+export DMV_LOST=$scratch/memory DMV_LOST_STREAM=$stream DMV_LOST_KERNELS="$K1 $K2" DMV_LOST_CASES=${DMV_LOST_CASES:-60} DMV_LOST_SEED=${DMV_LOST_SEED:-$RANDOM}
+golden_memory
+root=$DMV_LOST/base
+golden_host
+. "$DMV_SOURCE/tests/golden/boots.sh"
+golden_stream
+power_on
+cp -a "$root" "$DMV_LOST/back"
+python3 "$DMV_SOURCE/tests/fault/lost-writes.py" record
+power_on
+python3 "$DMV_SOURCE/tests/fault/lost-writes.py" try
+echo "lost writes: done"
