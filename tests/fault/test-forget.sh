@@ -3,6 +3,7 @@
 # The filesystem that forgets (forget/) forgets: what was not synced may be lost, what was synced is not, in each of its orders.
 # Without this, test-lost-writes.sh could pass because nothing is ever lost. Needs: fuse3, root
 set -eu -o pipefail
+[[ -x $DMV_BUILD/tests/bin/forget ]] || { echo "FAIL: no forget was built; tools/lib/packages.sh has its libraries" >&2; exit 1; }
 
 scratch=$(mktemp -d)
 forget=$DMV_BUILD/tests/bin/forget

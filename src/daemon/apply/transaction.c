@@ -341,21 +341,27 @@ static int settle_previous(DmvTransaction *t, DmvError *reterr)
     return r < 0 ? dmv_failure(reterr, r, "tidy up the initrd images in", "boot") : 0;
 }
 
+static int not_begun(const DmvTransaction *t, int failure, DmvError *reterr)
+{
+    (void)dmv_error_set_what(reterr, "generation %llu was not applied; nothing was changed",
+                             (unsigned long long)t->journal.generation);
+    return failure;
+}
+
 static int begin(DmvTransaction *t, DmvError *reterr)
 {
     int r = prepare(t, reterr);
 
-    if (r != 0) {
-        (void)dmv_error_set_what(reterr, "generation %llu was not applied; nothing was changed",
-                                 (unsigned long long)t->journal.generation);
-        return r;
-    }
+    if (r != 0)
+        return not_begun(t, r, reterr);
     r = settle_previous(t, reterr);
     if (r != 0)
         return r;
     r = dmv_journal_save(t->roots->fd, &t->journal);
     if (r < 0)
         r = dmv_failure(reterr, r, "write", DMV_JOURNAL_PATH);
+    if (r == DMV_READ_ONLY) /* nothing to take back, and nothing could be */
+        return not_begun(t, r, reterr);
     if (r == 0)
         r = boundary(t, "journal", reterr);
     return r == 0 ? 0 : give_up(t, r, reterr);
