@@ -11,8 +11,8 @@ _dmv_deb_build='gcc libc6-dev cmake ninja-build pkg-config scdoc libjson-c-dev l
 _dmv_deb_test='clang libclang-rt-dev clang-format clang-tidy cppcheck kmod rpm createrepo-c gnupg openssl python3 varlink-go
     systemd xz-utils zstd gzip binutils linux-headers-amd64 linux-kbuild-6.1 procps strace pciutils
     rpm2cpio util-linux bsdutils iproute2 git cpio lz4 bzip2 dracut-core initramfs-tools-core shellcheck
-    dbus-daemon polkitd qemu-system-x86 mmdebstrap e2fsprogs xfsprogs btrfs-progs linux-source-6.1 make grub-common systemd-journal-remote xorriso tar valgrind
-    libfuse3-dev fuse3'
+    dbus-daemon polkitd qemu-system-x86 mmdebstrap e2fsprogs xfsprogs btrfs-progs linux-source-6.1 make grub-common
+    systemd-journal-remote xorriso tar valgrind libfuse3-dev fuse3'
 _dmv_deb_demo='kmod rpm createrepo-c gnupg openssl python3 xz-utils make binutils linux-headers-amd64 linux-source-6.1'
 
 _dmv_rpm_build='gcc cmake ninja-build pkgconf-pkg-config scdoc json-c-devel openssl-devel inih-devel systemd-devel
@@ -21,8 +21,7 @@ _dmv_rpm_build='gcc cmake ninja-build pkgconf-pkg-config scdoc json-c-devel open
 _dmv_rpm_test='clang compiler-rt clang-tools-extra cppcheck libasan libubsan kmod rpm-build rpm-sign createrepo_c
     gnupg2 openssl python3 golang-github-varlink systemd xz zstd gzip binutils kernel-devel procps-ng strace
     pciutils util-linux iproute cpio lz4 bzip2 dracut ShellCheck grub2-tools-minimal grub2-tools systemd-journal-remote
-    xorriso tar dbus-daemon polkit e2fsprogs xfsprogs valgrind
-    fuse3-devel fuse3'
+    xorriso tar dbus-daemon polkit e2fsprogs xfsprogs valgrind fuse3-devel fuse3'
 _dmv_rpm_demo='kmod rpm-build rpm-sign createrepo_c gnupg2 openssl python3 xz make binutils kernel-devel'
 
 # Prints the packages of the list that are not installed.
