@@ -11,14 +11,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "daemon/apply/keep.h"
 #include "host/fs.h"
+#include "host/roots.h"
 
 /* Of the largest distribution kernel it has 600 KiB. */
 #define INDEX_MAX ((size_t)16 * 1024 * 1024)
@@ -77,10 +78,10 @@ static int split(Modules *m)
     return 0;
 }
 
-/* Return: 0, -ENOENT if there is no such index, or another negative errno. */
-static int read_modules(int kernel, const char *path, Modules *ret)
+/* Return: 0, -ENOENT if there is no index, or another negative errno. */
+static int read_modules(int folder, Modules *ret)
 {
-    int r = dmv_fs_read_file(kernel, path, INDEX_MAX, &ret->text, NULL);
+    int r = dmv_fs_read_file(folder, INDEX_TEXT, INDEX_MAX, &ret->text, NULL);
 
     return r < 0 ? r : split(ret);
 }
@@ -99,7 +100,7 @@ static bool is_of_variant(const char *path)
     return false;
 }
 
-static const char *find_missing(int kernel, const Modules *before, const Modules *now)
+static const char *find_missing(int folder, const Modules *before, const Modules *now)
 {
     struct stat st;
 
@@ -108,40 +109,38 @@ static const char *find_missing(int kernel, const Modules *before, const Modules
 
         if (now->n > 0 && bsearch(&path, now->paths, now->n, sizeof(*now->paths), compare_paths))
             continue;
-        if (!is_of_variant(path) && fstatat(kernel, path, &st, 0) == 0)
+        if (!is_of_variant(path) && fstatat(folder, path, &st, 0) == 0)
             return path;
     }
     return NULL;
 }
 
-int dmv_index_find_missing(const DmvRoots *r, const char *kver, char **ret)
+int dmv_index_find_missing(int folder, int before, char **ret)
 {
-    DMV_CLEANUP(modules_deinit) Modules before = {0};
-    DMV_CLEANUP(modules_deinit) Modules now = {0};
-    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(r, kver, NULL);
-    DMV_CLEANUP_CLOSE int kernel =
-        folder ? dmv_fs_open_nolinks(r->fd, folder, O_RDONLY | O_DIRECTORY, 0) : -ENOMEM;
-    int e = kernel < 0 ? kernel : read_modules(kernel, DMV_KEEP_DIR "/" INDEX_TEXT, &before);
+    DMV_CLEANUP(modules_deinit) Modules old = {0};
+    DMV_CLEANUP(modules_deinit) Modules new = {0};
+    int e = read_modules(before, &old);
 
     if (e == -ENOENT)
         return dmv_set_string(ret, NULL);
     if (e == 0)
-        e = read_modules(kernel, INDEX_TEXT, &now);
-    return e < 0 ? e : dmv_set_string(ret, find_missing(kernel, &before, &now));
+        e = read_modules(folder, &new);
+    return e < 0 ? e : dmv_set_string(ret, find_missing(folder, &old, &new));
 }
 
-int dmv_index_check_folders(const DmvRoots *r, const char *kver, const char *path)
+int dmv_index_check_folders(int folder, const char *path)
 {
-    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(r, kver, path);
-    char *slash = folder ? strrchr(folder, '/') : NULL;
-    int e = folder ? 0 : -ENOMEM;
+    DMV_CLEANUP_FREE char *parent = NULL;
+    int e = asprintf(&parent, "./%s", path) < 0 ? -ENOMEM : 0;
 
-    for (; e == 0 && slash && strlen(folder) > strlen(r->modules); slash = strrchr(folder, '/')) {
+    if (e < 0)
+        parent = NULL;
+    for (char *slash = NULL; e == 0 && (slash = strrchr(parent, '/'));) {
         DmvFsEntry *entries = NULL;
         size_t n = 0;
 
         *slash = '\0';
-        e = dmv_fs_list_unsorted(r->fd, folder, &entries, &n);
+        e = dmv_fs_list_unsorted(folder, parent, &entries, &n);
         dmv_fs_entries_free(entries, n);
     }
     return e;

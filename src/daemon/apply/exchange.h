@@ -2,21 +2,17 @@
 /*
  * The switch of one kernel's folder as one atomic exchange.
  *
- * The folder gets a twin (host/twin.h), which gets the changes and the new index and is synced; then the two
- * change names by one renameat2(2). At every moment, and after a power cut at every moment, the kernel's name
- * leads to the whole old folder or to the whole new one. The old one is kept until the change is confirmed,
- * and changing names once more is the way back.
+ * The folder gets a twin (host/twin.h) in DMV_EXCHANGE_DIR, which gets the changes and the new index and is
+ * synced; then the two change names by one renameat2(2). At every moment, and after a power cut at every
+ * moment, the kernel's name leads to the whole old folder or to the whole new one. The old one is kept until
+ * the change is confirmed, and changing names once more is the way back.
  */
 #ifndef DMV_APPLY_EXCHANGE_H
 #define DMV_APPLY_EXCHANGE_H
 
 #include "daemon/apply/switch.h"
+#include "daemon/shared/leftovers.h"
 #include "host/shadow.h"
-
-/* Where the twin is made and the old folder is kept, below the folder of the kernels: a unit's
- * ReadWritePaths= are mounts, and nothing is renamed from one mount to another. Hidden, so that no `*` finds
- * it. */
-#define DMV_EXCHANGE_DIR ".dmv-switch"
 
 typedef enum DmvExchange {
     DMV_EXCHANGE_DONE,

@@ -148,9 +148,9 @@ static int build(const DmvRoots *r, const char *kver, DmvError *reterr)
 }
 
 /* depmod was run twice, and both left the module out. */
-static int judge_missing(const DmvRoots *r, const char *kver, const char *missing, DmvError *reterr)
+static int judge_missing(int folder, const char *kver, const char *missing, DmvError *reterr)
 {
-    int e = dmv_index_check_folders(r, kver, missing);
+    int e = dmv_index_check_folders(folder, missing);
 
     return e == 0 ? 0
                   : dmv_error_set(reterr, DMV_TOOL_FAILED, "depmod left something out",
@@ -159,19 +159,51 @@ static int judge_missing(const DmvRoots *r, const char *kver, const char *missin
                                   strerror(-e));
 }
 
-int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr)
+/* @shadow: NULL: in place. @folder: where the index is made. @before: what holds the old one; below 0: none
+ * does. */
+static int build_complete(const DmvRoots *r, DmvShadow *shadow, const char *kver, int folder, int before,
+                          DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *missing = NULL;
-    int e = build(r, kver, reterr);
 
-    if (e == 0)
-        e = dmv_index_find_missing(r, kver, &missing);
-    if (e != 0 || !missing)
-        return e;
     /* it could not read a folder to its end, or it was told meanwhile to leave the module out: then it does
      * so again */
-    e = build(r, kver, reterr);
-    if (e == 0)
-        e = dmv_index_find_missing(r, kver, &missing);
-    return e == 0 && missing ? judge_missing(r, kver, missing, reterr) : e;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        int e = shadow ? dmv_index_build_shadow(shadow, kver, reterr) : build(r, kver, reterr);
+
+        if (e == 0 && before >= 0)
+            e = dmv_index_find_missing(folder, before, &missing);
+        if (e != 0 || !missing)
+            return e;
+    }
+    return judge_missing(folder, kver, missing, reterr);
+}
+
+static int open_kernel(const DmvRoots *r, const char *kver)
+{
+    DMV_CLEANUP_FREE char *path = dmv_roots_kernel_path(r, kver, NULL);
+
+    return path ? dmv_fs_open_nolinks(r->fd, path, O_RDONLY | O_DIRECTORY, 0) : -ENOMEM;
+}
+
+int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr)
+{
+    DMV_CLEANUP_CLOSE int folder = open_kernel(r, kver), kept = -1;
+
+    if (folder < 0)
+        return folder;
+    kept = dmv_fs_open_nolinks(folder, DMV_KEEP_DIR, O_RDONLY | O_DIRECTORY, 0);
+    if (kept < 0 && kept != -ENOENT)
+        return kept;
+    return build_complete(r, NULL, kver, folder, kept, reterr);
+}
+
+int dmv_index_build_next(const DmvRoots *r, DmvShadow *shadow, const char *kver, DmvError *reterr)
+{
+    DMV_CLEANUP_CLOSE int before = open_kernel(r, kver), folder = -1;
+
+    if (before < 0)
+        return before;
+    folder = open(dmv_shadow_folder(shadow), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return folder < 0 ? -errno : build_complete(r, shadow, kver, folder, before, reterr);
 }

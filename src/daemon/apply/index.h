@@ -45,7 +45,11 @@ int dmv_index_shadow_step(const DmvRoots *r, const char *kver, DmvShadow *shadow
  */
 int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr);
 
-/* The same in the shadow, where the index stays. Return: as dmv_depmod_run(). */
+/* By depmod in the shadow, where the index stays. Return: as dmv_depmod_run(). */
 int dmv_index_build_shadow(DmvShadow *shadow, const char *kver, DmvError *reterr);
+
+/* The same for an index that shall take the place of the kernel's, and has to have all that is in there.
+ * Return: as dmv_index_build(). */
+int dmv_index_build_next(const DmvRoots *r, DmvShadow *shadow, const char *kver, DmvError *reterr);
 
 #endif

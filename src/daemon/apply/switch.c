@@ -148,7 +148,7 @@ static int make_shadow(const DmvSwitch *w, DmvShadow **ret, DmvError *reterr)
             r = dmv_index_shadow_step(w->roots, w->kernel, shadow, &w->steps[i]);
     if (r < 0)
         return dmv_failure(reterr, r, "make the shadow of", w->kernel);
-    r = dmv_index_build_shadow(shadow, w->kernel, reterr);
+    r = dmv_index_build_next(w->roots, shadow, w->kernel, reterr);
     if (r < 0)
         return dmv_failure(reterr, r, "run depmod for", w->kernel);
     if (r == 0)

@@ -59,6 +59,13 @@ static bool an_index_is_kept(const DmvRoots *r)
     return found;
 }
 
+static bool a_kernel_is_kept(const DmvRoots *r)
+{
+    DMV_CLEANUP_FREE char *kept = dmv_roots_kernel_path(r, DMV_EXCHANGE_DIR, NULL);
+
+    return kept && is_there(r, kept);
+}
+
 static bool is_locked(const DmvRoots *r)
 {
     DMV_CLEANUP_CLOSE int fd = dmv_fs_open(r->fd, DMV_LOCK_PATH, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -68,7 +75,7 @@ static bool is_locked(const DmvRoots *r)
 
 bool dmv_leftovers_exist(const DmvRoots *r)
 {
-    bool found = holds(r, DMV_STORE_DIR, is_half_release) || an_index_is_kept(r) ||
+    bool found = holds(r, DMV_STORE_DIR, is_half_release) || an_index_is_kept(r) || a_kernel_is_kept(r) ||
                  holds(r, "boot", is_kept_image) || is_there(r, DMV_INITRD_BUILD_DIR);
 
     return found && !is_locked(r);

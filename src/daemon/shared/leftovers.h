@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What an apply worker that died has left, besides its journal: a half release in the store, an index or an
- * image that it has kept aside. None of it is in anybody's way, so only a recovery removes it; this is how
- * dmvd knows that there is something for one. What no recovery removes is not among it, or there would be one
- * with every start.
+ * What an apply worker that died has left, besides its journal: a half release in the store, an index, a
+ * kernel's folder or an image that it has kept aside. None of it is in anybody's way, so only a recovery
+ * removes it; this is how dmvd knows that there is something for one. What no recovery removes is not among
+ * it, or there would be one with every start.
  */
 #ifndef DMV_DAEMON_LEFTOVERS_H
 #define DMV_DAEMON_LEFTOVERS_H
@@ -17,6 +17,10 @@
 #define DMV_STORE_REMOVED ".removed-"
 /* Below a kernel's folder: its index as it was before. Holds no .ko, so depmod finds nothing in it. */
 #define DMV_KEEP_DIR ".dmv-index"
+/* Below the folder of the kernels: the folder of a kernel that is made, or the one that was there before. A
+ * unit's ReadWritePaths= are mounts, and nothing is renamed from one mount to another. Hidden, so that no `*`
+ * finds it. */
+#define DMV_EXCHANGE_DIR ".dmv-switch"
 /* Beside an initrd image, with its name before it: that image as it was before. No boot loader takes such a
  * name for an image. */
 #define DMV_PREVIOUS_KEPT ".dmv-kept"
