@@ -26,7 +26,7 @@ grep -q "no catalog of stream demo was fetched yet" "$scratch/out" || fail "doct
 ok dmvctl refresh
 ok dmvctl install intel-e1000e/generic@3.8.7
 
-# ---- temporary files of a daemon, half a release, a kept index ----
+# ---- temporary files of a daemon, half a release, a kept index, a kept kernel ----
 half=$root/usr/lib/dmv/store/.staging-0123456789abcdef
 leave() {
     local folder
@@ -34,7 +34,7 @@ leave() {
         mkdir -p "$root/var/lib/dmv/$folder"
         echo half >"$root/var/lib/dmv/${folder}.dmv-0123456789abcdef.tmp"
     done
-    mkdir -p "$half" "$root/usr/lib/modules/$K1/.dmv-index"
+    mkdir -p "$half" "$root/usr/lib/modules/$K1/.dmv-index" "$root/usr/lib/modules/.dmv-switch/$K1"
     touch "$half/e1000e.ko" "$root/usr/lib/modules/$K1/.dmv-index/modules.dep"
 }
 before=$(snapshot)
