@@ -96,9 +96,9 @@ int dmv_claim_lock(DmvManager *m, DmvError *reterr)
     if (m->claim >= 0)
         return 0;
     r = dmv_fs_mkdirs(m->roots.fd, DMV_STATE_DIR, 0700);
-    if (r == 0)
+    if (r == 0) /* no filesystem with a file that is open for writing can become read-only */
         r = m->claim =
-            dmv_fs_open(m->roots.fd, DMV_CLAIM_PATH, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+            dmv_fs_open(m->roots.fd, DMV_CLAIM_PATH, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (r == -EROFS)
         return 0; /* nobody stores anything there */
     if (r >= 0)

@@ -18,7 +18,7 @@ rm "$scratch/sbin/depmod"
 cat >"$scratch/sbin/depmod" <<SCRIPT
 #!/bin/bash
 for ((i = 0; i < 600; i++)); do
-    [[ -d $scratch/wait ]] || break
+    [[ \${1-} == -b && -d $scratch/wait ]] || break
     read -r -t 0.05 <> <(:) || true
 done
 exec $scratch/real/depmod "\$@"

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -103,10 +104,13 @@ static int unpublish(const DmvRoots *r, const char *folder, DmvError *reterr)
     result = dmv_fs_rename(above, dmv_store_below(folder), dmv_store_below(hidden), true);
     if (result < 0)
         return dmv_failure(reterr, result, "remove", folder);
-    result = dmv_fs_remove_tree(r->fd, hidden);
+    /* The release has gone. What is hidden goes last: as long as it is there, a recovery cleans up. */
+    result = dmv_fs_remove_empty_dirs(above, dmv_store_below(parent), dmv_store_below(DMV_STORE_DIR));
     if (result == 0)
-        result = dmv_fs_remove_empty_dirs(above, dmv_store_below(parent), dmv_store_below(DMV_STORE_DIR));
-    return result < 0 ? dmv_failure(reterr, result, "clean up after", folder) : 0;
+        result = dmv_fs_remove_tree(r->fd, hidden);
+    if (result < 0)
+        (void)sd_journal_print(LOG_WARNING, "%s is left to the next recovery: %s", hidden, strerror(-result));
+    return 0;
 }
 
 int dmv_unpublish(const DmvRoots *r, const char *driver, const char *variant, const char *version,

@@ -374,16 +374,23 @@ static int make_scratch(DmvShadow *s, const char *place, int place_fd, unsigned 
 {
     char name[64];
     struct stat st;
+    int r = 0;
 
     (void)snprintf(name, sizeof(name), PREFIX "%d-%u", (int)getpid(), number);
     if (mkdirat(place_fd, name, 0700) < 0)
         return -errno;
     s->fd = openat(place_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (s->fd < 0)
-        return errno == ENOENT ? -EEXIST : -errno;
-    if (flock(s->fd, LOCK_EX | LOCK_NB) < 0 || fstat(s->fd, &st) < 0 || st.st_nlink == 0) {
+        r = errno == ENOENT ? -EEXIST : -errno;
+    else if (flock(s->fd, LOCK_EX | LOCK_NB) < 0 || fstat(s->fd, &st) < 0)
+        r = errno == EWOULDBLOCK ? -EEXIST : -errno;
+    else if (st.st_nlink == 0)
+        r = -EEXIST;
+    if (r < 0) {
         s->fd = dmv_close(s->fd);
-        return -EEXIST;
+        if (r != -EEXIST) /* nobody has taken it away */
+            (void)unlinkat(place_fd, name, AT_REMOVEDIR);
+        return r;
     }
     s->scratch = join(place, name);
     s->base = s->scratch ? dmv_roots_path(s->roots, s->scratch) : NULL;
