@@ -71,13 +71,14 @@ class Depmod:
 class Link:
     """A link by hand, to a file that is not ours, and no depmod."""
     foreign = f"{MODULES}/{K2}/updates/e1000e.ko"
+    target = os.path.relpath(f"{ROOT}/opt/e1000e.ko", os.path.dirname(foreign))
 
     def do(self):
         os.makedirs(os.path.dirname(self.foreign), exist_ok=True)
-        run("ln", "-sf", f"{SCRATCH}/e1000e.ko", self.foreign)
+        run("ln", "-sf", self.target, self.foreign)
 
     def undo(self):
-        if os.readlink(self.foreign) == f"{SCRATCH}/e1000e.ko":
+        if os.readlink(self.foreign) == self.target:
             os.unlink(self.foreign)
         depmod(K2)
 
