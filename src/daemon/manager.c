@@ -49,7 +49,9 @@ uint64_t dmv_manager_monotonic(void)
 
 /* ---- look and think ---- */
 
-/* Names of all modules that a catalog or the intent could concern: what the indexes are asked about. */
+/* Names of all modules that a catalog, or the plan until now, could concern: what the indexes are asked
+ * about. With the plan: what it has predicted is compared with this look, also of what nothing else knows any
+ * more. */
 static int modules_in_question(const DmvManager *m, char ***ret)
 {
     DMV_CLEANUP_STRV char **names = NULL;
@@ -68,6 +70,9 @@ static int modules_in_question(const DmvManager *m, char ***ret)
                     return -ENOMEM;
             }
     }
+    for (size_t i = 0; i < m->plan.n_predictions; i++)
+        if (dmv_strv_push_unique(&names, m->plan.predictions[i].module) < 0)
+            return -ENOMEM;
     *ret = DMV_TAKE_PTR(names);
     return 0;
 }

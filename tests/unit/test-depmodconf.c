@@ -113,6 +113,23 @@ static void test_differs(void **state)
         }
 }
 
+static void test_modules(void **state)
+{
+    static const char text[] =
+        HEAD "override nvme-core ^" K1 "$ updates\noverride ice ^" K2 "$ updates\n"
+             "# override irdma ^" K1 "$ updates\noverride ixgbe\noverride e1000e ^" K1 "$ kernel/drivers\n";
+    DMV_CLEANUP_STRV char **modules = NULL;
+
+    (void)state;
+    assert_int_equal(dmv_depmod_conf_modules(NULL, K1, &modules), 0);
+    assert_null(modules);
+    assert_int_equal(dmv_depmod_conf_modules(text, K1, &modules), 0);
+    assert_int_equal(dmv_strv_length(modules), 3);
+    assert_string_equal(modules[0], "nvme_core");
+    assert_string_equal(modules[1], "ixgbe"); /* for every kernel, perhaps: it counts */
+    assert_string_equal(modules[2], "e1000e");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +137,7 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_a_kernel_with_a_plus),
         cmocka_unit_test(test_differs),
+        cmocka_unit_test(test_modules),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

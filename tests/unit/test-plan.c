@@ -604,6 +604,72 @@ static void test_empty_intent_removes_our_file(void **state)
                         "kernel/drivers/net/ethernet/intel/ice/ice.ko");
 }
 
+/* As depmod may have made it, or somebody after it. */
+static void spoil_index(Fixture *f, const char *kernel, const char *module, const char *path, bool gone)
+{
+    DmvKernel *k = &f->world.kernels[strcmp(f->world.kernels[0].release, kernel) == 0 ? 0 : 1];
+
+    for (size_t i = 0; i < k->n_index; i++)
+        if (strcmp(k->index[i].module, module) == 0) {
+            free(k->index[i].path);
+            k->index[i].path = path ? strdup(path) : NULL;
+            k->index[i].gone = gone;
+        }
+}
+
+/* The whole intent goes: the plan still says what comes back, and an index that does not give that is found.
+ */
+static void test_what_nobody_asks_about_any_more_is_checked(void **state)
+{
+    static const char own[] = "kernel/drivers/net/ethernet/intel/ice/ice.ko";
+    Fixture *f = *state;
+
+    install(f, "generic", "1.0", "supported", one);
+    choose(f, "generic", "1.0");
+    plan_ok(f);
+    apply_and_check(f);
+    dmv_intent_deinit(&f->intent);
+    plan_ok(f);
+    assert_int_equal(f->plan.n_predictions, 2);
+    assert_string_equal(prediction_of(f, K2, "ice")->next, own);
+    assert_true(prediction_of(f, K2, "ice")->changed);
+    assert_int_equal(n_steps(f, DMV_STEP_INITRD), 2);
+    world_apply(&f->world, &f->plan);
+    assert_int_equal(dmv_plan_check(&f->plan, &f->world, NULL), 0);
+    spoil_index(f, K2, "ice", "updates/ice.ko", true);
+    assert_int_equal(dmv_plan_check(&f->plan, &f->world, NULL), DMV_PREDICTION_FAILED);
+    spoil_index(f, K2, "ice", NULL, false);
+    assert_int_equal(dmv_plan_check(&f->plan, &f->world, NULL), DMV_PREDICTION_FAILED);
+    spoil_index(f, K2, "ice", own, false);
+    assert_int_equal(dmv_plan_check(&f->plan, &f->world, NULL), 0);
+    plan_ok(f);
+    assert_true(dmv_plan_is_empty(&f->plan));
+    assert_int_equal(f->plan.n_predictions, 0);
+}
+
+/* With files of others left, which one wins is not ours to say; one that is there has to. */
+static void test_what_depmod_chooses_is_open(void **state)
+{
+    Fixture *f = *state;
+
+    world_add_file(&f->world.kernels[0], "extra/ice.ko", NULL);
+    world_depmod(&f->world);
+    install(f, "generic", "1.0", "supported", one);
+    choose(f, "generic", "1.0");
+    plan_ok(f);
+    apply_and_check(f);
+    assert_false(prediction_of(f, K1, "ice") && prediction_of(f, K1, "ice")->open);
+    dmv_intent_deinit(&f->intent);
+    plan_ok(f);
+    assert_true(prediction_of(f, K1, "ice")->open);
+    assert_false(prediction_of(f, K2, "ice")->open);
+    world_apply(&f->world, &f->plan);
+    spoil_index(f, K1, "ice", "kernel/drivers/net/ethernet/intel/ice/ice.ko", false);
+    assert_int_equal(dmv_plan_check(&f->plan, &f->world, NULL), 0);
+    spoil_index(f, K1, "ice", "updates/ice.ko", true);
+    assert_int_equal(dmv_plan_check(&f->plan, &f->world, NULL), DMV_PREDICTION_FAILED);
+}
+
 /* ---- random worlds ---- */
 
 static uint64_t seed_state;
@@ -730,6 +796,8 @@ static void test_random_worlds(void **state)
             size_t foreign = count_foreign(&f->world);
             int r;
 
+            if (rnd(6) == 0)
+                dmv_intent_deinit(&f->intent);
             random_intent(f);
             think(f);
             r = dmv_plan(&f->view, "usr/lib/modules", &f->plan, &f->error);
@@ -772,6 +840,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_index_with_gone_files_is_rebuilt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_firmware_follows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty_intent_removes_our_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_nobody_asks_about_any_more_is_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_depmod_chooses_is_open, setup, teardown),
         cmocka_unit_test(test_random_worlds),
     };
 

@@ -374,8 +374,8 @@ static void test_steps_and_predictions(void **state)
          next[] = "updates/ice.ko", inbox[] = "inbox", release[] = "d/v@1";
     DmvStep steps[] = {{.kind = DMV_STEP_WRITE, .path = path, .content = content},
                        {.kind = DMV_STEP_DEPMOD, .kernel = kernel}};
-    DmvPrediction predictions[] = {{kernel, module, now, next, inbox, release, true},
-                                   {kernel, module, NULL, NULL, NULL, NULL, false}};
+    DmvPrediction predictions[] = {{kernel, module, now, next, inbox, release, true, false},
+                                   {kernel, module, NULL, NULL, NULL, NULL, false, false}};
     const DmvPlan p = {.steps = steps, .n_steps = 2, .predictions = predictions, .n_predictions = 2},
                   nothing = {0};
 

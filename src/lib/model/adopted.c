@@ -153,8 +153,8 @@ static const DmvPrediction *prediction_of(const DmvPlan *plan, const char *kerne
     return NULL;
 }
 
-/* The plan predicts what is managed, and that alone. Where neither a release nor the kernel's own can be
- * loaded, one of the files of others is: that is the host's own order again. */
+/* The plan predicts what is managed; what it leaves open is the host's own order. Where neither a release nor
+ * the kernel's own can be loaded, one of the files of others is: that is the host's own order again. */
 static int find_effect(DmvAdopted *a, const DmvViewDriver *d, const DmvPlan *plan)
 {
     const DmvPrediction *p = prediction_of(plan, a->kernel->release, a->file->name);
@@ -162,7 +162,7 @@ static int find_effect(DmvAdopted *a, const DmvViewDriver *d, const DmvPlan *pla
 
     a->wins = e && dmv_streq(e->path, a->file->path);
     a->effect = plan ? DMV_EFFECT_RESPECTED : DMV_EFFECT_UNKNOWN;
-    if (!p || !p->next_release || strcmp(p->next_release, "foreign") == 0 ||
+    if (!p || p->open || !p->next_release || strcmp(p->next_release, "foreign") == 0 ||
         dmv_streq(p->next, a->file->path))
         return 0;
     a->effect = DMV_EFFECT_BEATEN;

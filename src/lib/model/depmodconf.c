@@ -79,18 +79,24 @@ int dmv_depmod_conf_format(DmvDepmodConf *c, char **ret)
     return dmv_text_take(&t, ret, NULL);
 }
 
+#define OVERRIDE "override "
+
+static bool is_override(const char *line, size_t size)
+{
+    return size > strlen(OVERRIDE) && memcmp(line, OVERRIDE, strlen(OVERRIDE)) == 0;
+}
+
 /* Does this line of a configuration matter for a kernel, as override lines name it? */
 static bool line_matters(const char *line, size_t size, const char *kernel)
 {
-    static const char word[] = "override ";
     const char *k;
     size_t n = strlen(kernel);
 
     if (size == 0 || line[0] == '#')
         return false;
-    if (size < sizeof(word) || memcmp(line, word, sizeof(word) - 1) != 0)
+    if (!is_override(line, size))
         return true;
-    k = memchr(line + sizeof(word) - 1, ' ', size - (sizeof(word) - 1));
+    k = memchr(line + strlen(OVERRIDE), ' ', size - strlen(OVERRIDE));
     if (!k)
         return true;
     k++;
@@ -124,4 +130,32 @@ int dmv_depmod_conf_differs(const char *a, const char *b, const char *kernel)
     if (relevant_lines(a, kernel, &x) < 0 || relevant_lines(b, kernel, &y) < 0)
         return -ENOMEM;
     return strcmp(x, y) != 0;
+}
+
+static int push_module(const char *line, char ***ret)
+{
+    const char *name = line + strlen(OVERRIDE);
+    DMV_CLEANUP_FREE char *file = NULL;
+    char module[65];
+
+    if (asprintf(&file, "%.*s.ko", (int)strcspn(name, " \n"), name) < 0) {
+        file = NULL;
+        return -ENOMEM;
+    }
+    return dmv_module_name_from_file(file, module, sizeof(module)) ? dmv_strv_push(ret, module) : 0;
+}
+
+int dmv_depmod_conf_modules(const char *conf, const char *kernel, char ***ret)
+{
+    DMV_CLEANUP_FREE char *pattern = dmv_depmod_kernel_pattern(kernel);
+    int r = pattern ? 0 : -ENOMEM;
+
+    while (r == 0 && conf && *conf) {
+        size_t n = strcspn(conf, "\n");
+
+        if (is_override(conf, n) && line_matters(conf, n, pattern))
+            r = push_module(conf, ret);
+        conf += n + (conf[n] == '\n');
+    }
+    return r;
 }

@@ -39,4 +39,8 @@ int dmv_depmod_conf_format(DmvDepmodConf *c, char **ret);
  * kernels do not count. NULL is an empty file. Return: 1, 0, or -ENOMEM. */
 int dmv_depmod_conf_differs(const char *a, const char *b, const char *kernel);
 
+/* Adds the modules, by the kernel's names, for which text @conf has an override line of this kernel; NULL is
+ * an empty file. Return: 0, or -ENOMEM. */
+int dmv_depmod_conf_modules(const char *conf, const char *kernel, char ***ret);
+
 #endif

@@ -331,6 +331,11 @@ static bool goes_away(const Planner *p, const KernelPlan *k, const DmvModuleFile
     return f->dangling || leads_to_store(f) || dmv_view_manager(p->view, f->name) != NULL;
 }
 
+static bool is_left(const Planner *p, const KernelPlan *k, const DmvModuleFile *f, const char *module)
+{
+    return !f->dangling && dmv_module_name_equal(f->name, module) && !goes_away(p, k, f);
+}
+
 /* What depmod would take for a module for which no override line decides, after the plan: the search order of
  * 00-dmv.conf over the files that stay. */
 static const DmvModuleFile *best_of_others(const Planner *p, const KernelPlan *k, const char *module)
@@ -339,14 +344,19 @@ static const DmvModuleFile *best_of_others(const Planner *p, const KernelPlan *k
                                     DMV_TREE_KERNEL,   DMV_TREE_OTHER,   DMV_TREE_WEAK};
 
     for (size_t o = 0; o < DMV_N_ELEMENTS(order); o++)
-        for (size_t i = 0; i < k->kernel->n_files; i++) {
-            const DmvModuleFile *f = &k->kernel->files[i];
-
-            if (f->tree == order[o] && !f->dangling && dmv_module_name_equal(f->name, module) &&
-                !goes_away(p, k, f))
-                return f;
-        }
+        for (size_t i = 0; i < k->kernel->n_files; i++)
+            if (k->kernel->files[i].tree == order[o] && is_left(p, k, &k->kernel->files[i], module))
+                return &k->kernel->files[i];
     return NULL;
+}
+
+static bool has_several_left(const Planner *p, const KernelPlan *k, const char *module)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < k->kernel->n_files; i++)
+        n += is_left(p, k, &k->kernel->files[i], module);
+    return n > 1;
 }
 
 /* depmod compares an override line with the path of the file: the module is named as its file is, "nvme-core"
@@ -399,6 +409,7 @@ static int predict(Planner *p, const KernelPlan *k, const char *module)
     else if (r == 0)
         r = dmv_release_of_path(w, k->kernel, x->next, &x->next_release);
     x->changed = !dmv_streq(x->now, x->next) || !dmv_streq(x->now_release, x->next_release);
+    x->open = !dmv_view_manager(p->view, module) && !is_exposed(k, module) && has_several_left(p, k, module);
     if (r == 0 && (link || own || (file && is_exposed(k, module))))
         r = add_override(p, k, link ? link->path : file->path);
     return r;
@@ -431,12 +442,26 @@ static int managed_modules(const DmvView *v, char ***ret)
     return r;
 }
 
-/* What somebody asked about, and what depmod would take by itself. */
+/* Those that dmv has decided about until now: by a line of 00-dmv.conf, or by a link that goes. Where nobody
+ * asks about them any more, the kernel's own file has to come back. */
+static int decided_modules(const Planner *p, const KernelPlan *k, char ***ret)
+{
+    int r = dmv_depmod_conf_modules(p->view->facts.world->depmod_conf, k->kernel->release, ret);
+
+    for (size_t i = 0; r == 0 && i < k->kernel->n_files; i++)
+        if (goes_away(p, k, &k->kernel->files[i]))
+            r = dmv_strv_push(ret, k->kernel->files[i].name);
+    return r;
+}
+
+/* What somebody asks about or has asked about, and what depmod would take by itself. */
 static int predict_kernel(Planner *p, KernelPlan *k)
 {
     DMV_CLEANUP_STRV char **modules = NULL;
     int r = managed_modules(p->view, &modules);
 
+    if (r == 0)
+        r = decided_modules(p, k, &modules);
     if (r == 0)
         r = find_exposed(p->view->facts.world, k);
     for (char **m = k->exposed; r == 0 && m && *m; m++)
@@ -601,7 +626,7 @@ static int step_conf(Planner *p)
 static bool index_is_wrong(const DmvPlan *plan, const char *kernel)
 {
     for (size_t i = 0; i < plan->n_predictions; i++)
-        if (strcmp(plan->predictions[i].kernel, kernel) == 0 &&
+        if (strcmp(plan->predictions[i].kernel, kernel) == 0 && !plan->predictions[i].open &&
             !dmv_streq(plan->predictions[i].now, plan->predictions[i].next))
             return true;
     return false;
@@ -705,22 +730,29 @@ int dmv_plan(const DmvView *v, const char *modules_dir, DmvPlan *ret, DmvError *
     return 0;
 }
 
+/* Where depmod chooses, any file that is there is as predicted. */
+static bool is_as_predicted(const DmvPrediction *x, const DmvIndexEntry *e)
+{
+    if (x->open)
+        return e && e->path && !e->gone;
+    return dmv_streq(e ? e->path : NULL, x->next);
+}
+
 int dmv_plan_check(const DmvPlan *p, const DmvWorld *after, DmvError *reterr)
 {
     for (size_t i = 0; i < p->n_predictions; i++) {
         const DmvPrediction *x = &p->predictions[i];
         const DmvKernel *k = dmv_world_kernel(after, x->kernel);
         const DmvIndexEntry *e = k ? dmv_kernel_index(k, x->module) : NULL;
-        const char *got = e ? e->path : NULL;
 
         if (!k)
             return dmv_error_set(reterr, DMV_PREDICTION_FAILED, NULL, "dmvctl rescan", "kernel %s has gone",
                                  x->kernel);
-        if (!dmv_streq(got, x->next))
-            return dmv_error_set(reterr, DMV_PREDICTION_FAILED, NULL,
-                                 "dmvctl doctor names the files that compete",
-                                 "for kernel %s the index gives %s for module %s, and not %s", x->kernel,
-                                 got ? got : "nothing", x->module, x->next ? x->next : "nothing");
+        if (!is_as_predicted(x, e))
+            return dmv_error_set(
+                reterr, DMV_PREDICTION_FAILED, NULL, "dmvctl doctor names the files that compete",
+                "for kernel %s the index gives %s for module %s, and not %s", x->kernel,
+                e && e->path ? e->path : "nothing", x->module, x->next ? x->next : "nothing");
     }
     return 0;
 }

@@ -42,12 +42,14 @@ typedef struct DmvPrediction {
     char *now, *next;                 /* path below the kernel's folder, NULL: none */
     char *now_release, *next_release; /* DRIVER/VARIANT@VERSION, "inbox", "foreign", NULL: none */
     bool changed;
+    bool
+        open; /* nobody asks about it any more and several files are left: depmod chooses, @next is a guess */
 } DmvPrediction;
 
 typedef struct DmvPlan {
     DmvStep *steps; /* in the order in which they are done */
     size_t n_steps;
-    DmvPrediction *predictions; /* sorted by kernel, then module; managed modules only */
+    DmvPrediction *predictions; /* sorted by kernel, then module: what is or was managed */
     size_t n_predictions;
     char *conf;           /* text of 00-dmv.conf after the plan; NULL: there is none */
     char **kernels;       /* whose index changes */
