@@ -16,6 +16,7 @@
 
 #include "daemon/job.h"
 #include "daemon/log.h"
+#include "daemon/staging.h"
 #include "host/fs.h"
 
 /* A daemon for one call waits for the call before it; one that serves others must not make them wait. */
@@ -119,6 +120,8 @@ static void recovered(DmvManager *m)
 {
     if (dmv_manager_look(m) < 0)
         dmv_log(LOG_ERR, "the host cannot be looked at after a transaction was undone");
+    else if (!m->state_problem)
+        dmv_staging_settle(m);
 }
 
 int dmv_claim_take(DmvManager *m, DmvError *reterr)
@@ -128,8 +131,13 @@ int dmv_claim_take(DmvManager *m, DmvError *reterr)
 
     if (r == 0 && m->state_problem)
         return dmv_error_set(reterr, DMV_STATE_BROKEN, NULL, "dmvctl doctor", "%s", m->state_problem);
-    if (r != 0 || had || !dmv_job_recovery_is_due(m))
+    if (r != 0 || had)
         return r;
+    if (!dmv_job_recovery_is_due(m)) {
+        if (m->before.set) /* of a daemon that has died */
+            dmv_staging_settle(m);
+        return 0;
+    }
     r = dmv_job_recover(m, recovered);
     return r < 0 ? r
                  : dmv_error_set(reterr, DMV_BUSY, NULL, "try again",

@@ -69,6 +69,8 @@ static void activated(DmvJob *j, bool changed)
                     strerror(-r));
         forget_old_generations(m);
         dmv_manager_publish(m, "generation_changed", NULL, NULL);
+    } else if (dmv_staging_arrived(m) < 0) {
+        dmv_log(LOG_WARNING, "what was wanted before stays on the disk until the next start, ignoring");
     }
     if (changed)
         dmv_log_event(LOG_NOTICE, DMV_MESSAGE_GENERATION_ACTIVATED, j->action, j->object, 0,
@@ -183,7 +185,7 @@ static void undo(DmvJob *j, const char *what, int code, DmvError *e)
     DmvApplyJob *x = j->data;
     int r;
 
-    (void)dmv_error_set_what(e, "%s; everything is as before", what);
+    (void)dmv_error_set_what(e, "%s; every file is as before", what);
     e->code = code;
     dmv_error_move(&x->failure, e);
     r = dmv_worker_call(j->apply, "Undo", json_object_new_object(), -1, false, on_undone, j);
@@ -293,7 +295,7 @@ static void on_applied(void *userdata, int code, json_object *params, int *fds, 
     }
     e->code = code;
     if (!e->what)
-        (void)dmv_error_set_what(e, "cannot apply the plan; everything is as before");
+        (void)dmv_error_set_what(e, "cannot apply the plan; every file is as before");
     fail(j, e);
 }
 
@@ -314,8 +316,20 @@ static int call_apply(DmvJob *j, DmvError *e)
     return dmv_worker_call(j->apply, "Apply", dmv_jb_end(&b), -1, true, on_applied, j);
 }
 
+/* Somebody has asked for it, and the next boot does it; only what a rollback has staged on its way goes. */
+static void say_staged(const DmvJob *j, DmvError *e)
+{
+    const DmvGeneration *staged = dmv_generations_staged(&j->m->generations);
+    DMV_CLEANUP_FREE char *what = NULL;
+
+    if (staged && !j->m->before.set && e->what && dmv_set_string(&what, e->what) == 0)
+        (void)dmv_error_set_what(e, "%s; generation %lld stays staged", what, (long long)staged->number);
+}
+
 static void not_applied(DmvJob *j, DmvError *e)
 {
+    say_staged(j, e);
+    dmv_staging_stay(j->m);
     dmv_job_finish(j, e, NULL, -1);
 }
 

@@ -52,6 +52,14 @@ typedef struct DmvFileMark {
 } DmvFileMark;
 #define DMV_N_WATCHED 3
 
+/* What was wanted before a rollback that is not in place yet, see staging.h. */
+typedef struct DmvWayBack {
+    bool set;
+    bool staged; /* a generation was */
+    DmvIntent intent;
+} DmvWayBack;
+void dmv_way_back_deinit(DmvWayBack *b);
+
 struct DmvManager {
     sd_event *event;
     VlServer *server;
@@ -72,6 +80,7 @@ struct DmvManager {
 
     /* what is stored */
     DmvIntent intent;
+    DmvWayBack before;
     DmvGenerations generations;
     DmvHistory history;
     bool history_unsure; /* what stands in its file is not known: it is read again before the next entry */

@@ -8,6 +8,7 @@
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
+#include "daemon/staging.h"
 #include "daemon/vouchers.h"
 #include "dmv/interface.h"
 #include "model/render.h"
@@ -259,7 +260,7 @@ static int on_rollback(VlCall *call, json_object *params, void *userdata)
         return r == 0 ? 0 : dmv_method_fail(call, &e, r, "roll back", "the host");
     }
     if (r == 0)
-        r = dmv_manager_set_intent(m, &intent, &e);
+        r = now ? dmv_staging_go_back(m, &intent, &e) : dmv_manager_set_intent(m, &intent, &e);
     if (r != 0)
         return dmv_method_fail(call, &e, r, "roll back", "the host");
     if (!now) {
@@ -267,10 +268,11 @@ static int on_rollback(VlCall *call, json_object *params, void *userdata)
         return dmv_reply(call, rollback_reply(m, target));
     }
     cookie = malloc(sizeof(*cookie));
-    if (!cookie)
-        return -ENOMEM;
-    *cookie = target;
-    r = dmv_job_apply(m, call, "rollback", NULL, because, after_rollback, cookie, &e);
+    if (cookie)
+        *cookie = target;
+    r = cookie ? dmv_job_apply(m, call, "rollback", NULL, because, after_rollback, cookie, &e) : -ENOMEM;
+    if (r != 0)
+        dmv_staging_stay(m);
     return r == 0 ? 0 : dmv_method_fail(call, &e, r, "roll back", "the host");
 }
 

@@ -44,6 +44,7 @@ int dmv_staging_activated(DmvManager *m)
     int r;
 
     dmv_generations_activated(&m->generations, dmv_manager_now());
+    dmv_way_back_deinit(&m->before);
     r = dmv_state_save(m);
     return r == 0
                ? dmv_state_save_generation(m, dmv_generations_find(&m->generations, m->generations.current))
@@ -63,6 +64,66 @@ void dmv_staging_reconcile(DmvManager *m)
         dmv_log(LOG_WARNING, "what is staged is not stored yet, ignoring: %s", strerror(-r));
 }
 
+int dmv_staging_go_back(DmvManager *m, const DmvIntent *intent, DmvError *reterr)
+{
+    DmvWayBack before = {.set = true, .staged = dmv_generations_staged(&m->generations) != NULL};
+    int r = dmv_intent_copy(&m->intent, &before.intent);
+
+    if (r < 0)
+        return r;
+    m->before = before;
+    r = dmv_manager_set_intent(m, intent, reterr);
+    if (r != 0)
+        dmv_way_back_deinit(&m->before);
+    return r;
+}
+
+int dmv_staging_arrived(DmvManager *m)
+{
+    if (!m->before.set)
+        return 0;
+    dmv_way_back_deinit(&m->before);
+    return dmv_state_save(m);
+}
+
+/* What is staged for what is wanted now, if something was. */
+static int stage_again(DmvManager *m, bool was_staged)
+{
+    DmvGeneration *staged = dmv_generations_staged(&m->generations);
+    int r;
+
+    if (was_staged) {
+        r = dmv_generations_stage(&m->generations, &m->intent, dmv_manager_now(), &staged);
+        return r == 0 ? dmv_state_save_generation(m, staged) : r;
+    }
+    if (staged) {
+        dmv_state_forget_generation(m, staged->number);
+        dmv_generations_unstage(&m->generations);
+    }
+    return 0;
+}
+
+void dmv_staging_stay(DmvManager *m)
+{
+    DmvIntent failed = m->intent;
+    bool was_staged = m->before.staged;
+    int r;
+
+    if (!m->before.set)
+        return;
+    m->intent = m->before.intent;
+    m->before = (DmvWayBack){0};
+    r = dmv_manager_think(m); /* the View borrows from the intent that goes */
+    dmv_intent_deinit(&failed);
+    if (r == 0)
+        r = stage_again(m, was_staged);
+    if (r == 0)
+        r = dmv_state_save(m);
+    if (r < 0)
+        dmv_log(LOG_WARNING, "that nobody wants to go back any more is not stored yet, ignoring: %s",
+                strerror(-r));
+}
+
 /* One whose plan has nothing left to do was applied, and the daemon died before it could say so. A change of
  * the intent that changes no file looks the same: where the host boots, the state of the boot machine, which
  * is stored before a switch is confirmed, tells the two apart. */
@@ -77,8 +138,8 @@ static bool is_settled(const DmvManager *m)
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
     const DmvIntent *wanted = staged ? &staged->intent : intent_in_place(m);
 
-    return !(staged && staged->number == m->generations.current) && !is_applied(m, staged) &&
-           (!wanted || dmv_intent_is_same(wanted, &m->intent));
+    return !m->before.set && !(staged && staged->number == m->generations.current) &&
+           !is_applied(m, staged) && (!wanted || dmv_intent_is_same(wanted, &m->intent));
 }
 
 void dmv_staging_settle(DmvManager *m)
@@ -88,6 +149,10 @@ void dmv_staging_settle(DmvManager *m)
 
     if (is_settled(m) || dmv_claim_lock(m, NULL) != 0)
         return;
+    staged = dmv_generations_staged(&m->generations); /* another one may have stored something */
+    if (m->before.set && plan_is_certain(m) && !is_applied(m, staged))
+        dmv_staging_stay(m);
+    staged = dmv_generations_staged(&m->generations);
     if (staged && staged->number == m->generations.current)
         r = dmv_staging_activated(m);
     else

@@ -94,16 +94,51 @@ static json_object *mark_to_json(const DmvHistoryMark *mark)
     return dmv_jb_end(&b);
 }
 
+void dmv_way_back_deinit(DmvWayBack *b)
+{
+    dmv_intent_deinit(&b->intent);
+    *b = (DmvWayBack){0};
+}
+
+static int read_before(json_object *o, DmvWayBack *b, DmvError *reterr)
+{
+    json_object *intent = NULL;
+    const DmvJsonField fields[] = {
+        {"intent", DMV_JSON_OBJECT, DMV_JSON_REQUIRED, &intent},
+        {"staged", DMV_JSON_BOOL, DMV_JSON_REQUIRED, &b->staged},
+    };
+    int r = dmv_json_read(o, "before", fields, DMV_N_ELEMENTS(fields), false, reterr);
+
+    if (r == 0)
+        r = dmv_intent_from_json(intent, &b->intent, reterr);
+    b->set = r == 0;
+    return r;
+}
+
+static json_object *before_to_json(const DmvWayBack *before)
+{
+    json_object *intent = NULL;
+    DmvJsonBuilder b = {0};
+
+    if (dmv_intent_to_json(&before->intent, &intent) < 0)
+        return NULL;
+    dmv_jb_object(&b);
+    dmv_jb_value(&b, "intent", intent);
+    dmv_jb_bool(&b, "staged", before->staged);
+    return dmv_jb_end(&b);
+}
+
 static int load_state(DmvManager *m)
 {
     DMV_CLEANUP_JSON json_object *o = NULL;
     DMV_CLEANUP_ERROR DmvError error = {0};
     const char *format = NULL;
-    json_object *intent = NULL, *history = NULL;
+    json_object *intent = NULL, *before = NULL, *history = NULL;
     const DmvJsonField fields[] = {
         {"format", DMV_JSON_STRING, DMV_JSON_REQUIRED, &format},
         {"current", DMV_JSON_INT, DMV_JSON_REQUIRED, &m->generations.current},
         {"intent", DMV_JSON_OBJECT, DMV_JSON_REQUIRED, &intent},
+        {"before", DMV_JSON_OBJECT, 0, &before},
         {"history", DMV_JSON_OBJECT, 0, &history},
     };
     int r = read_state_file(m, STATE_FILE, &o);
@@ -115,6 +150,8 @@ static int load_state(DmvManager *m)
         r = dmv_error_set(&error, DMV_STATE_BROKEN, NULL, NULL, "its format is %s", format);
     if (r == 0)
         r = dmv_intent_from_json(intent, &m->intent, &error);
+    if (r == 0 && before)
+        r = read_before(before, &m->before, &error);
     if (r == 0 && history)
         r = read_mark(history, &m->known_entry, &error);
     return r > 0 ? broken(m, STATE_FILE, error.why ? error.why : "malformed") : r;
@@ -206,6 +243,7 @@ static int load_seen(DmvManager *m)
 void dmv_state_deinit(DmvManager *m)
 {
     dmv_intent_deinit(&m->intent);
+    dmv_way_back_deinit(&m->before);
     dmv_generations_deinit(&m->generations);
     dmv_history_deinit(&m->history);
     dmv_intent_deinit(&m->recorded);
@@ -276,6 +314,8 @@ int dmv_state_save(DmvManager *m)
     dmv_jb_string(&b, "format", STATE_FORMAT);
     dmv_jb_int(&b, "current", m->generations.current);
     dmv_jb_value(&b, "intent", intent);
+    if (m->before.set)
+        dmv_jb_value(&b, "before", before_to_json(&m->before));
     if (mark.number > 0)
         dmv_jb_value(&b, "history", mark_to_json(&mark));
     o = dmv_jb_end(&b);

@@ -11,7 +11,7 @@ STORE, STATE, RUN = "usr/lib/dmv/store", "var/lib/dmv", "run/dmv"
 # The only files that are written where they are; all others are replaced, so that copies can share them.
 IN_PLACE = re.compile(r"var/lib/dmv/(history\.jsonl|trial)|run/dmv/apply\.lock")
 LEFTOVER = re.compile(r"(^|/)(\.dmv-|\.staging-|\.removed-|shadow-|initrd-build$|journal)|\.(tmp|broken|dmv-new|dmv-kept)$")
-UNCHANGED = re.compile(r"everything is as before|nothing was (changed|installed)|is undone")
+UNCHANGED = re.compile(r"every(thing| file) is as before|nothing was (changed|installed)|is undone")
 
 
 def digest(path, known={}):
@@ -97,6 +97,9 @@ class Host:
         self.current = selections(current[0]["intent"]) if current else nothing if state["current"] == 0 else "lost"
         self.current_staged = bool(current) and current[0]["state"] == "staged"
 
+    def wants(self):
+        return self.intent, self.staged, self.current
+
 
 def selections(intent):
     return json.dumps(intent, sort_keys=True)
@@ -124,10 +127,8 @@ def check_whole(host, before, after):
             differences(before.trees, host.trees)[:8] + ["--"] + differences(after.trees, host.trees)[:8]))
     known = {**releases(before.store), **releases(after.store)}
     wrong += [f"the store is neither complete nor without {name}" for name, files in releases(host.store).items() if known.get(name) != files]
-    if host.intent not in (before.intent, after.intent):
-        wrong.append(f"the intent is neither as before nor as after: {host.intent}")
-    if host.current not in (before.current, after.current):
-        wrong.append(f"the current generation is neither as before nor as after: {host.current}")
+    if host.wants() not in (before.wants(), after.wants()):
+        wrong.append("intent, staged and current generation are neither as before nor as after: {}, {}, {}".format(*host.wants()))
     if before.trees != after.trees and (host.trees == after.trees) != (host.current == after.current):
         wrong.append("the trees and the current generation do not agree")
     if host.n_staged > 1 or host.current_staged:
@@ -138,7 +139,7 @@ def check_whole(host, before, after):
 
 
 def is_after(host, after):
-    return (host.trees, host.store, host.intent, host.current, host.staged) == (after.trees, after.store, after.intent, after.current, after.staged)
+    return (host.trees, host.store, host.wants()) == (after.trees, after.store, after.wants())
 
 
 def check_words(host, before, after, status, said):
@@ -147,7 +148,7 @@ def check_words(host, before, after, status, said):
         return [] if is_after(host, after) else ["it says success, and the state is not the one after"]
     if not said.strip():
         return [f"it failed with status {status} and says nothing"]
-    if UNCHANGED.search(said) and (host.trees, host.store) != (before.trees, before.store):
+    if UNCHANGED.search(said) and (host.trees, host.store, host.wants()) != (before.trees, before.store, before.wants()):
         return ["it says that nothing was changed, and something is"]
     return []
 

@@ -25,7 +25,7 @@ HOLD = f"{ROOT}/run/hold-depmod"
 MODULES = f"{ROOT}/usr/lib/modules"
 DRIVER = "intel-e1000e"
 RELEASES = [f"{DRIVER}/generic@3.8.7", f"{DRIVER}/generic@3.9.0"]
-# of a change that met somebody else's: each says that everything is as before
+# of a change that met somebody else's: each says that every file is as before
 FAILURES = {"prediction-failed", "tool-failed", "world-moved", "undone", "failed", "conflict", "no-such-kernel", "broken-release"}
 
 

@@ -86,4 +86,47 @@ equal "$(dmvctl --json generations | json '["generations"].__len__()')" 1 "gener
 ok dmvctl pin intel-e1000e --because "ticket 1"
 equal "$(generation number)" 1 "generation after a pin"
 equal "$(dmvctl --json generations | json '["generations"].__len__()')" 1 "generations after a pin"
+
+# ---- a rollback that is not in place is not wanted ----
+ok dmvctl unpin intel-e1000e
+wants() { echo "$(driver intel-e1000e '["selection"]') $(dmvctl --json status | json '["staged"]')"; }
+# fails_at CALL VERB...: with that call of the apply worker failing
+fails_at() {
+    local call=$1
+    shift
+    DMV_ROOT=$root "$DMV_BUILD/tests/bin/fault-inject" --report "$scratch/report" --fault "dmv-apply:$call" "$DMV_BUILD/bin/dmvctl" "$@" \
+        >"$scratch/out" 2>&1 || fail "fault-inject $*"
+    grep -q '^injected' "$scratch/report" || fail "dmvctl $* did not come to $call"
+    grep -q "^end.0$" "$scratch/report" && fail "dmvctl $* although $call failed"
+    return 0
+}
+before=$(wants)
+# the daemon died on the way: what it has stored until then
+python3 - "$state" <<'PY'
+import json, sys
+with open(sys.argv[1] + "/state.json") as f:
+    state = json.load(f)
+state["before"], state["intent"] = {"intent": state["intent"], "staged": False}, {"drivers": []}
+with open(sys.argv[1] + "/state.json", "w") as f:
+    json.dump(state, f)
+with open(sys.argv[1] + "/generations/2.json", "w") as f:
+    json.dump({"number": 2, "state": "staged", "created": 1, "intent": state["intent"]}, f)
+PY
+chmod 0600 "$state/generations/2.json"
+equal "$(wants)" "$before" "what is wanted after a rollback that never arrived"
+[[ ! -e $state/generations/2.json ]] || fail "the rollback stays staged"
+! grep -q before "$state/state.json" || fail "state.json still knows of the rollback"
+if ! grep -q '^DMV_SANITIZE:BOOL=ON' "$DMV_BUILD/CMakeCache.txt"; then
+    fails_at renameat:1:ENOSPC rollback 0
+    ! grep -q "stays staged" "$scratch/out" || fail "it says that a rollback which failed is staged"
+    equal "$(wants)" "$before" "what is wanted after a rollback that failed"
+    # what somebody has asked for stays wanted, and that is said
+    fails_at renameat:1:ENOSPC deselect intel-e1000e --now
+    grep -q "generation 2 stays staged" "$scratch/out" || fail "it does not say that generation 2 is staged"
+    equal "$(generation number)" 1 "generation in place"
+    ok dmvctl activate
+    equal "$(effective "$K1" e1000e)" kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko "after the activation"
+    ok dmvctl rollback 0
+    ! grep -q before "$state/state.json" || fail "state.json still knows of a rollback that is in place"
+fi
 echo "leftovers: done"

@@ -432,7 +432,7 @@ static void assert_fails(const Host *h, const char *body, int outcome, const cha
 
     set_tool(h, body);
     assert_int_equal(apply(&h->r, NULL, &e), outcome);
-    assert_non_null(strstr(e.what, "everything is as before"));
+    assert_non_null(strstr(e.what, "every file is as before"));
     assert_non_null(strstr(e.why, why));
     snapshot_assert_same(&h->s, "boot", boot);
     snapshot_assert_same(&h->s, "usr/lib/modules", modules);

@@ -309,7 +309,7 @@ static void test_depmod_fails(void **state)
     scratch_write(&s, MODULES K2 "/kernel/drivers/garbage.ko", "this is no module");
     before = snapshot(&s, ".");
     assert_int_equal(apply(&r, big_change, n_big_change, &e), DMV_TOOL_FAILED);
-    assert_non_null(strstr(e.what, "everything is as before"));
+    assert_non_null(strstr(e.what, "every file is as before"));
     assert_non_null(strstr(e.why, "garbage.ko"));
     snapshot_assert_same(&s, ".", before);
 }
@@ -335,7 +335,7 @@ static void test_failure_at_every_boundary(void **state)
             break;
         }
         assert_int_equal(result, -EIO);
-        assert_non_null(strstr(e.what, "everything is as before"));
+        assert_non_null(strstr(e.what, "every file is as before"));
         snapshot_assert_same(&s, ".", before);
     }
     assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);

@@ -322,7 +322,7 @@ static int give_up(DmvTransaction *t, int failure, DmvError *reterr)
         if (first.code == 0)
             first.code = failure;
         dmv_error_move(reterr, &first);
-        (void)dmv_error_set_what(reterr, "generation %llu was not applied; everything is as before",
+        (void)dmv_error_set_what(reterr, "generation %llu was not applied; every file is as before",
                                  (unsigned long long)t->journal.generation);
         return failure;
     }

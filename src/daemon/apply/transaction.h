@@ -47,7 +47,7 @@ typedef struct DmvTransactionOptions {
  * @options: may be NULL
  * @reterr: filled on a refusal, may be NULL
  *
- * The caller holds the lock (lock.h). On any failure everything is as before, and @reterr says so; the
+ * The caller holds the lock (lock.h). On any failure every file is as before, and @reterr says so; the
  * journal stays after success only.
  *
  * Return: 0: applied, not confirmed. DMV_INVALID_REQUEST, DMV_NO_SUCH_KERNEL for steps that are not allowed;
