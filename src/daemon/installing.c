@@ -139,6 +139,16 @@ static int check_published(const DmvJob *j, DmvError *e)
                                "dmv-apply says that it made %s, which is not there", folder);
 }
 
+/* The folder of a fetch worker goes with it, and then it is not the package that lacks a file. */
+static int judge_source(const DmvJob *j, int code, DmvError *e)
+{
+    if (code != DMV_RPM_MISSING_FILE || dmv_worker_is_there(j->fetch))
+        return code;
+    dmv_error_clear(e);
+    return dmv_error_set(e, DMV_WORKER_FAILED, NULL, "journalctl -u dmvd may say more",
+                         "dmv-fetch went away while what it has unpacked was read");
+}
+
 static void on_published(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
                          bool continues, DmvError *e)
 {
@@ -149,8 +159,7 @@ static void on_published(void *userdata, int code, json_object *params, int *fds
     (void)fds;
     (void)n_fds;
     (void)continues;
-    if (code == 0)
-        code = check_published(j, e);
+    code = code == 0 ? check_published(j, e) : judge_source(j, code, e);
     if (code != 0) {
         install_failed(j, code, e);
         return;

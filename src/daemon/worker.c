@@ -179,6 +179,11 @@ DmvWorker *dmv_worker_free(DmvWorker *w)
     return NULL;
 }
 
+bool dmv_worker_is_there(const DmvWorker *w)
+{
+    return w->peer && vl_peer_is_there(w->peer);
+}
+
 /* The worker's words become ours; every field is text that another process wrote. */
 static int refused(const char *error, json_object *params, const char *executable, DmvError *e)
 {

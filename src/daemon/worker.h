@@ -26,6 +26,8 @@ int dmv_worker_new(DmvManager *m, DmvWorkerKind kind, DmvWorker **ret, DmvError 
 /* Ends it: a fetch worker at once, an apply worker when it has finished or undone what it was doing; one that
  * was given up has ended. No callback comes after this. */
 DmvWorker *dmv_worker_free(DmvWorker *w);
+/* False: it has ended, or was given up, without having been asked to. */
+bool dmv_worker_is_there(const DmvWorker *w);
 /**
  * dmv_worker_read() - the members of a reply
  * @params: as the callback got it

@@ -137,6 +137,7 @@ def sends_socket(): send({"parameters": {"sha256": "0" * 64}}, [peer.fileno()])
 def unpacks_other_bytes(): folder_with(lambda path, file: write(path, b"\0" * file["size"]))
 def unpacks_less(): folder_with(lambda path, file: write(path, b""))
 def unpacks_nothing(): folder_with(lambda path, file: None)
+def unpacks_and_dies(): folder_with(lambda path, file: None) or crashes()
 def unpacks_links(): folder_with(lambda path, file: os.symlink("/etc/passwd", path))
 def unpacks_fifos(): folder_with(lambda path, file: os.mkfifo(path))
 

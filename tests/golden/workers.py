@@ -31,6 +31,7 @@ REFRESH = ("dmv-fetch", "Refresh", {}, {
 INSTALL = ("dmv-fetch", "Install", {"release": f"{CARD}/generic@3.9.0"}, {
     **ALL, "says_nothing": "worker-failed", "sends_socket": "rpm-bad-file", "sends_folder": "rpm-missing-file",
     "unpacks_other_bytes": "hash-mismatch", "unpacks_less": "size-mismatch", "unpacks_nothing": "rpm-missing-file",
+    "unpacks_and_dies": "worker-failed",
     "unpacks_links": "rpm-bad-file", "unpacks_fifos": "rpm-bad-file"})
 PUBLISH = ("dmv-apply", "Install", {"release": f"{CARD}/generic@3.9.0"}, {**ALL, "claims_success": "worker-failed"})
 APPLY = ("dmv-apply", "Activate", {}, {

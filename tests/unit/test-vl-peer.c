@@ -203,8 +203,11 @@ static void test_connection_breaks(void **state)
         assert_int_equal(call(&f, 2, false, -1), 0);
         settle(&f);
         say(&f, rows[i].script);
+        assert_true(vl_peer_is_there(f.peer));
         f.fd = dmv_close(f.fd);
+        assert_false(vl_peer_is_there(f.peer)); /* before the loop has heard of it */
         settle(&f);
+        assert_false(vl_peer_is_there(f.peer));
         assert_string_equal(f.log.data, rows[i].want);
         assert_int_equal(call(&f, 3, false, -1), -ENOTCONN);
     }

@@ -6,6 +6,7 @@
  * to an end by its callback, exactly once: with the final reply, an error, or "" when the connection is gone.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -72,6 +73,13 @@ VlPeer *vl_peer_free(VlPeer *p)
     end(p);
     peer_unref(p);
     return NULL;
+}
+
+bool vl_peer_is_there(const VlPeer *p)
+{
+    struct pollfd x = {.fd = p->stream.fd, .events = POLLRDHUP};
+
+    return !p->over && (poll(&x, 1, 0) <= 0 || !(x.revents & (POLLRDHUP | POLLHUP | POLLERR)));
 }
 
 /* Hands one reply over. Return: 0, or -EBADMSG if it is none or nobody asked for it. */

@@ -411,6 +411,9 @@ int vl_peer_new(sd_event *event, int fd, size_t max_reply, VlPeer **ret);
  * NULL. */
 VlPeer *vl_peer_free(VlPeer *p);
 
+/* Is the other side still there? Asks the socket, so that it need not wait for the loop. */
+bool vl_peer_is_there(const VlPeer *p);
+
 /**
  * vl_peer_call() - make a call
  * @p: the peer
