@@ -42,6 +42,21 @@ ok dmvctl undo last --now
 equal "$(selection) $(effective "$K1" e1000e)" "generic@3.8.7 updates/e1000e.ko" "the undo is undone"
 ok dmvctl verify
 
+# ---- what was withdrawn meanwhile is not selected again, as select would not ----
+ok dmvctl deselect intel-e1000e
+"$publish" revoke "$stream" intel-e1000e/generic@3.8.7 --reason "drops packets" >"$scratch/out" 2>&1 || fail "dmv-publish revoke"
+golden_publish
+ok dmvctl refresh
+was=$(intent)
+refused 6 revoked undo last
+refused 6 revoked undo last --dry-run
+equal "$(intent)" "$was" "the intent after a refusal"
+"$publish" revoke "$stream" intel-e1000e/generic@3.8.7 --undo >"$scratch/out" 2>&1 || fail "dmv-publish revoke --undo"
+golden_publish
+ok dmvctl refresh
+ok dmvctl undo last
+equal "$(selection)" generic@3.8.7 "selection after the undo"
+
 # ---- ranges, pins, and what is skipped ----
 was=$(intent)
 ok dmvctl select intel-e1000e/generic@3.9.0
