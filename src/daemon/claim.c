@@ -79,18 +79,18 @@ void dmv_claim_drop(DmvManager *m)
 }
 
 /* Return: 0; -EWOULDBLOCK; another negative errno. */
-static int lock(const DmvManager *m, int fd)
+static int lock(int fd, uint64_t patience)
 {
     for (uint64_t waited = 0;; waited += POLL_USEC) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0)
             return 0;
-        if (errno != EWOULDBLOCK || !m->transient || waited >= WAIT_USEC)
+        if (errno != EWOULDBLOCK || waited >= patience)
             return -errno;
         (void)usleep(POLL_USEC);
     }
 }
 
-int dmv_claim_lock(DmvManager *m, DmvError *reterr)
+static int take(DmvManager *m, uint64_t patience, DmvError *reterr)
 {
     int r;
 
@@ -103,7 +103,7 @@ int dmv_claim_lock(DmvManager *m, DmvError *reterr)
     if (r == -EROFS)
         return 0; /* nobody stores anything there */
     if (r >= 0)
-        r = lock(m, m->claim);
+        r = lock(m->claim, patience);
     if (r == 0)
         r = sd_event_add_defer(m->event, &m->claim_end, on_turn_over, m);
     if (r >= 0)
@@ -113,6 +113,16 @@ int dmv_claim_lock(DmvManager *m, DmvError *reterr)
         return dmv_error_set(reterr, DMV_BUSY, NULL, "try again when it is done",
                              "another dmvd is changing something on this root");
     return dmv_error_set(reterr, r, NULL, NULL, "%s: %s", DMV_CLAIM_PATH, strerror(-r));
+}
+
+int dmv_claim_lock(DmvManager *m, DmvError *reterr)
+{
+    return take(m, m->transient ? WAIT_USEC : 0, reterr);
+}
+
+int dmv_claim_try(DmvManager *m)
+{
+    return take(m, 0, NULL);
 }
 
 /* The daemon before may have died in the middle of a change. */

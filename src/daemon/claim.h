@@ -25,6 +25,8 @@
 int dmv_claim_take(DmvManager *m, DmvError *reterr);
 /* The same without a look at what was interrupted, for who undoes that. */
 int dmv_claim_lock(DmvManager *m, DmvError *reterr);
+/* The same, for what can wait: does not wait for another daemon. */
+int dmv_claim_try(DmvManager *m);
 /* Ends it, if there is one and no job needs it. */
 void dmv_claim_drop(DmvManager *m);
 /* Has another daemon stored something since the state was read? Never while this one changes it. */

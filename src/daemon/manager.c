@@ -517,8 +517,10 @@ static int serve(DmvManager *m)
 
     if (r < 0)
         return r;
-    if (!m->state_problem)
+    if (!m->state_problem) {
         dmv_staging_settle(m);
+        dmv_streams_settle(m);
+    }
     if (m->roots.running) {
         r = dmv_hotplug_new(m->event, on_hotplug, m, &m->hotplug);
         if (r < 0)

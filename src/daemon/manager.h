@@ -203,6 +203,9 @@ int dmv_streams_load(DmvManager *m);
 /* What is trusted and offered, once more; the settings stay. Nothing may borrow from a catalog. */
 int dmv_streams_reload(DmvManager *m);
 void dmv_streams_free(DmvManager *m);
+/* After a start: a catalog that a daemon which died has left on its way gets its name if it is trusted, else
+ * it goes. A failure is logged. */
+void dmv_streams_settle(DmvManager *m);
 DmvStream *dmv_streams_find(const DmvManager *m, const char *name);
 /* Is it known whose word counts for a stream? Return: 0; DMV_NO_ROOT. */
 int dmv_stream_check_trust(const DmvStream *s, DmvError *reterr);

@@ -7,9 +7,12 @@
  * others alone.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "daemon/claim.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
 #include "daemon/stream-trust.h"
@@ -227,6 +230,42 @@ int dmv_streams_load(DmvManager *m)
     for (size_t i = 0; r == 0 && i < m->n_streams; i++)
         r = load_stream(m, &m->streams[i]);
     return r;
+}
+
+/* ---- catalogs on their way ---- */
+
+/* One of a daemon that lives stays. Which one is trusted has to be known for certain; what cannot be read
+ * stays for the next refresh to replace. */
+static int settle_next(DmvManager *m, const DmvStream *s)
+{
+    DMV_CLEANUP_FREE char *path = dmv_stream_file(DMV_CATALOGS_DIR, s->conf.name, ".json");
+    DMV_CLEANUP_FREE char *next = dmv_stream_file(DMV_CATALOGS_DIR, s->conf.name, NEXT);
+    DMV_CLEANUP_FREE char *data = NULL;
+    struct stat st;
+    size_t size = 0;
+    int r = DMV_HASH_MISMATCH;
+
+    if (!path || !next)
+        return -ENOMEM;
+    if (fstatat(m->roots.fd, next, &st, AT_SYMLINK_NOFOLLOW) < 0 || dmv_claim_try(m) != 0 || !s->has_trust ||
+        s->damage)
+        return 0;
+    if (s->trust.catalog_version > 0)
+        r = read_catalog(m, s, NEXT, &data, &size, NULL);
+    if (r == 0)
+        return dmv_fs_rename(m->roots.fd, next, path, false);
+    return r == DMV_HASH_MISMATCH ? dmv_fs_remove(m->roots.fd, next) : r < 0 ? r : 0;
+}
+
+void dmv_streams_settle(DmvManager *m)
+{
+    for (size_t i = 0; i < m->n_streams; i++) {
+        int r = settle_next(m, &m->streams[i]);
+
+        if (r < 0)
+            dmv_log(LOG_WARNING, "a catalog of stream %s stays on its way, ignoring: %s",
+                    m->streams[i].conf.name, strerror(-r));
+    }
 }
 
 /* All but how it is set up. */

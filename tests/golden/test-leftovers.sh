@@ -45,6 +45,25 @@ no_leftovers
 equal "$(snapshot)" "$before" "the host after the leftovers have gone"
 equal "$(dmvctl --json history | json '["entries"].__len__()')" "$entries" "entries of the history"
 
+# ---- a catalog on its way ----
+catalogs=$root/var/lib/dmv/catalogs
+verified=$(sha256sum <"$catalogs/demo.json")
+# not trusted yet: never believed
+sed 's/3\.8\.7/3.8.8/g' "$catalogs/demo.json" >"$catalogs/demo.next"
+chmod 0600 "$catalogs/demo.next"
+ok dmvctl list
+! grep -q 3.8.8 "$scratch/out" || fail "a catalog is believed that was never trusted"
+no_leftovers
+equal "$(sha256sum <"$catalogs/demo.json")" "$verified" "the catalog that is trusted"
+# trusted, and the one before has its name still
+mv "$catalogs/demo.json" "$catalogs/demo.next"
+sed 's/3\.8\.7/3.8.6/g' "$catalogs/demo.next" >"$catalogs/demo.json"
+chmod 0600 "$catalogs"/demo.*
+ok dmvctl list
+grep -q 3.8.7 "$scratch/out" || fail "the catalog that is trusted does not count"
+no_leftovers
+equal "$(sha256sum <"$catalogs/demo.json")" "$verified" "it has its name"
+
 # ---- as long as somebody holds the lock they may be his ----
 leave
 exec 9>>"$root/run/dmv/apply.lock"
