@@ -3,6 +3,7 @@
  * anything else. */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "daemon/claim.h"
@@ -50,6 +51,8 @@ static void on_recovered(void *userdata, int code, json_object *params, int *fds
     if (code == 0)
         code = dmv_worker_read(params, fields, DMV_N_ELEMENTS(fields), e);
     e->code = code;
+    if (code == 0 && strcmp(outcome, "undone") == 0) /* "ok" alone would be read as if it was done */
+        (void)dmv_error_set(e, 0, NULL, NULL, "what was interrupted is undone: every file is as before it");
     if (code == 0 && !j->only_looks)
         dmv_log_event(LOG_NOTICE, DMV_MESSAGE_CHANGE_UNDONE, "recover", NULL, DMV_UNDONE,
                       "an interrupted transaction was found: %s", outcome);

@@ -142,6 +142,26 @@ static bool is_settled(const DmvManager *m)
            !is_applied(m, staged) && (!wanted || dmv_intent_is_same(wanted, &m->intent));
 }
 
+/* A rollback whose daemon died behind the confirmation, and so before its entry, gets one here. Of another
+ * switch nobody knows whether it has one. */
+static int finish(DmvManager *m)
+{
+    DmvWayBack before = m->before;
+    int r;
+
+    m->before = (DmvWayBack){0};
+    r = dmv_staging_activated(m);
+    if (r == 0 && before.set) {
+        dmv_intent_deinit(&m->recorded); /* the history knows of what was wanted before */
+        m->recorded = before.intent;
+        before.intent = (DmvIntent){0};
+        dmv_state_record(m, -1, "recover", NULL, 0, "a rollback that was interrupted is in place", NULL,
+                         m->generations.current);
+    }
+    dmv_way_back_deinit(&before);
+    return r;
+}
+
 void dmv_staging_settle(DmvManager *m)
 {
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
@@ -154,11 +174,11 @@ void dmv_staging_settle(DmvManager *m)
         dmv_staging_stay(m);
     staged = dmv_generations_staged(&m->generations);
     if (staged && staged->number == m->generations.current)
-        r = dmv_staging_activated(m);
+        r = finish(m);
     else
         dmv_staging_reconcile(m);
     if (is_applied(m, dmv_generations_staged(&m->generations)))
-        r = dmv_staging_activated(m);
+        r = finish(m);
     if (r < 0)
         dmv_log(LOG_WARNING, "generation %lld is active, but that is not stored yet, ignoring: %s",
                 (long long)m->generations.current, strerror(-r));
