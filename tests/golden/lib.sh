@@ -150,6 +150,6 @@ snapshot() {
 
 no_leftovers() {
     local found
-    found=$(find "$root" -name '.staging-*' -o -name '.removed-*' -o -name '*.tmp' -o -name '*.next' -o -name journal -o -name .dmv-index -o -name .dmv-switch)
+    found=$(find "$root" -name '.staging-*' -o -name '.removed-*' -o -name '*.tmp' -o -name '*.next' -o -name .dmv-new -o -name journal -o -name .dmv-index -o -name .dmv-switch)
     [[ -z $found ]] || fail "left behind: $found"
 }

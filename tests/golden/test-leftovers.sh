@@ -45,6 +45,11 @@ no_leftovers
 equal "$(snapshot)" "$before" "the host after the leftovers have gone"
 equal "$(dmvctl --json history | json '["entries"].__len__()')" "$entries" "entries of the history"
 
+# ---- a journal that never got its name ----
+echo half >"$root/var/lib/dmv/.dmv-new"
+ok dmvctl status
+no_leftovers
+
 # ---- a catalog on its way ----
 catalogs=$root/var/lib/dmv/catalogs
 verified=$(sha256sum <"$catalogs/demo.json")

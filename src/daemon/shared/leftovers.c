@@ -76,7 +76,8 @@ static bool is_locked(const DmvRoots *r)
 bool dmv_leftovers_exist(const DmvRoots *r)
 {
     bool found = holds(r, DMV_STORE_DIR, is_half_release) || an_index_is_kept(r) || a_kernel_is_kept(r) ||
-                 holds(r, "boot", is_kept_image) || is_there(r, DMV_INITRD_BUILD_DIR);
+                 holds(r, "boot", is_kept_image) || is_there(r, DMV_INITRD_BUILD_DIR) ||
+                 is_there(r, DMV_JOURNAL_NEXT);
 
     return found && !is_locked(r);
 }

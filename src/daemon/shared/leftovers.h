@@ -24,6 +24,8 @@
 /* Beside an initrd image, with its name before it: that image as it was before. No boot loader takes such a
  * name for an image. */
 #define DMV_PREVIOUS_KEPT ".dmv-kept"
+/* Relative to the root: a journal that has not got its name. */
+#define DMV_JOURNAL_NEXT "var/lib/dmv/.dmv-new"
 /* Relative to the root: the lock of whoever changes something, a file that holds the process id. */
 #define DMV_LOCK_PATH DMV_RUN_DIR "/apply.lock"
 
