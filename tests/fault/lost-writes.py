@@ -3,7 +3,8 @@
 """A loss of power at every change that a command makes on the disk; see test-lost-writes.sh.
 
 record: runs the commands once on a filesystem that writes down what they do (forget/), with the state of the host after each.
-try:    for losses of power by a seed, or for all of them: makes what the disk may hold then, lets dmv recover, and looks.
+try:    for losses of power by a seed, or for all of them: makes what the disk may hold then, lets dmv recover, and looks. In one of
+        four the power fails once more while it recovers.
 
 Everything lies in one scratch folder, DMV_LOST: base (the host before), back and host (the recording), log, states.json.
 """
@@ -63,7 +64,7 @@ class Host:
     def effective(self, kernel):
         """The file that the real modprobe would insert."""
         done = subprocess.run(["modprobe", "-d", self.root, "-C", f"{self.root}/etc/modprobe.d", "-S", kernel, "--show-depends", MODULE],
-                              capture_output=True, text=True)
+                              capture_output=True, text=True, timeout=120)
         return re.sub(rf"^insmod {re.escape(self.root)}(/usr)?/lib/modules/", "", (done.stdout.strip().splitlines() or [done.stderr])[-1])
 
     def store(self):
@@ -78,27 +79,49 @@ class Host:
                     found.setdefault(release, []).append(f"{name}:{hashlib.sha256(f.read()).hexdigest()}")
         return {release: sorted(files) for release, files in sorted(found.items())}
 
+    def images(self):
+        """Every initrd image with its hash, those before too."""
+        found = {}
+        for name in sorted(os.listdir(f"{self.root}/boot")):
+            if name.startswith("initrd."):
+                with open(f"{self.root}/boot/{name}", "rb") as f:
+                    found[name] = hashlib.sha256(f.read()).hexdigest()
+        return found
+
     def ask(self, *methods):
         """The answers of one daemon, which is started for them."""
         ours, theirs = socket.socketpair()
         daemon = subprocess.Popen(["bash", "-c", f'exec 3<&{theirs.fileno()}; LISTEN_PID=$$ exec "$0" --root "$1"', f"{BUILD}/bin/dmvd", self.root],
                                   pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, env={**self.env, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "varlink"})
         theirs.close()
-        with daemon, ours:  # it leaves when this end is closed
-            ours.settimeout(120)
-            for name, parameters in methods:
-                ours.sendall(json.dumps({"method": f"io.dmv.Manager.{name}", "parameters": parameters}).encode() + b"\0")
-            answer = b""
-            while answer.count(b"\0") < len(methods):
-                data = ours.recv(1 << 20)
-                if not data:
-                    raise Wrong(f"dmvd went away: {daemon.stderr.read().decode()}")
-                answer += data
+        with daemon:
+            try:
+                answer = self.talk(daemon, ours, methods)
+            finally:
+                ours.close()  # it leaves by that
+                try:
+                    daemon.wait(timeout=60)
+                except subprocess.TimeoutExpired:
+                    daemon.kill()
+                    raise
         answers = [json.loads(x) for x in answer.split(b"\0")[:-1]]
         for (name, _), x in zip(methods, answers):
             if "error" in x:
                 raise Wrong(f"{name}: {x}")
         return [x["parameters"] for x in answers]
+
+    @staticmethod
+    def talk(daemon, connection, methods):
+        connection.settimeout(120)
+        for name, parameters in methods:
+            connection.sendall(json.dumps({"method": f"io.dmv.Manager.{name}", "parameters": parameters}).encode() + b"\0")
+        answer = b""
+        while answer.count(b"\0") < len(methods):
+            data = connection.recv(1 << 20)
+            if not data:
+                raise Wrong(f"dmvd went away: {daemon.stderr.read().decode()}")
+            answer += data
+        return answer
 
     def state(self):
         """What a person would ask about; the same after a recovery as if the power had not failed, or as before the command."""
@@ -107,6 +130,7 @@ class Host:
         return {
             "effective": [self.effective(k) for k in KERNELS],
             "store": self.store(),
+            "images": self.images(),
             "drivers": [[d["name"], d.get("selection"), d.get("staged"), d.get("pinned")] for d in drivers["drivers"]],
             "streams": [s["state"] for s in status["streams"]],
             "generations": [[g["number"], g["state"]] for g in generations["generations"]],
@@ -167,16 +191,23 @@ def record():
         json.dump(states, f)
 
 
-def read_log():
-    """Return: how many changes there are at each mark."""
-    listed = subprocess.run([FORGET, "list", f"{SCRATCH}/log"], capture_output=True, text=True, check=True).stdout
-    changes, marks, names = 0, [], {}
+def read_log(path):
+    """Return: how many changes there are at each mark, and each change in words. Nothing of /run is on a disk: there is no loss of power
+    after a change there that is not one after the change before."""
+    listed = subprocess.run([FORGET, "list", path], capture_output=True, text=True, check=True).stdout
+    changes, marks, names, passing = 0, [], {}, set()
     for line in listed.splitlines():
-        if line.startswith("mark "):
+        words = line.split()
+        if words[0] == "mark":
             marks.append(changes)
-        elif line[0].isdigit():
-            changes = int(line.split()[0])
-            names[changes] = line
+            continue
+        handle = {w for w in words if w.startswith("#")}
+        if any(w.startswith("run/") for w in words):
+            passing |= handle
+        if words[0].isdigit():
+            changes = int(words[0])
+            if not handle & passing and not any(w.startswith("run/") for w in words):
+                names[changes] = line
     return marks, names
 
 
@@ -238,30 +269,52 @@ def check(host, states, number, exact):
     reason = answer.get("error", {}).get("reason")
     if status != 0 and reason not in DONE:
         raise Wrong(f"once more, {command} ended with {status}: {answer} {error}")
-    effective = [host.effective(k) for k in KERNELS]
-    if effective != after["effective"]:
-        raise Wrong(f"after {command} once more: {effective}")
+    effective, images = [host.effective(k) for k in KERNELS], host.images()
+    if effective != after["effective"] or images != after["images"]:
+        raise Wrong(f"after {command} once more: {effective}, {images}")
     look_for_leftovers(host.root)
+
+
+def crash(log, base, order, cut, seed, disk):
+    """Makes DISK, and DISK.inodes, which `forget serve` takes."""
+    subprocess.run([FORGET, "crash", log, base, order, str(cut), str(seed), disk, f"{disk}.inodes"], check=True)
+    if seed % 2:  # as after a reboot, where it is a filesystem in memory
+        shutil.rmtree(f"{disk}/run", ignore_errors=True)
+        os.mkdir(f"{disk}/run")
+
+
+def crash_again(scratch, disk, order, seed, dice):
+    """The power fails while what it left on @disk is recovered. Return: the disk then."""
+    log, again = f"{scratch}/log", f"{scratch}/again"
+    subprocess.run(["cp", "-a", disk, f"{scratch}/base"], check=True)
+    process = serve(disk, f"{scratch}/host", log, f"{disk}.inodes")
+    try:
+        recover(Host(f"{scratch}/host", os.environ["DMV_PROCFS"]))
+    finally:
+        stop(process, f"{scratch}/host")
+    changes = sorted(read_log(log)[1])
+    crash(log, f"{scratch}/base", order, dice.choice(changes) if changes else 0, seed, again)
+    return again
 
 
 def attempt(job):
     """Return: None, or what is wrong."""
     states, number, exact, cut, order, seed = job
+    dice = random.Random(f"{cut}:{order}:{seed}")
     scratch = tempfile.mkdtemp(dir=SCRATCH)
+    disk = f"{scratch}/disk"
     process = None
     try:
-        subprocess.run([FORGET, "crash", f"{SCRATCH}/log", f"{SCRATCH}/base", order, str(cut), str(seed), f"{scratch}/disk", f"{scratch}/inodes"],
-                       check=True)
-        if seed % 2:  # as after a reboot, where it is a filesystem in memory
-            shutil.rmtree(f"{scratch}/disk/run", ignore_errors=True)
-            os.mkdir(f"{scratch}/disk/run")
-        process = serve(f"{scratch}/disk", f"{scratch}/host", "-", f"{scratch}/inodes")
+        crash(f"{SCRATCH}/log", f"{SCRATCH}/base", order, cut, seed, disk)
+        if dice.randrange(4) == 0:
+            disk = crash_again(scratch, disk, order, seed, dice)
+        process = serve(disk, f"{scratch}/host", "-", f"{disk}.inodes")
         check(Host(f"{scratch}/host", os.environ["DMV_PROCFS"]), states, number, exact)
         return None
     except Wrong as e:
         return str(e)
-    except subprocess.SubprocessError as e:
-        return f"{e}"
+    except (subprocess.SubprocessError, OSError) as e:
+        return repr(e)
     finally:
         if process:
             stop(process, f"{scratch}/host")
@@ -269,10 +322,12 @@ def attempt(job):
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def all_jobs(states, marks, seeds):
+def all_jobs(states, marks, names, seeds):
     for number in range(len(marks)):
         last = marks[number + 1] if number + 1 < len(marks) else marks[number] + 1
         for cut in range(marks[number], last):
+            if cut != marks[number] and cut not in names:
+                continue
             for order in ORDERS:
                 for seed in seeds:
                     yield states, number, cut == marks[number], cut, order, seed
@@ -283,16 +338,17 @@ def main():
         return record()
     with open(f"{SCRATCH}/states.json") as f:
         states = json.load(f)
-    marks, names = read_log()
+    marks, names = read_log(f"{SCRATCH}/log")
     seed, count = int(os.environ["DMV_LOST_SEED"]), os.environ["DMV_LOST_CASES"]
     if count == "all":
-        jobs = list(all_jobs(states, marks, range(seed, seed + int(os.environ.get("DMV_LOST_SEEDS", "2")))))
+        shard, shards = (int(x) for x in os.environ.get("DMV_LOST_SHARD", "0/1").split("/"))
+        jobs = list(all_jobs(states, marks, names, range(seed, seed + int(os.environ.get("DMV_LOST_SEEDS", "2")))))[shard::shards]
     elif ":" in count:
         cut, order, seed = count.split(":")
         number = max(i for i, m in enumerate(marks) if m <= int(cut))
         jobs = [(states, number, int(cut) == marks[number], int(cut), order, int(seed))]
     else:
-        jobs = random.Random(seed).sample(list(all_jobs(states, marks, [seed, seed + 1])), int(count))
+        jobs = random.Random(seed).sample(list(all_jobs(states, marks, names, [seed, seed + 1])), int(count))
     wrong = 0
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("DMV_LOST_JOBS", "2"))) as pool:
@@ -301,7 +357,7 @@ def main():
                 wrong += 1
                 command = " ".join(COMMANDS[job[1]]) if job[1] < len(COMMANDS) else "the end"
                 print(f"{job[3]}:{job[4]}:{job[5]} (dmvctl {command}, after '{names.get(job[3])}'): {result}", flush=True)
-    print(f"{marks[-1]} changes of {len(COMMANDS)} commands, {len(jobs)} losses of power in {time.monotonic() - began:.0f} s, seed {seed}: "
+    print(f"{len(names)} changes of {len(COMMANDS)} commands, {len(jobs)} losses of power in {time.monotonic() - began:.0f} s, seed {seed}: "
           f"{wrong} ended wrong")
     return wrong > 0
 

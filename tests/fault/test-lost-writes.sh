@@ -15,6 +15,9 @@ root=$DMV_LOST/base
 golden_host
 . "$DMV_SOURCE/tests/golden/boots.sh"
 golden_stream
+. "$DMV_SOURCE/tests/golden/images.sh"
+image_tool
+cp "$root/images/$K1/own" "$root/boot/initrd.img-$K1"
 power_on
 cp -a "$root" "$DMV_LOST/back"
 python3 "$DMV_SOURCE/tests/fault/lost-writes.py" record
