@@ -202,15 +202,29 @@ static int64_t judge_clock(int64_t now, int64_t floor, DmvBundleResult *ret)
     return dmv_trust_time(now, floor);
 }
 
+static int judge_root_expiry(const DmvRoot *root, int64_t time, DmvError *reterr)
+{
+    char then[21], text[21];
+
+    if (root->expires > time)
+        return 0;
+    dmv_format_time(root->expires, then);
+    dmv_format_time(time, text);
+    return dmv_error_set(reterr, DMV_ROOT_EXPIRED, WHAT, DMV_TRUST_NEXT_ROOT_EXPIRED,
+                         "root %lld expired at %s, and it is %s", (long long)root->version, then, text);
+}
+
 static int judge_expiry(const Head *h, int64_t now, bool allow_stale, DmvBundleResult *ret, DmvError *reterr)
 {
     int64_t floor = ret->state.clock_floor > h->issued ? ret->state.clock_floor : h->issued;
+    int64_t time = judge_clock(now, floor, ret);
+    char text[21];
 
-    ret->expired = h->expires <= judge_clock(now, floor, ret);
+    dmv_format_time(time, text);
+    ret->expired = h->expires <= time;
     if (ret->expired && !allow_stale)
-        return dmv_error_set(reterr, DMV_CATALOG_EXPIRED, WHAT,
-                             "refresh again later; what is installed already goes on working",
-                             "it expired at %s", h->expires_text);
+        return dmv_error_set(reterr, DMV_CATALOG_EXPIRED, WHAT, DMV_TRUST_NEXT_EXPIRED,
+                             "it expired at %s, and it is %s", h->expires_text, text);
     ret->state.clock_floor = floor;
     return 0;
 }
@@ -336,9 +350,8 @@ int dmv_bundle_verify(const char *data, size_t size, const DmvTrustState *before
     if (r == 0)
         r = walk_chain(roots, &c, reterr);
     ret->root_moved = c.moved;
-    if (r == 0 && c.root.expires <= judge_clock(now, before->clock_floor, ret))
-        r = dmv_error_set(reterr, DMV_ROOT_EXPIRED, WHAT, "tell the publisher: a new root is needed",
-                          "root %lld has expired", (long long)c.root.version);
+    if (r == 0)
+        r = judge_root_expiry(&c.root, judge_clock(now, before->clock_floor, ret), reterr);
     if (r == 0)
         r = verify_catalog(catalog, catalog_size, &c.root, stream, now, allow_stale, ret, reterr);
     if (r != 0)

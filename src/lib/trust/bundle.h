@@ -53,6 +53,12 @@ void dmv_trust_state_carry_over(const DmvTrustState *from, DmvTrustState *to);
  * was @time: never less than that from now on. */
 void dmv_trust_state_raise(DmvTrustState *s, int64_t version, int64_t time);
 
+/* What to do when something has expired. Every other host may say otherwise: the clock can be wrong, too. */
+#define DMV_TRUST_NEXT_EXPIRED \
+    "if that is not the time, set the clock; else refresh again later, what is installed goes on working"
+#define DMV_TRUST_NEXT_ROOT_EXPIRED \
+    "if that is not the time, set the clock; else tell the publisher that a new root is needed"
+
 /* The time to judge by: the clock, but no earlier than @floor, what something signed has proven. */
 int64_t dmv_trust_time(int64_t now, int64_t floor);
 

@@ -215,18 +215,19 @@ int64_t dmv_trust_time(int64_t now, int64_t floor)
 int dmv_trust_state_check(const DmvTrustState *s, int64_t expires, int64_t now, DmvError *reterr)
 {
     int64_t time = dmv_trust_time(now, s->clock_floor);
-    char text[21] = "";
+    char then[21], text[21];
 
+    dmv_format_time(time, text);
     if (s->root_expires <= time) {
-        dmv_format_time(s->root_expires, text);
-        return dmv_error_set(reterr, DMV_ROOT_EXPIRED, NULL, "tell the publisher: a new root is needed",
-                             "root %lld has expired at %s", (long long)s->root_version, text);
+        dmv_format_time(s->root_expires, then);
+        return dmv_error_set(reterr, DMV_ROOT_EXPIRED, NULL, DMV_TRUST_NEXT_ROOT_EXPIRED,
+                             "root %lld has expired at %s, and it is %s", (long long)s->root_version, then,
+                             text);
     }
     if (expires <= time) {
-        dmv_format_time(expires, text);
-        return dmv_error_set(reterr, DMV_CATALOG_EXPIRED, NULL,
-                             "refresh again later; what is installed already goes on working",
-                             "the catalog has expired at %s", text);
+        dmv_format_time(expires, then);
+        return dmv_error_set(reterr, DMV_CATALOG_EXPIRED, NULL, DMV_TRUST_NEXT_EXPIRED,
+                             "the catalog has expired at %s, and it is %s", then, text);
     }
     return 0;
 }
