@@ -65,7 +65,7 @@ static void test_error_next(void **state)
     e.code = -EIO;
     assert_null(dmv_error_next(&e));
     e.code = -EDQUOT;
-    assert_non_null(strstr(dmv_error_next(&e), "free some space"));
+    assert_non_null(strstr(dmv_error_next(&e), "raise the quota"));
     e.code = DMV_NO_SPACE;
     assert_non_null(strstr(dmv_error_next(&e), "free some space"));
     e.code = -EROFS;

@@ -448,6 +448,9 @@ static void test_tools_that_fail(void **state)
     assert_fails(&h, "echo first; echo last; echo half > \"$2\"; exit 9", DMV_TOOL_FAILED,
                  "ended with status 9: first; last");
     assert_fails(&h, "kill -9 $$", DMV_TOOL_FAILED, "ended with status 137: it said nothing");
+    assert_fails(&h, "echo '/boot/x: No space left on device'; exit 1", DMV_NO_SPACE, "No space left");
+    assert_fails(&h, "echo '/boot/x: Disk quota exceeded'; exit 1", DMV_NO_SPACE, "quota");
+    assert_fails(&h, "echo '/tmp/x: Read-only file system'; exit 1", DMV_READ_ONLY, "Read-only");
     assert_fails(&h, ":", DMV_TOOL_FAILED, "made no image");
     assert_fails(&h, "echo no image > \"$2\"", DMV_PREDICTION_FAILED, "cannot be read back");
     assert_fails(&h, "cat /boot/initrd.img-$3 > \"$2\"", DMV_PREDICTION_FAILED, "does not hold the ice");

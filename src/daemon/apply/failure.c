@@ -12,18 +12,15 @@
 
 int dmv_failure(DmvError *e, int code, const char *doing, const char *path)
 {
-    const char *next = NULL;
+    const char *next = dmv_error_next(&(DmvError){.code = code});
     int outcome = code;
 
-    if (code == -ENOSPC || code == -EDQUOT) {
+    if (code == -ENOSPC || code == -EDQUOT)
         outcome = DMV_NO_SPACE;
-        next = "free some space on that filesystem and try again";
-    } else if (code == -EROFS) {
+    else if (code == -EROFS)
         outcome = DMV_READ_ONLY;
-        next = "make the filesystem writable and try again";
-    } else if (code == -EXDEV || code == -ELOOP) {
+    else if (code == -EXDEV || code == -ELOOP)
         next = "a symbolic link lies in the way; dmv follows none there";
-    }
     return dmv_error_set(e, outcome, NULL, next, "cannot %s %s: %s", doing, path,
                          dmv_error_words(NULL, code));
 }

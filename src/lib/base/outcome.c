@@ -52,7 +52,9 @@ const char *dmv_error_next(const DmvError *e)
 {
     if (e->next)
         return e->next;
-    if (e->code == -ENOSPC || e->code == -EDQUOT || e->code == DMV_NO_SPACE)
+    if (e->code == -EDQUOT)
+        return "free some space there or raise the quota, and try again";
+    if (e->code == -ENOSPC || e->code == DMV_NO_SPACE)
         return "free some space on that filesystem and try again";
     if (e->code == -EROFS || e->code == DMV_READ_ONLY)
         return "make the filesystem writable and try again";

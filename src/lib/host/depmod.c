@@ -93,39 +93,13 @@ static int build_arguments(const DmvRoots *r, const char *base, const char *conf
     return e < 0 ? e : dmv_strv_push(argv, kver);
 }
 
-/* What somebody can do something about, in the words of strerror(3) in the C locale. The last one is what
- * everything else is. */
-typedef struct Cause {
-    const char *words;
-    int outcome;
-    const char *next;
-} Cause;
-
-static const Cause causes[] = {
-    {"No space left on device", DMV_NO_SPACE,
-     "free some space on the filesystem of the modules and try again"},
-    {"Disk quota exceeded", DMV_NO_SPACE, "raise the quota of the modules' filesystem and try again"},
-    {"Read-only file system", DMV_READ_ONLY, "make the filesystem of the modules writable and try again"},
-    {NULL, DMV_TOOL_FAILED, "dmvctl doctor shows what is wrong in the tree"},
-};
-
-static const Cause *find_cause(const char *output)
-{
-    const Cause *c = causes;
-
-    while (c->words && !(output && strstr(output, c->words)))
-        c++;
-    return c;
-}
-
 static int run(const DmvRoots *r, const char *base, const char *conf, const char *kver, DmvError *reterr)
 {
     DMV_CLEANUP_STRV char **argv = NULL;
     DMV_CLEANUP(dmv_spawn_result_deinit) DmvSpawnResult result = {0};
     DMV_CLEANUP_FREE char *clean = NULL;
-    const char *complaint;
-    const Cause *cause;
-    int e;
+    const char *complaint, *next = "dmvctl doctor shows what is wrong in the tree";
+    int e, outcome;
 
     if (!dmv_kernel_name_is_valid(kver))
         return -EINVAL;
@@ -143,10 +117,9 @@ static int run(const DmvRoots *r, const char *base, const char *conf, const char
     if (!complaint && result.status == 0)
         return 0;
     clean = complaint ? dmv_sanitize(complaint) : NULL;
-    cause = find_cause(result.output);
-    return dmv_error_set(reterr, cause->outcome, "depmod failed", cause->next,
-                         "kernel %s: exit status %d: %s", kver, result.status,
-                         clean ? clean : "it said nothing");
+    outcome = dmv_spawn_failure(&result, &next);
+    return dmv_error_set(reterr, outcome, "depmod failed", next, "kernel %s: exit status %d: %s", kver,
+                         result.status, clean ? clean : "it said nothing");
 }
 
 int dmv_depmod_run(const DmvRoots *r, const char *kver, DmvError *reterr)

@@ -71,16 +71,17 @@ static char *last_lines(char *output)
 
 static int failed(const DmvSpawnResult *result, const char *program, DmvError *reterr)
 {
-    DMV_CLEANUP_FREE char *said = last_lines(result->output ? result->output : (char[]){""});
     const char *next = "remove the cause, or run it by hand to see more";
+    int outcome = dmv_spawn_failure(result, &next);
+    DMV_CLEANUP_FREE char *said = last_lines(result->output ? result->output : (char[]){""});
 
     if (result->timed_out)
         return dmv_error_set(reterr, DMV_TOOL_FAILED, NULL, next,
                              "%s was stopped after 15 minutes; it said last: %s", program, said ? said : "");
     if (result->status != 0)
-        return dmv_error_set(reterr, DMV_TOOL_FAILED, NULL, next, "%s ended with status %d: %s", program,
+        return dmv_error_set(reterr, outcome, NULL, next, "%s ended with status %d: %s", program,
                              result->status, said && said[0] ? said : "it said nothing");
-    return dmv_error_set(reterr, DMV_TOOL_FAILED, NULL, next, "%s ended well and made no image: %s", program,
+    return dmv_error_set(reterr, outcome, NULL, next, "%s ended well and made no image: %s", program,
                          said ? said : "");
 }
 

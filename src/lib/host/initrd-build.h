@@ -26,7 +26,8 @@ const char *dmv_initrd_builder(const DmvRoots *r, DmvInitrdMaker maker);
  *
  * With the tool's own configuration of the root. Takes 5 to 60 s; after 15 minutes it is killed.
  *
- * Return: 0; DMV_TOOL_FAILED if there is no tool, it fails or makes nothing; a negative errno.
+ * Return: 0; DMV_TOOL_FAILED if there is no tool, it fails or makes nothing; DMV_NO_SPACE or DMV_READ_ONLY if
+ * it says that this is why; a negative errno.
  */
 int dmv_initrd_build(const DmvRoots *r, DmvInitrdMaker maker, const char *kver, const char *path,
                      DmvError *reterr);

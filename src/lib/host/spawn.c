@@ -25,6 +25,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "dmv/outcome.h"
 
 #define OUTPUT_MAX ((size_t)64 * 1024)
 /* How long to wait at most before looking again whether the child has ended while something keeps its output
@@ -356,6 +357,24 @@ void dmv_spawn_result_deinit(DmvSpawnResult *r)
 {
     free(r->output);
     *r = (DmvSpawnResult){0};
+}
+
+int dmv_spawn_failure(const DmvSpawnResult *result, const char **next)
+{
+    /* the words of the C locale, which every child has */
+    static const struct {
+        const char *words;
+        int code;
+    } causes[] = {{"No space left on device", -ENOSPC},
+                  {"Disk quota exceeded", -EDQUOT},
+                  {"Read-only file system", -EROFS}};
+
+    for (size_t i = 0; result->output && i < DMV_N_ELEMENTS(causes); i++)
+        if (strstr(result->output, causes[i].words)) {
+            *next = dmv_error_next(&(DmvError){.code = causes[i].code});
+            return causes[i].code == -EROFS ? DMV_READ_ONLY : DMV_NO_SPACE;
+        }
+    return DMV_TOOL_FAILED;
 }
 
 int dmv_spawn_worker(const char *path, const char *const argv[], int *ret_fd, pid_t *ret_pid)

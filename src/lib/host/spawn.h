@@ -76,6 +76,15 @@ int dmv_spawn_wait_in(const DmvSpawnOptions *o, const char *const argv[], uint64
 void dmv_spawn_result_deinit(DmvSpawnResult *r);
 
 /**
+ * dmv_spawn_failure() - what a program that failed has met
+ * @result: how it ended, and what it said: programs say in the words of strerror(3) when a disk is in the way
+ * @next: what to do, a static string; stays as it is for DMV_TOOL_FAILED
+ *
+ * Return: DMV_NO_SPACE for a full disk or quota, DMV_READ_ONLY, or DMV_TOOL_FAILED for everything else.
+ */
+int dmv_spawn_failure(const DmvSpawnResult *result, const char **next);
+
+/**
  * dmv_spawn_worker() - start a worker on one end of a socketpair
  * @path: absolute path of the executable
  * @argv: arguments after the name, NULL-terminated
