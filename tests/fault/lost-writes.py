@@ -323,7 +323,10 @@ def attempt(job):
 
 
 def all_jobs(states, marks, names, seeds):
+    only = os.environ.get("DMV_LOST_COMMAND")
     for number in range(len(marks)):
+        if only and (number == len(COMMANDS) or COMMANDS[number][0] != only):
+            continue
         last = marks[number + 1] if number + 1 < len(marks) else marks[number] + 1
         for cut in range(marks[number], last):
             if cut != marks[number] and cut not in names:
@@ -348,7 +351,8 @@ def main():
         number = max(i for i, m in enumerate(marks) if m <= int(cut))
         jobs = [(states, number, int(cut) == marks[number], int(cut), order, int(seed))]
     else:
-        jobs = random.Random(seed).sample(list(all_jobs(states, marks, names, [seed, seed + 1])), int(count))
+        jobs = list(all_jobs(states, marks, names, [seed, seed + 1]))
+        jobs = random.Random(seed).sample(jobs, min(int(count), len(jobs)))
     wrong = 0
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("DMV_LOST_JOBS", "2"))) as pool:

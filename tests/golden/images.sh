@@ -12,11 +12,11 @@ image() {
     rm -r "$folder"
 }
 
-# image_tool [BODY]: the tool, after golden_stream. It takes what was made for the file that the kernel's link leads to; BODY is
-# run instead of the last step, which writes $image to $2.
+# image_tool [BODY]: the tool, after golden_stream. It takes what was made for the file that the kernel's link leads to
+# (/images/KVER/RELEASE, or own); BODY is run instead of the last step, which writes $image to $2. It has cat and nothing else.
 image_tool() {
-    local program library release
-    mkdir -p "$root/bin" "$root/usr/sbin" "$root/images/$K1"
+    local program library release kver
+    mkdir -p "$root/bin" "$root/usr/sbin" "$root/images"
     for program in /bin/sh /bin/cat; do
         cp -L "$program" "$root/bin/"
         for library in $(ldd "$program" | grep -o '/[^ )]*[.]so[^ )]*'); do
@@ -24,9 +24,12 @@ image_tool() {
             [[ -e $root$library ]] || cp -L "$library" "$root$library"
         done
     done
-    image "$root/images/$K1/own" "$K1" "$root/usr/lib/modules/$K1/kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko"
-    for release in generic-3.8.7 alt-4.0.0; do
-        image "$root/images/$K1/$release" "$K1" "$scratch/modules/$K1/$release/e1000e.ko"
+    for kver in "$K1" "$K2"; do
+        mkdir "$root/images/$kver" 2>/dev/null || continue # they are there
+        image "$root/images/$kver/own" "$kver" "$root/usr/lib/modules/$kver/kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko"
+        for release in generic-3.8.7 alt-4.0.0; do
+            image "$root/images/$kver/$release" "$kver" "$scratch/modules/$kver/$release/e1000e.ko"
+        done
     done
     cat >"$root/usr/sbin/mkinitramfs" <<SCRIPT
 #!/bin/sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A host whose filesystems are full, or become so in the middle: the root, and what the state lies on. Each command either works or
+# A host whose filesystems are full, or become so in the middle: the root, what the state lies on, and /boot. Each command either works or
 # says that there is no room; then everything is as before, nothing is left over, and with room it works. Needs: root
 set -eu -o pipefail
 . "$DMV_SOURCE/tests/golden/lib.sh"
@@ -16,67 +16,68 @@ ok dmvctl refresh
 state=$root/var/lib/dmv
 release=intel-e1000e/generic@3.8.7
 
-# what a person would ask about; it has to be answered on a full disk, too
-host_state() {
-    snapshot
-    dmvctl --json list
-    dmvctl --json generations
-}
+. "$DMV_SOURCE/tests/golden/room.sh"
 
-# fill FOLDER KIB: so much is left on its filesystem
-fill() {
-    local free
-    free=$(df --output=avail -k "$1" | tail -n1)
-    fallocate -l $((free - $2))K "$1/ballast"
-}
-
-# try FOLDER KIB COMMAND...: with so much room on the filesystem of the folder, and then with all of it
-try() {
-    local folder=$1 left=$2 before after status=0
-    shift 2
-    before=$(host_state)
-    fill "$folder" "$left"
-    dmvctl --json "$@" >"$scratch/out" 2>"$scratch/err" || status=$?
-    after=$(host_state)
-    rm "$folder/ballast"
-    tried=$((tried + 1))
-    if ((status == 0)); then
-        equal "$(dmvctl --json status | json '["problems"]')" "[]" "problems after dmvctl $* with $left KiB"
-        return
-    fi
-    refused=$((refused + 1))
-    equal "$(json '["error"]["reason"]' <"$scratch/out")" no-space "reason of dmvctl $* with $left KiB"
-    [[ -n $(json '["error"]["why"]' <"$scratch/out") ]] || fail "dmvctl $* does not say why"
-    [[ -n $(json '["error"]["next"]' <"$scratch/out") ]] || fail "dmvctl $* does not say what to do"
-    diff <(echo "$before") <(echo "$after") >"$scratch/out" || fail "dmvctl $* with $left KiB: not as before"
-    no_leftovers
-    ok dmvctl "$@"
-}
-
-# round FOLDER NAME: all commands, with less and less room
-round() {
-    local left
-    tried=0 refused=0
-    for left in 64 0; do
-        try "$1" $left install $release
-        try "$1" $left select $release
-        try "$1" $left activate
-        for kver in "$K1" "$K2"; do equal "$(effective "$kver" e1000e)" updates/e1000e.ko "$2 with $left KiB: after activate"; done
-        try "$1" $left deselect intel-e1000e
-        try "$1" $left activate
-        try "$1" $left remove $release
-        ok dmvctl verify
-        no_leftovers
-    done
-    echo "$2: $refused of $tried commands had no room"
-    ((refused > 3)) || fail "$2 was hardly ever full"
-}
-
-round "$root/run" /
+round "$root/run" / 64 0
 
 # ---- /var is a filesystem of its own ----
 cp -a "$state" "$scratch/state"
 mount -t tmpfs -o size=16m,mode=0700 dmv-full "$state"
 cp -a "$scratch/state/." "$state/"
-round "$state" /var
+round "$state" /var 64 0
+umount "$state"
+
+# ---- /boot is a filesystem of its own ----
+. "$DMV_SOURCE/tests/golden/images.sh"
+boot=$root/boot
+cp -a "$boot" "$scratch/boot"
+mount -t tmpfs -o size=12m dmv-full "$boot"
+cp -a "$scratch/boot/." "$boot/"
+image_tool
+truncate -s 16M "$root/images/zeros"
+for kver in "$K1" "$K2"; do cp "$root/images/$kver/own" "$boot/initrd.img-$kver"; done
+ok dmvctl install $release
+ok dmvctl select $release
+
+# nothing_in_boot: but what was there before
+nothing_in_boot() { equal "$(find "$boot" -name '*.dmv-*' -o -name '.dmv-*' -o -name ballast)" "" "$1: left in /boot"; }
+
+# full beforehand: refused before anything is built, also with room for the images and none for those that are kept
+for left in 0 1024 5000; do
+    before=$(host_state)
+    fill "$boot" $left
+    refused 1 no-space activate
+    after=$(host_state)
+    give_back "$boot"
+    has_no_room "$before" "$after" "activate with $left KiB in /boot"
+    nothing_in_boot "with $left KiB"
+done
+
+# it fills up while an image is built: the first one, or the second one
+full='cat /images/zeros >/boot/ballast 2>&-'
+for body in "$full; cat \"\$image\" >\"\$2\"" \
+    "[ \$3 = $K1 ] || $full; cat \"\$image\" >\"\$2\""; do
+    image_tool "$body"
+    before=$(host_state)
+    status=0
+    dmvctl --json activate >"$scratch/out" 2>"$scratch/err" || status=$?
+    rm "$boot/ballast"
+    ((status > 0)) || fail "activate while /boot filled up by '$body'"
+    has_no_room "$before" "$(host_state)" "activate while /boot filled up by '$body'"
+    nothing_in_boot "$body"
+done
+
+# right after the last one is ready: what is left to do takes no room
+image_tool "cat \"\$image\" >\"\$2\"; [ \$3 = $K1 ] || $full; true"
+ok dmvctl activate
+rm "$boot/ballast"
+image_tool
+for kver in "$K1" "$K2"; do
+    cmp "$boot/initrd.img-$kver" "$root/images/$kver/generic-3.8.7" || fail "the image of $kver"
+    equal "$(effective "$kver" e1000e)" updates/e1000e.ko "with an image that is ready"
+done
+try "$boot" 0 deselect intel-e1000e
+try "$boot" 0 activate
+for kver in "$K1" "$K2"; do cmp "$boot/initrd.img-$kver" "$root/images/$kver/own" || fail "the image of $kver afterwards"; done
+ok dmvctl verify
 echo "disk full: done"
