@@ -161,8 +161,11 @@ def stop(process, mountpoint):
         time.sleep(0.05)
     else:  # somebody is still there
         subprocess.run(["umount", "-l", mountpoint])
-        process.kill()
-    process.wait()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:  # a mount namespace that was made meanwhile has a copy, which may stay for hours
+        process.terminate()
+        process.wait(timeout=30)
 
 
 def record():
