@@ -14,7 +14,8 @@ mkdir "$scratch/real" "$scratch/sbin" "$scratch/wait"
 mount --bind /usr/sbin "$scratch/real"
 for file in "$scratch"/real/*; do ln -s "$file" "$scratch/sbin/"; done
 rm "$scratch/sbin/depmod"
-# it waits as long as the folder is there, and has to be seen to: nothing may be written there by a confined worker
+# it waits as long as the folder is there, and has to be seen to: nothing may be written there by a confined worker. Not where it
+# is asked for its version: that is part of every look at the host.
 cat >"$scratch/sbin/depmod" <<SCRIPT
 #!/bin/bash
 for ((i = 0; i < 600; i++)); do
@@ -71,7 +72,11 @@ in_the_middle() {
     wait $command || status=$?
 }
 
-# ---- the root becomes read-only ----
+# ---- the root becomes read-only; /var is a filesystem of its own, as the daemon's lock there would keep it writable ----
+state=$root/var/lib/dmv
+cp -a "$state" "$scratch/memory/state"
+mount -t tmpfs -o mode=0700 dmv-var "$state"
+cp -a "$scratch/memory/state/." "$state/"
 ok dmvctl select $release
 before=$(host_state)
 in_the_middle 'mount -o remount,ro "$root"' activate
@@ -88,7 +93,11 @@ no_leftovers
 ok dmvctl activate
 equal "$(effective "$K1" e1000e)" updates/e1000e.ko "after activate on a root that is writable again"
 
-# ---- read-only from the beginning ----
+# ---- read-only from the beginning, and all of it ----
+cp -a "$state" "$scratch/memory/var"
+umount "$state"
+rm -r "${state:?}"
+cp -a "$scratch/memory/var" "$state"
 ok dmvctl select intel-e1000e/generic@3.9.0
 before=$(host_state)
 mount -o remount,ro "$root"
@@ -107,6 +116,7 @@ ok dmvctl activate
 ok dmvctl select $release
 in_the_middle 'mv "$root/usr/lib/modules/$K1" "$scratch/memory/gone"' activate
 [[ $status != 0 ]] || fail "activate for a kernel that went away"
+equal "$(json '["error"]["reason"]' <"$scratch/out")" tool-failed "reason when a kernel goes away"
 [[ -n $(json '["error"]["why"]' <"$scratch/out") ]] || fail "nothing is said about why"
 ok dmvctl rescan
 equal "$(effective "$K2" e1000e)" updates/e1000e.ko "the kernel that is there"
@@ -126,5 +136,60 @@ equal "$(readlink "$root/usr/lib/modules/$K2/updates/e1000e.ko")" "../../../dmv/
 ok dmvctl verify
 ok dmvctl deselect intel-e1000e --now
 equal "$(effective "$K2" e1000e)" "$inbox" "after all"
+no_leftovers
+
+# ---- after its switch, and before the change is confirmed: the image of the other kernel is being built ----
+. "$DMV_SOURCE/tests/golden/images.sh"
+dmv_pristine_kernel "$root" "$K1"
+ok dmvctl rescan
+ok dmvctl install $release
+mkdir -p "$root/boot"
+image_tool ': >/boot/built; while [ -e /images/wait ]; do :; done; cat "$image" >"$2"'
+cp "$root/images/$K2/own" "$root/boot/initrd.img-$K2"
+ok dmvctl select $release
+: >"$root/images/wait"
+status=0
+dmvctl --json activate >"$scratch/out" 2>"$scratch/err" &
+command=$!
+for ((i = 0; i < 400; i++)); do
+    [[ ! -e $root/boot/built ]] || break
+    sleep 0.05
+done
+((i < 400)) || fail "no image was built"
+equal "$(effective "$K1" e1000e)" updates/e1000e.ko "the kernel that goes, after its switch"
+mv "$root/usr/lib/modules/$K1" "$scratch/memory/gone"
+rm "$root/images/wait"
+wait $command || status=$?
+equal "$status" 7 "exit status when a switched kernel goes away"
+equal "$(json '["error"]["reason"]' <"$scratch/out")" prediction-failed "reason when a switched kernel goes away"
+equal "$(json '["error"]["why"]' <"$scratch/out")" "kernel $K1 has gone" "why"
+rm "$root/boot/built"
+no_leftovers
+cmp "$root/images/$K2/own" "$root/boot/initrd.img-$K2" || fail "the image of the kernel that stays"
+equal "$(effective "$K2" e1000e)" "$inbox" "the kernel that stays"
+mv "$scratch/memory/gone" "$root/usr/lib/modules/$K1" # with the links of a switch that was undone
+image_tool
+ok dmvctl activate
+for kver in "$K1" "$K2"; do equal "$(effective "$kver" e1000e)" updates/e1000e.ko "a kernel that is back after its switch"; done
+rm "$root/boot/initrd.img-$K2"
+ok dmvctl deselect intel-e1000e --now
+
+# ---- between a trial and the way back, which comes by itself ----
+. "$DMV_SOURCE/tests/golden/boots.sh"
+boot
+ok dmvctl select $release --now
+boot
+equal "$(phase)" trial "phase of a trial"
+mv "$root/usr/lib/modules/$K1" "$scratch/memory/gone"
+boot
+boot
+equal "$(phase)" returned "phase after two boots without a report"
+equal "$(effective "$K2" e1000e)" "$inbox" "the kernel that is there, after the way back"
+equal "$(dmvctl --json status | json '["problems"]')" "[]" "problems after the way back without a kernel"
+[[ ! -e $root/usr/lib/modules/$K1 ]] || fail "a kernel's folder was made on the way back"
+mv "$scratch/memory/gone" "$root/usr/lib/modules/$K1"
+ok dmvctl rescan --now
+equal "$(effective "$K1" e1000e)" "$inbox" "a kernel that comes back after the way back"
+ok dmvctl verify
 no_leftovers
 echo "bad moments: done"
