@@ -4,7 +4,7 @@
 
 record: runs the commands once on a filesystem that writes down what they do (forget/), with the state of the host after each.
 try:    for losses of power by a seed, or for all of them: makes what the disk may hold then, lets dmv recover, and looks. In one of
-        four the power fails once more while it recovers.
+        DMV_LOST_AGAIN (0: none) the power fails once more while it recovers.
 
 Everything lies in one scratch folder, DMV_LOST: base (the host before), back and host (the recording), log, states.json.
 """
@@ -24,6 +24,7 @@ import time
 SCRATCH, BUILD = os.environ["DMV_LOST"], os.environ["DMV_BUILD"]
 FORGET, DMVCTL = f"{BUILD}/tests/bin/forget", f"{BUILD}/bin/dmvctl"
 KERNELS = os.environ["DMV_LOST_KERNELS"].split()
+AGAIN = int(os.environ.get("DMV_LOST_AGAIN", "0"))
 ORDERS = ("journal", "folder", "name")
 MODULE = "e1000e"
 
@@ -162,7 +163,7 @@ def stop(process, mountpoint):
     else:  # somebody is still there
         subprocess.run(["umount", "-l", mountpoint])
     try:
-        process.wait(timeout=5)
+        process.wait(timeout=0.5)
     except subprocess.TimeoutExpired:  # a mount namespace that was made meanwhile has a copy, which may stay for hours
         process.terminate()
         process.wait(timeout=30)
@@ -309,7 +310,7 @@ def attempt(job):
     process = None
     try:
         crash(f"{SCRATCH}/log", f"{SCRATCH}/base", order, cut, seed, disk)
-        if dice.randrange(4) == 0:
+        if AGAIN and dice.randrange(AGAIN) == 0:
             disk = crash_again(scratch, disk, order, seed, dice)
         process = serve(disk, f"{scratch}/host", "-", f"{disk}.inodes")
         check(Host(f"{scratch}/host", os.environ["DMV_PROCFS"]), states, number, exact)

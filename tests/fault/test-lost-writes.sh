@@ -5,7 +5,7 @@
 #
 # DMV_LOST_CASES losses are tried (default 60), chosen by DMV_LOST_SEED; `all`: every one, with DMV_LOST_SEEDS seeds (default 2), or
 # of them the part I of N that DMV_LOST_SHARD=I/N says; CHANGES:ORDER:SEED: that one, as the test has printed it. DMV_LOST_COMMAND:
-# only while that verb of dmvctl is at work. DMV_LOST_JOBS (default 2) are tried at the same time.
+# only while that verb of dmvctl is at work. DMV_LOST_AGAIN=N: in one of N the power fails once more while the first loss is recovered. DMV_LOST_JOBS (default 2) are tried at the same time.
 set -eu -o pipefail
 [[ -x $DMV_BUILD/tests/bin/forget ]] || { echo "FAIL: no forget was built; tools/lib/packages.sh has its libraries" >&2; exit 1; }
 . "$DMV_SOURCE/tests/golden/lib.sh"
