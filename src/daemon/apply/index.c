@@ -134,14 +134,13 @@ static int put_in_place(const DmvRoots *r, const char *kver, const DmvShadow *sh
     return e == 0 && fsync(to) < 0 ? -errno : e;
 }
 
+/* Whoever dies in the middle of depmod leaves its half files in the shadow, and not in the kernel's folder.
+ */
 static int build(const DmvRoots *r, const char *kver, DmvError *reterr)
 {
     DMV_CLEANUP_SHADOW DmvShadow *shadow = NULL;
-    int hide = has_to_hide(r, kver), e;
+    int e = dmv_index_shadow(r, kver, &shadow);
 
-    if (hide <= 0)
-        return hide < 0 ? hide : dmv_depmod_run(r, kver, reterr);
-    e = dmv_shadow_new(r, NULL, kver, DMV_SHADOW_NO_VARIANTS, &shadow);
     if (e == 0)
         e = dmv_index_build_shadow(shadow, kver, reterr);
     return e == 0 ? put_in_place(r, kver, shadow) : e;

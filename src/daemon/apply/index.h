@@ -34,9 +34,9 @@ int dmv_index_shadow_step(const DmvRoots *r, const char *kver, DmvShadow *shadow
  * @kver: kernel release
  * @reterr: filled on a refusal, may be NULL
  *
- * By depmod, in place. One without `exclude` (before kmod 30) would take variants below dmv/ and xenserver/
- * for modules of the kernel's own rank: it is run over a shadow without these folders, and the files of the
- * index are put into place one by one, each synced before it is renamed, as depmod renames them.
+ * By depmod over a shadow of the kernel's folder; the files of the index are put into place one by one, each
+ * synced before it is renamed. A depmod without `exclude` (before kmod 30) would take variants below dmv/ and
+ * xenserver/ for modules of the kernel's own rank: there the shadow has none of them.
  *
  * While an older index is kept (keep.h), one that lacks a module of it is made once more (complete.h).
  *
