@@ -133,9 +133,8 @@ class Model:
     # ---- generations ----
 
     def stage(self, intent):
-        now = self.generations.get(self.current)
-        same = now is not None and now[1] == intent
-        if same and self.nothing_to_do(intent):
+        now = self.generations.get(self.current, [None, {} if self.current == 0 else None])
+        if now[1] == intent and self.nothing_to_do(intent):
             self.unstage()
             return
         if self.staged is None:
