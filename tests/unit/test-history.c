@@ -531,7 +531,6 @@ static void test_mended(void **state)
 static void test_changes(void **state)
 {
     HISTORY h = {0}, got = {0};
-    DMV_CLEANUP_TEXT DmvText file = {0};
     DMV_CLEANUP_FREE char *line = NULL;
     DMV_CLEANUP_TEXT DmvText reason = {0};
     char action[] = "pin", outcome[] = "ok";
