@@ -72,6 +72,16 @@ in_the_middle() {
     wait $command || status=$?
 }
 
+# A file that the worker has just written may still be open for a moment.
+remount_ro() {
+    local i
+    for ((i = 0; i < 60; i++)); do
+        ! mount -o remount,ro "$1" 2>>"$scratch/mounts" || return 0
+        sleep 0.05
+    done
+    fail "$1 cannot be made read-only"
+}
+
 # ---- the root becomes read-only; /var is a filesystem of its own, as the daemon's lock there would keep it writable ----
 state=$root/var/lib/dmv
 cp -a "$state" "$scratch/memory/state"
@@ -79,7 +89,7 @@ mount -t tmpfs -o mode=0700 dmv-var "$state"
 cp -a "$scratch/memory/state/." "$state/"
 ok dmvctl select $release
 before=$(host_state)
-in_the_middle 'mount -o remount,ro "$root"' activate
+in_the_middle 'remount_ro "$root"' activate
 [[ $status != 0 ]] || fail "activate on a root that became read-only"
 equal "$(json '["error"]["reason"]' <"$scratch/out")" state-broken "reason on a root that became read-only"
 [[ -n $(json '["error"]["next"]' <"$scratch/out") ]] || fail "nothing is said about what to do"
@@ -100,7 +110,7 @@ rm -r "${state:?}"
 cp -a "$scratch/memory/var" "$state"
 ok dmvctl select intel-e1000e/generic@3.9.0
 before=$(host_state)
-mount -o remount,ro "$root"
+remount_ro "$root"
 for command in "select $release" activate "install intel-e1000e/alt@4.0.0" "deselect intel-e1000e"; do
     status=0
     # shellcheck disable=SC2086 # words of a command
