@@ -23,6 +23,8 @@ def run(*argv):
 class Host:
     def __init__(self, build, folder):
         self.build, self.folder, self.root = build, folder, f"{folder}/root"
+        with open(f"{build}/bin/dmvd", "rb") as f:
+            self.sanitized = b"__asan_init" in f.read()  # such a daemon keeps what it has freed
         self.daemon = self.client = None
         self.boots = 0
         with open(f"{folder}/releases", "w") as f:
