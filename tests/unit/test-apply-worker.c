@@ -19,12 +19,12 @@
 #include <cmocka.h>
 
 #include "../support/komod.h"
+#include "../support/plain-depmod.h"
 #include "../support/snapshot.h"
 #include "base/hash.h"
 #include "base/jsonbuild.h"
 #include "base/text.h"
 #include "daemon/apply/journal.h"
-#include "host/depmod.h"
 #include "host/roots.h"
 #include "host/spawn.h"
 #include "varlink/varlink.h"
@@ -102,7 +102,7 @@ static void host_init(Host *h)
     scratch_write_bytes(&h->s, "source/ice.ko", ko, size);
     scratch_write(&h->s, "source/info.json", INFO);
     assert_int_equal(dmv_roots_init(&r, scratch_path(&h->s, "root"), NULL, NULL), 0);
-    assert_int_equal(dmv_depmod_run(&r, KERNEL, NULL), 0);
+    assert_int_equal(plain_depmod(&r, KERNEL, NULL), 0);
     start(h);
 }
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../support/komod.h"
+#include "../support/plain-depmod.h"
 #include "host/depmod.h"
 #include "host/observe.h"
 
@@ -47,7 +48,7 @@ static void test_runs(void **state)
     make_root(&s);
     assert_int_equal(dmv_roots_init(&r, s.path, NULL, NULL), 0);
     scratch_write(&s, "etc/depmod.d/00-dmv.conf", "search built-in\noverride dmvtest " K " override\n");
-    assert_int_equal(dmv_depmod_run(&r, K, &e), 0);
+    assert_int_equal(plain_depmod(&r, K, &e), 0);
     assert_indexed(&s, "override/dmvtest.ko:\n");
 }
 
@@ -61,10 +62,10 @@ static void test_configuration_folders(void **state)
     make_root(&s);
     assert_int_equal(dmv_roots_init(&r, s.path, NULL, NULL), 0);
     scratch_write(&s, "usr/lib/depmod.d/vendor.conf", "search override built-in\n");
-    assert_int_equal(dmv_depmod_run(&r, K, NULL), 0);
+    assert_int_equal(plain_depmod(&r, K, NULL), 0);
     assert_indexed(&s, "override/dmvtest.ko:\n");
     scratch_write(&s, "etc/depmod.d/vendor.conf", "search built-in override\n");
-    assert_int_equal(dmv_depmod_run(&r, K, NULL), 0);
+    assert_int_equal(plain_depmod(&r, K, NULL), 0);
     assert_indexed(&s, "kernel/dmvtest.ko:\n");
 }
 
@@ -79,7 +80,7 @@ static void test_dangling_link_is_a_failure(void **state)
     make_root(&s);
     assert_int_equal(dmv_roots_init(&r, s.path, NULL, NULL), 0);
     scratch_link(&s, TREE "/updates/dmvtest.ko", "../../gone.ko");
-    assert_int_equal(dmv_depmod_run(&r, K, &e), DMV_TOOL_FAILED);
+    assert_int_equal(plain_depmod(&r, K, &e), DMV_TOOL_FAILED);
     assert_int_equal(e.code, DMV_TOOL_FAILED);
     assert_non_null(strstr(e.why, "dmvtest.ko"));
     assert_non_null(strstr(e.why, K));
@@ -94,7 +95,7 @@ static void test_garbage_module_is_a_failure(void **state)
     make_root(&s);
     assert_int_equal(dmv_roots_init(&r, s.path, NULL, NULL), 0);
     scratch_write(&s, TREE "/updates/bad.ko", "this is no module");
-    assert_int_equal(dmv_depmod_run(&r, K, NULL), DMV_TOOL_FAILED);
+    assert_int_equal(plain_depmod(&r, K, NULL), DMV_TOOL_FAILED);
 }
 
 static void test_missing_kernel(void **state)
@@ -106,9 +107,9 @@ static void test_missing_kernel(void **state)
     (void)state;
     make_root(&s);
     assert_int_equal(dmv_roots_init(&r, s.path, NULL, NULL), 0);
-    assert_int_equal(dmv_depmod_run(&r, "6.9.9-none", &e), DMV_TOOL_FAILED);
-    assert_int_equal(dmv_depmod_run(&r, "-a", &e), -EINVAL);
-    assert_int_equal(dmv_depmod_run(&r, "../x", &e), -EINVAL);
+    assert_int_equal(plain_depmod(&r, "6.9.9-none", &e), DMV_TOOL_FAILED);
+    assert_int_equal(plain_depmod(&r, "-a", &e), -EINVAL);
+    assert_int_equal(plain_depmod(&r, "../x", &e), -EINVAL);
 }
 
 /* An old kernel has no modules.builtin.modinfo; nobody can mend that, and depmod goes on. */
@@ -123,7 +124,7 @@ static void test_missing_lists_are_let_pass(void **state)
     assert_int_equal(unlink(scratch_path(&s, TREE "/modules.builtin")), 0);
     assert_int_equal(unlink(scratch_path(&s, TREE "/modules.order")), 0);
     assert_int_equal(dmv_roots_init(&r, s.path, NULL, NULL), 0);
-    assert_int_equal(dmv_depmod_run(&r, K, NULL), 0);
+    assert_int_equal(plain_depmod(&r, K, NULL), 0);
 }
 
 static void test_observe(void **state)
@@ -171,7 +172,7 @@ static void test_override_wants_the_name_of_the_file(void **state)
         assert_true(asprintf(&conf, "search built-in override\noverride %s " K " override\n", cases[i].name) >
                     0);
         scratch_write(&s, "etc/depmod.d/00-dmv.conf", conf);
-        assert_int_equal(dmv_depmod_run(&r, K, NULL), 0);
+        assert_int_equal(plain_depmod(&r, K, NULL), 0);
         assert_indexed(&s, cases[i].winner);
     }
 }
@@ -188,7 +189,7 @@ static void test_exclude_is_true(void **state)
     assert_int_equal(dmv_roots_init(&r, s.path, NULL, NULL), 0);
     assert_int_equal(dmv_depmod_has_exclude(&excludes), 0);
     scratch_write(&s, "etc/depmod.d/x.conf", "search override built-in\nexclude override\n");
-    assert_int_equal(dmv_depmod_run(&r, K, NULL), excludes ? 0 : DMV_TOOL_FAILED);
+    assert_int_equal(plain_depmod(&r, K, NULL), excludes ? 0 : DMV_TOOL_FAILED);
     assert_indexed(&s, excludes ? "kernel/dmvtest.ko:\n" : "override/dmvtest.ko:\n");
 }
 

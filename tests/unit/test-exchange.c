@@ -25,12 +25,12 @@
 
 #include "../support/changekit.h"
 #include "../support/holder.h"
+#include "../support/plain-depmod.h"
 #include "../support/shell.h"
 #include "../support/snapshot.h"
 #include "../support/stopper.h"
 #include "base/text.h"
 #include "daemon/apply/exchange.h"
-#include "host/depmod.h"
 
 /* Which way each kernel was switched, and what somebody else does at a boundary. */
 typedef struct Watch {
@@ -374,7 +374,7 @@ static void assert_meddled(const char *at, void (*does)(const Watch *w), int tim
 
     host_init(&h, NULL);
     change_install(&h.s, "irdma.ko", MODULES K1 "/kernel/drivers/extra.ko");
-    assert_int_equal(dmv_depmod_run(&h.r, K1, NULL), 0);
+    assert_int_equal(plain_depmod(&h.r, K1, NULL), 0);
     assert_int_equal(do_apply(&h.r, &options), 0);
     assert_int_equal(w.times, 0);
     if (exchanged)

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "../support/komod.h"
+#include "../support/plain-depmod.h"
 #include "../support/shell.h"
 #include "../support/snapshot.h"
 #include "../support/stopper.h"
@@ -25,7 +26,6 @@
 #include "daemon/apply/rebuild.h"
 #include "daemon/apply/transaction.h"
 #include "daemon/apply/trial.h"
-#include "host/depmod.h"
 #include "host/initrd-build.h"
 #include "host/initrd.h"
 
@@ -76,7 +76,7 @@ static void make_kernel(const Host *h, const char *kernel)
     komod_build(&h->s, store, &(Komod){.name = "ice", .build_id = SELECTED});
     scratch_write(&h->s, order, "kernel/ice.ko\n");
     scratch_write(&h->s, builtin, "");
-    assert_int_equal(dmv_depmod_run(&h->r, kernel, NULL), 0);
+    assert_int_equal(plain_depmod(&h->r, kernel, NULL), 0);
 }
 
 static void set_tool(const Host *h, const char *body)

@@ -22,6 +22,7 @@
 
 #include "../support/changekit.h"
 #include "../support/komod.h"
+#include "../support/plain-depmod.h"
 #include "../support/snapshot.h"
 #include "../support/stopper.h"
 #include "base/hash.h"
@@ -29,7 +30,6 @@
 #include "daemon/apply/journal.h"
 #include "daemon/apply/keep.h"
 #include "daemon/apply/transaction.h"
-#include "host/depmod.h"
 #include "host/roots.h"
 
 static int apply(const DmvRoots *r, const DmvStep *steps, size_t n, DmvError *e)
@@ -433,7 +433,7 @@ static void test_others_in_between(void **state)
     change_make_host(&s, &r);
     assert_int_equal(do_apply(&r, NULL), 0);
     change_install(&s, "ice.ko", MODULES K1 "/kernel/drivers/newcomer.ko");
-    assert_int_equal(dmv_depmod_run(&r, K1, NULL), 0);
+    assert_int_equal(plain_depmod(&r, K1, NULL), 0);
     assert_int_equal(unlinkat(s.fd, MODULES K2 "/override/ice.ko", 0), 0);
     change_install(&s, "ice.ko", MODULES K2 "/override/ice.ko");
     assert_int_equal(dmv_transaction_undo(&r, NULL, NULL), 0);
@@ -495,7 +495,7 @@ static void test_journal_of_the_version_before(void **state)
     assert_int_equal(unlinkat(s.fd, link, 0), 0);
     scratch_link(&s, link, TARGET(K1, "2.0", "ice.ko"));
     scratch_write(&s, CONF, "search built-in updates\n");
-    assert_int_equal(dmv_depmod_run(&r, K1, NULL), 0);
+    assert_int_equal(plain_depmod(&r, K1, NULL), 0);
     scratch_write(&s, CONF, "search updates built-in\n");
     recover(&r, DMV_RECOVERY_UNDONE);
     snapshot_assert_same(&s, ".", before);

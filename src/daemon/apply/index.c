@@ -102,6 +102,13 @@ int dmv_index_build_shadow(DmvShadow *shadow, const char *kver, DmvError *reterr
     return dmv_shadow_index(shadow, reterr);
 }
 
+static int open_kernel(const DmvRoots *r, const char *kver, const char *below)
+{
+    DMV_CLEANUP_FREE char *path = dmv_roots_kernel_path(r, kver, below);
+
+    return path ? dmv_fs_open_nolinks(r->fd, path, O_RDONLY | O_DIRECTORY, 0) : -ENOMEM;
+}
+
 static int put_file(int from, int to, const char *name)
 {
     int r = unlinkat(to, DMV_IMAGE_TEMPORARY, 0) < 0 && errno != ENOENT ? -errno : 0;
@@ -115,35 +122,20 @@ static int put_file(int from, int to, const char *name)
 
 static int put_in_place(const DmvRoots *r, const char *kver, const DmvShadow *shadow)
 {
-    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(r, kver, NULL);
     DMV_CLEANUP_STRV char **names = NULL;
-    DMV_CLEANUP_CLOSE int from = -1, to = -1;
-    int e = 0;
+    DMV_CLEANUP_CLOSE int from = open(dmv_shadow_folder(shadow), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DMV_CLEANUP_CLOSE int to = -1;
+    int e;
 
-    if (!folder)
-        return -ENOMEM;
-    from = open(dmv_shadow_folder(shadow), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (from < 0)
         return -errno;
-    to = dmv_fs_open_nolinks(r->fd, folder, O_RDONLY | O_DIRECTORY, 0);
+    to = open_kernel(r, kver, NULL);
     if (to < 0)
         return to;
     e = dmv_keep_list(from, ".", &names);
     for (char **n = names; e == 0 && n && *n; n++)
         e = put_file(from, to, *n);
     return e == 0 && fsync(to) < 0 ? -errno : e;
-}
-
-/* Whoever dies in the middle of depmod leaves its half files in the shadow, and not in the kernel's folder.
- */
-static int build(const DmvRoots *r, const char *kver, DmvError *reterr)
-{
-    DMV_CLEANUP_SHADOW DmvShadow *shadow = NULL;
-    int e = dmv_index_shadow(r, kver, &shadow);
-
-    if (e == 0)
-        e = dmv_index_build_shadow(shadow, kver, reterr);
-    return e == 0 ? put_in_place(r, kver, shadow) : e;
 }
 
 /* depmod was run twice, and both left the module out. */
@@ -158,17 +150,18 @@ static int judge_missing(int folder, const char *kver, const char *missing, DmvE
                                   strerror(-e));
 }
 
-/* @shadow: NULL: in place. @folder: where the index is made. @before: what holds the old one; below 0: none
- * does. */
-static int build_complete(const DmvRoots *r, DmvShadow *shadow, const char *kver, int folder, int before,
-                          DmvError *reterr)
+/* @before: what holds the old index; below 0: nothing does. */
+static int build_complete(DmvShadow *shadow, const char *kver, int before, DmvError *reterr)
 {
     DMV_CLEANUP_FREE char *missing = NULL;
+    DMV_CLEANUP_CLOSE int folder = open(dmv_shadow_folder(shadow), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+    if (folder < 0)
+        return -errno;
     /* it could not read a folder to its end, or it was told meanwhile to leave the module out: then it does
      * so again */
     for (int attempt = 0; attempt < 2; attempt++) {
-        int e = shadow ? dmv_index_build_shadow(shadow, kver, reterr) : build(r, kver, reterr);
+        int e = dmv_index_build_shadow(shadow, kver, reterr);
 
         if (e == 0 && before >= 0)
             e = dmv_index_find_missing(folder, before, &missing);
@@ -178,31 +171,22 @@ static int build_complete(const DmvRoots *r, DmvShadow *shadow, const char *kver
     return judge_missing(folder, kver, missing, reterr);
 }
 
-static int open_kernel(const DmvRoots *r, const char *kver)
-{
-    DMV_CLEANUP_FREE char *path = dmv_roots_kernel_path(r, kver, NULL);
-
-    return path ? dmv_fs_open_nolinks(r->fd, path, O_RDONLY | O_DIRECTORY, 0) : -ENOMEM;
-}
-
+/* Whoever dies in the middle of depmod leaves its half files in the shadow, and not in the kernel's folder.
+ */
 int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr)
 {
-    DMV_CLEANUP_CLOSE int folder = open_kernel(r, kver), kept = -1;
+    DMV_CLEANUP_SHADOW DmvShadow *shadow = NULL;
+    DMV_CLEANUP_CLOSE int kept = open_kernel(r, kver, DMV_KEEP_DIR);
+    int e = kept < 0 && kept != -ENOENT ? kept : dmv_index_shadow(r, kver, &shadow);
 
-    if (folder < 0)
-        return folder;
-    kept = dmv_fs_open_nolinks(folder, DMV_KEEP_DIR, O_RDONLY | O_DIRECTORY, 0);
-    if (kept < 0 && kept != -ENOENT)
-        return kept;
-    return build_complete(r, NULL, kver, folder, kept, reterr);
+    if (e == 0)
+        e = build_complete(shadow, kver, kept, reterr);
+    return e == 0 ? put_in_place(r, kver, shadow) : e;
 }
 
 int dmv_index_build_next(const DmvRoots *r, DmvShadow *shadow, const char *kver, DmvError *reterr)
 {
-    DMV_CLEANUP_CLOSE int before = open_kernel(r, kver), folder = -1;
+    DMV_CLEANUP_CLOSE int before = open_kernel(r, kver, NULL);
 
-    if (before < 0)
-        return before;
-    folder = open(dmv_shadow_folder(shadow), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return folder < 0 ? -errno : build_complete(r, shadow, kver, folder, before, reterr);
+    return before < 0 ? before : build_complete(shadow, kver, before, reterr);
 }

@@ -206,19 +206,6 @@ static int sync_files(int folder, char *const *names)
     return r;
 }
 
-int dmv_keep_sync(int root, const char *folder)
-{
-    DMV_CLEANUP_STRV char **names = NULL;
-    DMV_CLEANUP_CLOSE int kernel = open_folder(root, folder);
-    int r = kernel < 0 ? kernel : dmv_keep_list(root, folder, &names);
-
-    if (r == 0)
-        r = sync_files(kernel, names);
-    if (r == 0 && fsync(kernel) < 0)
-        r = -errno;
-    return r;
-}
-
 int dmv_keep_copy_all(int from, int to, char *const *names)
 {
     int r = 0;

@@ -62,10 +62,6 @@ int dmv_keep_enter(int root, const char *folder);
  * files. Return: 0, or a negative errno. */
 int dmv_keep_copy_all(int from, int to, char *const *names);
 
-/* Makes the files of the index as durable as a crash demands: depmod syncs nothing. Return: 0, or a negative
- * errno. */
-int dmv_keep_sync(int root, const char *folder);
-
 /* Copies one file of an index and syncs the copy; both names are relative to folders. Return: 0, or a
  * negative errno (-EEXIST if @to_name is there); no half of a file is left. */
 int dmv_keep_copy(int from, const char *from_name, int to, const char *to_name);

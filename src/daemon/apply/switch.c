@@ -5,7 +5,7 @@
  * depmod takes most of the time, and others may change the folder meanwhile: a package manager, a depmod of
  * somebody else, an admin. So the folder's print is taken before, and if it is another one afterwards, the
  * index is of something that is not there any more and is made again, a few times. Who goes on changing it
- * gets a switch in steps, and a depmod in place at the end, which is as good as theirs.
+ * gets a switch in steps, and one more index at the end, which is as good as theirs.
  */
 #include "daemon/apply/switch.h"
 
@@ -118,8 +118,6 @@ static int switch_in_steps(const DmvSwitch *w, const DmvShadow *shadow, bool mov
     if (r != 0 || !moving)
         return r;
     r = dmv_index_build(w->roots, w->kernel, reterr);
-    if (r == 0)
-        r = dmv_keep_sync(w->roots->fd, folder);
     return r < 0 ? dmv_failure(reterr, r, "run depmod in", folder) : r;
 }
 

@@ -233,12 +233,8 @@ static void restore_index(Undo *u, const DmvJournalKernel *k, bool *ret_foreign)
 static void rebuild_index(Undo *u, const char *release)
 {
     DMV_CLEANUP_ERROR DmvError e = {0};
-    DMV_CLEANUP_FREE char *folder = dmv_roots_kernel_path(u->roots, release, NULL);
-    int r = folder ? dmv_index_build(u->roots, release, &e) : -ENOMEM;
 
-    if (r == 0)
-        r = dmv_keep_sync(u->roots->fd, folder);
-    note_failure(u, r, "rebuild the index of", release);
+    note_failure(u, dmv_index_build(u->roots, release, &e), "rebuild the index of", release);
 }
 
 static void restore_indexes(Undo *u, char ***ret_rebuild)

@@ -63,7 +63,7 @@ static const char *first_complaint(char *output)
 static int add_conf_arguments(const DmvRoots *r, const char *first, char ***argv)
 {
     for (size_t i = 0; i < DMV_N_ELEMENTS(conf_folders); i++) {
-        DMV_CLEANUP_FREE char *path = i == 0 && first ? strdup(first) : dmv_roots_path(r, conf_folders[i]);
+        DMV_CLEANUP_FREE char *path = i == 0 ? strdup(first) : dmv_roots_path(r, conf_folders[i]);
         struct stat st;
 
         if (!path)
@@ -77,23 +77,21 @@ static int add_conf_arguments(const DmvRoots *r, const char *first, char ***argv
     return 0;
 }
 
-/* @base NULL: the root; @conf NULL: its etc/depmod.d. */
 static int build_arguments(const DmvRoots *r, const char *base, const char *conf, const char *kver,
                            char ***argv)
 {
     int e = dmv_strv_push(argv, "depmod");
 
-    if (e == 0 && (base || !r->running)) {
+    if (e == 0)
         e = dmv_strv_push(argv, "-b");
-        if (e == 0)
-            e = dmv_strv_push(argv, base ? base : r->root);
-        if (e == 0)
-            e = add_conf_arguments(r, conf, argv);
-    }
+    if (e == 0)
+        e = dmv_strv_push(argv, base);
+    if (e == 0)
+        e = add_conf_arguments(r, conf, argv);
     return e < 0 ? e : dmv_strv_push(argv, kver);
 }
 
-static int run(const DmvRoots *r, const char *base, const char *conf, const char *kver, DmvError *reterr)
+int dmv_depmod_run(const DmvRoots *r, const char *base, const char *conf, const char *kver, DmvError *reterr)
 {
     DMV_CLEANUP_STRV char **argv = NULL;
     DMV_CLEANUP(dmv_spawn_result_deinit) DmvSpawnResult result = {0};
@@ -120,17 +118,6 @@ static int run(const DmvRoots *r, const char *base, const char *conf, const char
     outcome = dmv_spawn_failure(&result, &next);
     return dmv_error_set(reterr, outcome, "depmod failed", next, "kernel %s: exit status %d: %s", kver,
                          result.status, clean ? clean : "it said nothing");
-}
-
-int dmv_depmod_run(const DmvRoots *r, const char *kver, DmvError *reterr)
-{
-    return run(r, NULL, NULL, kver, reterr);
-}
-
-int dmv_depmod_run_elsewhere(const DmvRoots *r, const char *base, const char *conf, const char *kver,
-                             DmvError *reterr)
-{
-    return run(r, base, conf, kver, reterr);
 }
 
 int dmv_depmod_ask(DmvSpawn *ret)

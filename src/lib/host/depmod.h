@@ -10,9 +10,10 @@
 #include "host/spawn.h"
 
 /**
- * dmv_depmod_run() - rebuild the index of one kernel
- * @r: the roots; depmod gets -b ROOT and -C ROOT/etc/depmod.d (and the other standard folders below the root
- * that exist)
+ * dmv_depmod_run() - make the index of one kernel, in a folder that stands for the root
+ * @r: the roots, whose settings below run/, usr/local/lib/, usr/lib/ and lib/ count
+ * @base: absolute path; the kernel's folder is <base>/lib/modules/<kver>, and gets the index
+ * @conf: absolute path of the folder that stands for etc/depmod.d
  * @kver: kernel release
  * @reterr: filled on a refusal
  *
@@ -23,17 +24,7 @@
  * Return: 0; DMV_NO_SPACE, DMV_READ_ONLY, DMV_TOOL_FAILED with what it said; a negative errno (-ENOENT: no
  * depmod).
  */
-int dmv_depmod_run(const DmvRoots *r, const char *kver, DmvError *reterr);
-/**
- * dmv_depmod_run_elsewhere() - the same on a folder that stands for the root
- * @r: the roots, whose settings below run/, usr/local/lib/, usr/lib/ and lib/ count
- * @base: absolute path; the kernel's folder is <base>/lib/modules/<kver>
- * @conf: absolute path of the folder that stands for etc/depmod.d
- *
- * Return: as dmv_depmod_run().
- */
-int dmv_depmod_run_elsewhere(const DmvRoots *r, const char *base, const char *conf, const char *kver,
-                             DmvError *reterr);
+int dmv_depmod_run(const DmvRoots *r, const char *base, const char *conf, const char *kver, DmvError *reterr);
 /* Does `depmod --version` name kmod 30 or newer, which knows `exclude`? Return: 0 or a negative errno. */
 int dmv_depmod_has_exclude(bool *ret);
 /* The same in two: the question, and later what came of it. Free @ret with dmv_spawn_deinit(). */

@@ -332,7 +332,7 @@ int dmv_shadow_link(DmvShadow *s, const char *path, const char *to)
 
 int dmv_shadow_index(DmvShadow *s, DmvError *reterr)
 {
-    return dmv_depmod_run_elsewhere(s->roots, s->base, s->conf, s->kver, reterr);
+    return dmv_depmod_run(s->roots, s->base, s->conf, s->kver, reterr);
 }
 
 const char *dmv_shadow_folder(const DmvShadow *s)
