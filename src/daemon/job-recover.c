@@ -19,7 +19,7 @@ bool dmv_job_has_journal(const DmvManager *m)
 {
     struct stat st;
 
-    return fstatat(m->roots.fd, DMV_STATE_DIR "/journal", &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return fstatat(m->roots.fd, DMV_JOURNAL_PATH, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* A change that was interrupted is on the disk as long as its journal is. Leftovers are in nobody's way. */

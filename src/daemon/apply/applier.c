@@ -22,7 +22,6 @@
 #include "daemon/apply/transaction.h"
 #include "daemon/apply/trial.h"
 #include "dmv/interface.h"
-#include "host/fs.h"
 #include "varlink/varlink.h"
 
 #define INTERFACE DMV_APPLY_INTERFACE
@@ -265,11 +264,9 @@ static int recover(DmvApplier *w, DmvRecovery *ret, uint64_t *ret_generation, Dm
     if (r != 0)
         return r;
     w->unconfirmed = false;
-    r = dmv_fs_remove(w->roots->fd, DMV_JOURNAL_NEXT);
-    if (r == 0)
-        r = dmv_publish_clean(w->roots, &found);
+    r = dmv_publish_clean(w->roots, &found);
     if (r < 0)
-        return dmv_error_set(reterr, r, "what a worker has left cannot be removed", NULL, "%s", strerror(-r));
+        return dmv_error_set(reterr, r, "leftovers in the store cannot be removed", NULL, "%s", strerror(-r));
     if (found && *ret == DMV_RECOVERY_NONE)
         *ret = DMV_RECOVERY_CLEANED;
     return 0;

@@ -13,12 +13,10 @@
 #include <sys/types.h>
 
 #include "base/cleanup.h"
+#include "daemon/shared/leftovers.h"
 
 /* Largest file whose content is kept: a depmod configuration is a few KiB. */
 #define DMV_IMAGE_MAX ((size_t)1024 * 1024)
-
-/* Where a new file or link is made before it is renamed into place; depmod and modprobe ignore the name. */
-#define DMV_IMAGE_TEMPORARY ".dmv-new"
 
 typedef enum DmvImageKind {
     DMV_IMAGE_ABSENT,

@@ -442,11 +442,11 @@ int dmv_journal_save(int root, const DmvJournal *j)
     int r = dmv_journal_format(j, &image.data, &image.size);
 
     if (r >= 0)
-        r = dmv_fs_mkdirs(root, DMV_JOURNAL_DIR, 0755);
+        r = dmv_fs_mkdirs(root, DMV_STATE_DIR, 0755);
     if (r >= 0)
         r = dmv_image_replace(root, DMV_JOURNAL_PATH, &image);
     if (r >= 0)
-        r = dmv_fs_sync_dir(root, DMV_JOURNAL_DIR);
+        r = dmv_fs_sync_dir(root, DMV_STATE_DIR);
     return r < 0 ? r : 0;
 }
 

@@ -14,13 +14,11 @@
 #include <stdint.h>
 
 #include "daemon/apply/image.h"
+#include "daemon/shared/leftovers.h"
 #include "dmv/outcome.h"
 
-/* Relative to the root. */
-#define DMV_JOURNAL_DIR "var/lib/dmv"
-#define DMV_JOURNAL_PATH DMV_JOURNAL_DIR "/journal"
-/* Where one goes that cannot be read. */
-#define DMV_JOURNAL_BROKEN_PATH DMV_JOURNAL_DIR "/journal.broken"
+/* Relative to the root: where a journal goes that cannot be read. */
+#define DMV_JOURNAL_BROKEN_PATH DMV_JOURNAL_PATH ".broken"
 
 typedef enum DmvJournalState {
     DMV_JOURNAL_APPLYING, /* steps are being done, or were interrupted */

@@ -479,7 +479,7 @@ static int set_aside(const DmvRoots *r, DmvError *reterr)
 /* Leftovers of a journal that was being written when the power went. */
 static int clean(const DmvRoots *r, bool *ret_found, DmvError *reterr)
 {
-    static const char temporary[] = DMV_JOURNAL_DIR "/" DMV_IMAGE_TEMPORARY;
+    static const char temporary[] = DMV_JOURNAL_NEXT;
     const char *name;
     DMV_CLEANUP_CLOSE int folder = dmv_image_open_parent(r->fd, temporary, &name);
     bool found = false;

@@ -24,8 +24,12 @@
 /* Beside an initrd image, with its name before it: that image as it was before. No boot loader takes such a
  * name for an image. */
 #define DMV_PREVIOUS_KEPT ".dmv-kept"
-/* Relative to the root: a journal that has not got its name. */
-#define DMV_JOURNAL_NEXT "var/lib/dmv/.dmv-new"
+/* Where a new file or link is made before it is renamed into place; depmod and modprobe ignore the name. */
+#define DMV_IMAGE_TEMPORARY ".dmv-new"
+/* Relative to the root: the journal of a transaction that nobody has confirmed or undone, and one that has
+ * not got its name. */
+#define DMV_JOURNAL_PATH DMV_STATE_DIR "/journal"
+#define DMV_JOURNAL_NEXT DMV_STATE_DIR "/" DMV_IMAGE_TEMPORARY
 /* Relative to the root: the lock of whoever changes something, a file that holds the process id. */
 #define DMV_LOCK_PATH DMV_RUN_DIR "/apply.lock"
 
