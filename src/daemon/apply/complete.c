@@ -86,20 +86,7 @@ static int read_modules(int folder, Modules *ret)
     return r < 0 ? r : split(ret);
 }
 
-/* What lies there depmod may be told to leave out, or is not shown. */
-static bool is_of_variant(const char *path)
-{
-    static const char *const variants[] = DMV_VARIANT_FOLDERS;
-
-    for (size_t i = 0; i < DMV_N_ELEMENTS(variants); i++) {
-        size_t n = strlen(variants[i]);
-
-        if (strncmp(path, variants[i], n) == 0 && path[n] == '/')
-            return true;
-    }
-    return false;
-}
-
+/* Variants depmod may be told to leave out, or is not shown. */
 static const char *find_missing(int folder, const Modules *before, const Modules *now)
 {
     struct stat st;
@@ -109,7 +96,7 @@ static const char *find_missing(int folder, const Modules *before, const Modules
 
         if (now->n > 0 && bsearch(&path, now->paths, now->n, sizeof(*now->paths), compare_paths))
             continue;
-        if (!is_of_variant(path) && fstatat(folder, path, &st, 0) == 0)
+        if (!dmv_roots_lies_in_variant(path) && fstatat(folder, path, &st, 0) == 0)
             return path;
     }
     return NULL;

@@ -20,7 +20,6 @@
 #define CONTENT_MAX ((size_t)1024 * 1024)
 
 static const char *const trees[] = {"updates", "override", "extra"};
-static const char *const variant_folders[] = DMV_VARIANT_FOLDERS;
 
 /* Where a path of a step lies. */
 typedef enum Place { PLACE_NOWHERE, PLACE_TREE, PLACE_FIRMWARE, PLACE_CONF, PLACE_CONF_FOLDER } Place;
@@ -73,15 +72,6 @@ static bool lies_in_tree(const char *rest)
 {
     for (size_t i = 0; i < DMV_N_ELEMENTS(trees); i++)
         if (is_or_below(rest, trees[i]))
-            return true;
-    return false;
-}
-
-/* Below a folder of variants: the folder itself is none. */
-static bool lies_in_variant(const char *rest)
-{
-    for (size_t i = 0; i < DMV_N_ELEMENTS(variant_folders); i++)
-        if (below(rest, variant_folders[i]))
             return true;
     return false;
 }
@@ -178,7 +168,7 @@ bool dmv_apply_is_in_release(const DmvRoots *r, const char *path)
 
     return dmv_relative_path_is_valid(path) &&
            (below(path, DMV_STORE_DIR) ||
-            (split_kernel_path(r, path, &kernel, &rest) && lies_in_variant(rest)));
+            (split_kernel_path(r, path, &kernel, &rest) && dmv_roots_lies_in_variant(rest)));
 }
 
 int dmv_apply_leads_to_release(const DmvRoots *r, const char *path)

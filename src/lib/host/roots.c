@@ -107,3 +107,16 @@ char *dmv_roots_kernel_path(const DmvRoots *r, const char *kver, const char *res
     return asprintf(&path, "%s/%s%s%s", r->modules, kver, rest ? "/" : "", rest ? rest : "") < 0 ? NULL
                                                                                                  : path;
 }
+
+bool dmv_roots_lies_in_variant(const char *path)
+{
+    static const char *const folders[] = DMV_VARIANT_FOLDERS;
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(folders); i++) {
+        size_t n = strlen(folders[i]);
+
+        if (strncmp(path, folders[i], n) == 0 && path[n] == '/' && path[n + 1])
+            return true;
+    }
+    return false;
+}

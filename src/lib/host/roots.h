@@ -60,4 +60,8 @@ char *dmv_roots_path(const DmvRoots *r, const char *relative);
 /* "<modules>/<kver>[/<rest>]", relative to the root, as a new string; @rest may be NULL. */
 char *dmv_roots_kernel_path(const DmvRoots *r, const char *kver, const char *rest);
 
+/* Does a path, relative to a kernel's folder, lie below one of DMV_VARIANT_FOLDERS? The folder itself is
+ * none. */
+bool dmv_roots_lies_in_variant(const char *path);
+
 #endif
