@@ -249,7 +249,9 @@ static int set_aside(DmvManager *m, DmvStream *s, const char *path)
     return r == 0 ? dmv_set_string(&s->damage, NULL) : r;
 }
 
-int dmv_stream_store_first_trust(DmvManager *m, const DmvStream *s)
+/* Stores what is trusted of @s now, unless something is stored. That comes before its copy and before a
+ * catalog has its name: one of them alone looks as if what was trusted got lost. */
+static int store_first(DmvManager *m, const DmvStream *s)
 {
     DMV_CLEANUP_FREE char *path = dmv_stream_file(DMV_TRUST_STATE_DIR, s->conf.name, ".json");
     DMV_CLEANUP_FREE char *text = NULL;
@@ -273,7 +275,7 @@ int dmv_stream_store_trust(DmvManager *m, DmvStream *s, const DmvTrustState *sta
     int r = path && copy ? dmv_trust_state_format(state, &text, &size) : -ENOMEM;
 
     if (r == 0)
-        r = dmv_stream_store_first_trust(m, s);
+        r = store_first(m, s);
     if (r == 0)
         r = dmv_fs_mkdirs(m->roots.fd, DMV_TRUST_STATE_DIR, 0700);
     if (r == 0)

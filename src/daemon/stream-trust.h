@@ -27,10 +27,6 @@ char *dmv_stream_file(const char *folder, const char *stream, const char *suffix
  */
 int dmv_stream_load_trust(DmvManager *m, DmvStream *s, DmvError *reterr);
 
-/* Stores what is trusted of @s now, unless something is stored. That comes before anything else of a stream
- * is: a catalog without it looks as if what was trusted got lost. Return: 0 or a negative errno. */
-int dmv_stream_store_first_trust(DmvManager *m, const DmvStream *s);
-
 /* Stores @state as what is trusted of @s, and its copy. A damaged one is set aside first, not written over.
  * Return: 0 or a negative errno. */
 int dmv_stream_store_trust(DmvManager *m, DmvStream *s, const DmvTrustState *state);

@@ -351,9 +351,7 @@ static int store_catalog(DmvManager *m, DmvStream *s, DmvBundleResult *b, DmvErr
 
     if (r != 0)
         return r;
-    r = dmv_stream_store_first_trust(m, s);
-    if (r == 0)
-        r = dmv_fs_mkdirs(m->roots.fd, DMV_CATALOGS_DIR, 0700);
+    r = dmv_fs_mkdirs(m->roots.fd, DMV_CATALOGS_DIR, 0700);
     if (r == 0)
         r = dmv_fs_replace_file(m->roots.fd, next, b->catalog, b->catalog_size, 0600);
     if (r == 0)
