@@ -77,6 +77,26 @@ golden_host() {
     export DMV_ROOT=$root DMV_SYSFS=$scratch/hardware/sys DMV_PROCFS=$scratch/hardware/proc DMV_LIBEXECDIR=$DMV_BUILD/bin
 }
 
+# golden_memory_host: a host and a stream of releases, on a filesystem in memory.
+golden_memory_host() {
+    golden_memory
+    root=$scratch/memory/root
+    golden_host
+    golden_stream
+}
+
+# held_by NAME ARGUMENT...: NAME.py beside this against dmvd, with a depmod that can be held in the middle of an activation
+held_by() {
+    local name=$1
+    shift
+    (
+        cd "$scratch"
+        unset DMV_ROOT
+        "$DMV_SOURCE/tests/support/with-depmod" "$DMV_SOURCE/tests/support/held-depmod/depmod" python3 \
+            "$DMV_SOURCE/tests/golden/$name.py" "$DMV_BUILD/bin/dmvd" "$root" "$DMV_SYSFS" "$DMV_PROCFS" "$@"
+    ) || fail "$name.py"
+}
+
 e1000e_alias='pci:v00008086d000010D3sv*sd*bc*sc*i*'
 
 # golden_module OUT NAME KVER VERSION VARIANT [OPTION...]: a small module with a note.

@@ -191,31 +191,37 @@ def restore(host, other):
 
 # ---- moments ----
 
+def do(other):
+    other.do()
+    return look(other.foreign)
+
+
+def begin_held(host, release):
+    """Until depmod runs. Return: the worker."""
+    open(HOLD, "w").close()
+    host.begin(release)
+    wait_for("depmod runs", host.daemon.at_depmod)
+    return host.daemon.at_depmod()
+
+
 def before(host, other, release):
     """Done, and nobody has told dmv."""
-    other.do()
-    touched = look(other.foreign)
+    touched = do(other)
     host.begin(release)
     return host.end(), touched
 
 
 def in_the_middle(host, other, release):
-    """The links are made and the index is not."""
-    open(HOLD, "w").close()
-    host.begin(release)
-    wait_for("depmod runs", host.daemon.at_depmod)
-    other.do()
-    touched = look(other.foreign)
+    """The index is being made."""
+    begin_held(host, release)
+    touched = do(other)
     os.unlink(HOLD)
     return host.end(), touched
 
 
 def before_the_confirmation(host, other, release):
     """All is done, and the daemon has not looked at it."""
-    open(HOLD, "w").close()
-    host.begin(release)
-    wait_for("depmod runs", host.daemon.at_depmod)
-    worker = host.daemon.at_depmod()
+    worker = begin_held(host, release)
     host.daemon.process.send_signal(signal.SIGSTOP)
     os.unlink(HOLD)
 
@@ -225,8 +231,7 @@ def before_the_confirmation(host, other, release):
             return not f.read() and ("epoll" in w.read() or s.read().split()[0] in ("232", "281", "441", "22"))
     try:
         wait_for("the worker waits for the confirmation", sleeps)
-        other.do()
-        touched = look(other.foreign)
+        touched = do(other)
     finally:
         host.daemon.process.send_signal(signal.SIGCONT)
     return host.end(), touched

@@ -6,10 +6,7 @@
 set -eu -o pipefail
 . "$DMV_SOURCE/tests/golden/lib.sh"
 
-golden_memory
-root=$scratch/memory/root
-golden_host
-golden_stream
+golden_memory_host
 . "$DMV_SOURCE/tests/golden/boots.sh"
 inbox=kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko
 generic=intel-e1000e/generic@3.8.7

@@ -4,16 +4,10 @@
 set -eu -o pipefail
 . "$DMV_SOURCE/tests/golden/lib.sh"
 
-golden_memory
-root=$scratch/memory/root
-golden_host
-golden_stream
+golden_memory_host
 ok dmvctl refresh
 ok dmvctl install intel-e1000e/generic@3.8.7 intel-e1000e/generic@3.9.0 intel-e1000e/alt@4.0.0
 sanitized=no
 ! grep -q '^DMV_SANITIZE:BOOL=\(ON\|1\|TRUE\|YES\)$' "$DMV_BUILD/CMakeCache.txt" || sanitized=yes
-cd "$scratch"
-unset DMV_ROOT
-"$DMV_SOURCE/tests/support/with-depmod" "$DMV_SOURCE/tests/support/held-depmod/depmod" python3 "$DMV_SOURCE/tests/golden/crowd.py" \
-    "$DMV_BUILD/bin/dmvd" "$root" "$DMV_SYSFS" "$DMV_PROCFS" $sanitized || fail "crowd.py"
+held_by crowd $sanitized
 echo "crowd: done"

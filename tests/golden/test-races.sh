@@ -6,10 +6,7 @@ set -eu -o pipefail
 . "$DMV_SOURCE/tests/golden/lib.sh"
 . "$DMV_SOURCE/tests/support/module-rpms.sh"
 
-golden_memory
-root=$scratch/memory/root
-golden_host
-golden_stream
+golden_memory_host
 ok dmvctl refresh
 ok dmvctl install intel-e1000e/generic@3.8.7 intel-e1000e/generic@3.9.0
 dmv_small_module "$scratch/e1000e.ko" e1000e "$K2" --alias "$e1000e_alias" --version foreign
@@ -18,8 +15,5 @@ install -D "$scratch/e1000e.ko" "$root/opt/e1000e.ko" # for a link by hand
 DMV_RPM_EXTRA=$(printf '%%%%post\ndepmod %s\n%%%%postun\ndepmod %s\n' "$K2" "$K2") dmv_module_rpm "$scratch/kmod-e1000e.rpm" kmod-e1000e 1.0 \
     "$scratch/e1000e.ko=lib/modules/$K2/updates/e1000e.ko"
 cp -a "$root/usr/lib/modules/$K1" "$scratch/kernel"
-cd "$scratch"
-unset DMV_ROOT
-"$DMV_SOURCE/tests/support/with-depmod" "$DMV_SOURCE/tests/support/held-depmod/depmod" python3 "$DMV_SOURCE/tests/golden/races.py" \
-    "$DMV_BUILD/bin/dmvd" "$root" "$DMV_SYSFS" "$DMV_PROCFS" "$scratch" "$K1" "$K2" || fail "races.py"
+held_by races "$scratch" "$K1" "$K2"
 echo "races: done"
