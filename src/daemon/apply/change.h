@@ -26,8 +26,7 @@ void dmv_changes_deinit(DmvChanges *c);
  * A step that is done already is done once more, and changes nothing.
  *
  * Return: 0; DMV_CONFLICT if a thing that dmv did not make is in the way, or has come since the journal was
- * written; DMV_NO_SPACE; DMV_READ_ONLY; a
- * negative errno (-EINVAL for a step of another kind).
+ * written; DMV_NO_SPACE; DMV_READ_ONLY; a negative errno (-EINVAL for a step of another kind).
  */
 int dmv_changes_do(DmvChanges *c, const DmvStep *s, DmvError *reterr);
 

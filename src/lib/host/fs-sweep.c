@@ -41,18 +41,16 @@ static int sweep_one(int folder, const char *name)
 int dmv_fs_sweep(int dirfd, const char *path)
 {
     DMV_CLEANUP_CLOSE int folder = dmv_fs_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
-    DmvFsEntry *entries = NULL;
-    size_t n = 0;
-    int swept = 0, r = folder < 0 ? folder : dmv_fs_list(folder, ".", &entries, &n);
+    DMV_CLEANUP_LISTING DmvFsListing l = {0};
+    int swept = 0, r = folder < 0 ? folder : dmv_fs_list_unsorted(folder, ".", &l.entries, &l.n);
 
-    for (size_t i = 0; i < n; i++) {
-        int e = is_temporary(&entries[i]) ? sweep_one(folder, entries[i].name) : 0;
+    for (size_t i = 0; i < l.n; i++) {
+        int e = is_temporary(&l.entries[i]) ? sweep_one(folder, l.entries[i].name) : 0;
 
         if (e < 0)
             r = e;
         else
             swept += e;
     }
-    dmv_fs_entries_free(entries, n);
     return r == 0 ? swept : r == -ENOENT ? 0 : r;
 }
