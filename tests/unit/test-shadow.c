@@ -190,7 +190,9 @@ static void test_leftovers(void **state)
     lock = dmv_fs_open(f->r.fd, DMV_RUN_DIR "/shadow-1-1", 0, 0);
     assert_true(lock >= 0);
     assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+    assert_true(dmv_shadow_is_left(&f->r, NULL));
     assert_int_equal(dmv_shadow_new(&f->r, NULL, K, 0, &shadow), 0);
+    assert_false(dmv_shadow_is_left(&f->r, NULL));
     assert_int_equal(access(scratch_path(&f->s, DMV_RUN_DIR "/shadow-1-0"), F_OK), -1);
     assert_int_equal(access(scratch_path(&f->s, DMV_RUN_DIR "/shadow-1-1/usr/lib/x"), F_OK), 0);
 }

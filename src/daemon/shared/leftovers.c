@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "host/fs.h"
 #include "host/initrd-build.h"
+#include "host/shadow.h"
 
 typedef bool (*IsLeft)(const char *name);
 
@@ -77,7 +78,7 @@ bool dmv_leftovers_exist(const DmvRoots *r)
 {
     bool found = holds(r, DMV_STORE_DIR, is_half_release) || an_index_is_kept(r) || a_kernel_is_kept(r) ||
                  holds(r, "boot", is_kept_image) || is_there(r, DMV_INITRD_BUILD_DIR) ||
-                 is_there(r, DMV_JOURNAL_NEXT);
+                 is_there(r, DMV_JOURNAL_NEXT) || dmv_shadow_is_left(r, NULL);
 
     return found && !is_locked(r);
 }

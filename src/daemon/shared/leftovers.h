@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What an apply worker that died has left, besides its journal: a half release in the store, an index, a
- * kernel's folder or an image that it has kept aside. None of it is in anybody's way, so only a recovery
- * removes it; this is how dmvd knows that there is something for one. What no recovery removes is not among
- * it, or there would be one with every start.
+ * kernel's folder or an image that it has kept aside, a shadow. None of it is in anybody's way, so only a
+ * recovery removes it; this is how dmvd knows that there is something for one. What no recovery removes is
+ * not among it, or there would be one with every start.
  */
 #ifndef DMV_DAEMON_LEFTOVERS_H
 #define DMV_DAEMON_LEFTOVERS_H

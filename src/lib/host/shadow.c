@@ -347,26 +347,49 @@ const char *dmv_shadow_dangling(const DmvShadow *s)
 
 /* ---- life ---- */
 
-/* What a process that is gone has left behind: nobody holds its lock. */
-void dmv_shadow_clean(const DmvRoots *r, const char *place)
+/* Return: a descriptor that holds the lock of a scratch folder whose maker is gone; below 0: it is not one.
+ */
+static int lock_left(const DmvRoots *r, const char *path, const DmvFsEntry *e)
+{
+    DMV_CLEANUP_CLOSE int fd = -1;
+
+    if (e->kind != DMV_FS_FOLDER || !dmv_starts_with(e->name, PREFIX))
+        return -ENOENT;
+    fd = dmv_fs_open_nolinks(r->fd, path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return -errno;
+    return DMV_TAKE_FD(fd);
+}
+
+/* Return: whether there is one that a process that is gone has left. */
+static bool find_left(const DmvRoots *r, const char *place, bool remove)
 {
     DmvFsEntry *entries = NULL;
+    bool found = false;
     size_t n = 0;
 
-    place = place ? place : DMV_RUN_DIR;
     if (dmv_fs_list(r->fd, place, &entries, &n) < 0)
-        return;
+        return false;
     for (size_t i = 0; i < n; i++) {
         DMV_CLEANUP_FREE char *path = join(place, entries[i].name);
-        DMV_CLEANUP_CLOSE int fd = -1;
+        DMV_CLEANUP_CLOSE int fd = path ? lock_left(r, path, &entries[i]) : -ENOMEM;
 
-        if (!path || entries[i].kind != DMV_FS_FOLDER || !dmv_starts_with(entries[i].name, PREFIX))
-            continue;
-        fd = dmv_fs_open_nolinks(r->fd, path, O_RDONLY | O_DIRECTORY, 0);
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        found = found || fd >= 0;
+        if (fd >= 0 && remove)
             (void)dmv_fs_remove_tree(r->fd, path);
     }
     dmv_fs_entries_free(entries, n);
+    return found;
+}
+
+void dmv_shadow_clean(const DmvRoots *r, const char *place)
+{
+    (void)find_left(r, place ? place : DMV_RUN_DIR, true);
+}
+
+bool dmv_shadow_is_left(const DmvRoots *r, const char *place)
+{
+    return find_left(r, place ? place : DMV_RUN_DIR, false);
 }
 
 /* Return: 0; -EEXIST if the name is taken, or was taken away before it could be locked; another errno. */

@@ -6,6 +6,8 @@
 #ifndef DMV_HOST_SHADOW_H
 #define DMV_HOST_SHADOW_H
 
+#include <stdbool.h>
+
 #include "dmv/outcome.h"
 #include "host/roots.h"
 
@@ -37,6 +39,8 @@ int dmv_shadow_new(const DmvRoots *r, const char *place, const char *kver, unsig
 /* Removes the scratch folders that dead processes left behind in @place (NULL: DMV_RUN_DIR). One that cannot
  * be removed costs space only, and the next call tries again. */
 void dmv_shadow_clean(const DmvRoots *r, const char *place);
+/* Return: whether there is one for dmv_shadow_clean() to remove. What cannot be looked at is not there. */
+bool dmv_shadow_is_left(const DmvRoots *r, const char *place);
 /* Removes the scratch folder. @s may be NULL. Return: NULL. */
 DmvShadow *dmv_shadow_free(DmvShadow *s);
 DMV_DEFINE_CLEANUP(DmvShadow *, dmv_cleanup_shadow, dmv_shadow_free);
