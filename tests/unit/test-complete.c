@@ -91,12 +91,61 @@ static void test_check_folders(void **state)
     assert_int_equal(dmv_index_check_folders(f.tree, "a.ko"), 0);
 }
 
+#define ORDER "kernel/b.ko\nkernel/a.ko\n"
+
+static void test_is_explained(void **state)
+{
+    static const struct {
+        const char *dep, *builtin, *order;
+        int want;
+    } cases[] = {
+        {"kernel/b.ko:\nkernel/a.ko:\nupdates/c.ko:\n", "1", ORDER, 1},
+        {"kernel/b.ko.xz:\nkernel/a.ko.zst:\n", "1", ORDER, 1},
+        {"kernel/a.ko:\nkernel/b.ko:\n", "1", ORDER, 0},
+        {"kernel/b.ko:\nupdates/c.ko:\nkernel/a.ko:\n", "1", ORDER, 0},
+        {"kernel/a.ko:\nkernel/b.ko:\n", "1", NULL, 1},
+        {"kernel/b.ko:\n", "2", ORDER, 0},
+        {"kernel/b.ko:\n", NULL, ORDER, 0},
+        {"", "1", ORDER, 1},
+    };
+    char one[] = "1";
+    const DmvIndexJudged before = {.data = {[1] = one}, .size = {[1] = 1}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        DMV_CLEANUP_INDEX_JUDGED DmvIndexJudged now = {0};
+
+        assert_int_equal(dmv_set_string(&now.data[0], cases[i].dep), 0);
+        assert_int_equal(dmv_set_string(&now.data[1], cases[i].builtin), 0);
+        now.size[1] = cases[i].builtin ? strlen(cases[i].builtin) : 0;
+        if (dmv_index_is_explained(&before, &now, cases[i].order) != cases[i].want)
+            fail_msg("case %zu", i);
+    }
+}
+
+static void test_is_same(void **state)
+{
+    DMV_CLEANUP(stop) Fixture f;
+    DMV_CLEANUP_INDEX_JUDGED DmvIndexJudged a = {0};
+    DMV_CLEANUP_INDEX_JUDGED DmvIndexJudged b = {0};
+
+    (void)state;
+    start(&f);
+    scratch_write(&f.s, TREE "modules.dep", "x:\n");
+    scratch_write(&f.s, "before/modules.dep", "x:\n");
+    scratch_write(&f.s, TREE "modules.builtin.bin", "");
+    assert_int_equal(dmv_index_read_judged(f.tree, &a), 0);
+    assert_int_equal(dmv_index_read_judged(f.before, &b), 0);
+    assert_true(dmv_index_is_same(&a, &a));
+    assert_false(dmv_index_is_same(&a, &b)); /* an empty file is not the same as none */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find_missing),
-        cmocka_unit_test(test_nothing_kept),
-        cmocka_unit_test(test_check_folders),
+        cmocka_unit_test(test_find_missing),  cmocka_unit_test(test_nothing_kept),
+        cmocka_unit_test(test_check_folders), cmocka_unit_test(test_is_explained),
+        cmocka_unit_test(test_is_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,10 @@
 #include "host/depmod.h"
 #include "host/fs.h"
 
+#define ORDER "modules.order"
+/* Of the largest distribution kernel it has 250 KiB. */
+#define ORDER_MAX ((size_t)16 * 1024 * 1024)
+
 static const char *const variants[] = DMV_VARIANT_FOLDERS;
 
 /* Return: 1 if there are variants in the kernel's folder, 0 if not, or -ENOMEM. */
@@ -150,25 +154,89 @@ static int judge_missing(int folder, const char *kver, const char *missing, DmvE
                                   strerror(-e));
 }
 
+/* What is said of an index that depmod has just made, in comparison with the old one. */
+typedef struct Judgement {
+    char *missing; /* a module, NULL: none is */
+    bool is_explained;
+    DmvIndexJudged index;
+} Judgement;
+
+static void judgement_deinit(Judgement *j)
+{
+    free(j->missing);
+    dmv_index_judged_deinit(&j->index);
+    *j = (Judgement){0};
+}
+
+/* Return: 0 (@ret NULL: the kernel has none), or a negative errno. */
+static int read_order(int folder, char **ret)
+{
+    DMV_CLEANUP_CLOSE int fd = openat(folder, ORDER, O_RDONLY | O_CLOEXEC);
+    size_t size;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return dmv_fs_read_fd(fd, ORDER_MAX, ret, &size);
+}
+
+static int judge(int folder, int before, const DmvIndexJudged *old, Judgement *ret)
+{
+    DMV_CLEANUP(judgement_deinit) Judgement j = {0};
+    DMV_CLEANUP_FREE char *order = NULL;
+    int e = dmv_index_find_missing(folder, before, &j.missing);
+
+    if (e == 0)
+        e = dmv_index_read_judged(folder, &j.index);
+    if (e == 0)
+        e = read_order(folder, &order);
+    if (e == 0)
+        e = dmv_index_is_explained(old, &j.index, order);
+    if (e < 0)
+        return e;
+    j.is_explained = e > 0;
+    *ret = j;
+    j = (Judgement){0};
+    return 0;
+}
+
+/* depmod says the same again, or it does not. */
+static int judge_again(int folder, const char *kver, const Judgement *first, const Judgement *second,
+                       DmvError *reterr)
+{
+    if (second->missing)
+        return judge_missing(folder, kver, second->missing, reterr);
+    if (second->is_explained || dmv_index_is_same(&first->index, &second->index))
+        return 0;
+    return dmv_error_set(reterr, DMV_TOOL_FAILED, "depmod says something else each time",
+                         "look for errors of the disk in the kernel's log",
+                         "kernel %s: two indexes of the same files differ", kver);
+}
+
+/* depmod could not read something, or what is new is so: then it is so the second time, too. */
+static int build_doubted(DmvShadow *shadow, const char *kver, int folder, int before, DmvError *reterr)
+{
+    DMV_CLEANUP(judgement_deinit) Judgement first = {0};
+    DMV_CLEANUP(judgement_deinit) Judgement second = {0};
+    DMV_CLEANUP_INDEX_JUDGED DmvIndexJudged old = {0};
+    int e = dmv_index_read_judged(before, &old);
+
+    if (e == 0)
+        e = judge(folder, before, &old, &first);
+    if (e < 0 || !old.data[0] || (!first.missing && first.is_explained))
+        return e;
+    e = dmv_index_build_shadow(shadow, kver, reterr);
+    if (e == 0)
+        e = judge(folder, before, &old, &second);
+    return e == 0 ? judge_again(folder, kver, &first, &second, reterr) : e;
+}
+
 /* @before: what holds the old index; below 0: nothing does. */
 static int build_complete(DmvShadow *shadow, const char *kver, int before, DmvError *reterr)
 {
-    DMV_CLEANUP_FREE char *missing = NULL;
     DMV_CLEANUP_CLOSE int folder = open(dmv_shadow_folder(shadow), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int e = folder < 0 ? -errno : dmv_index_build_shadow(shadow, kver, reterr);
 
-    if (folder < 0)
-        return -errno;
-    /* it could not read a folder to its end, or it was told meanwhile to leave the module out: then it does
-     * so again */
-    for (int attempt = 0; attempt < 2; attempt++) {
-        int e = dmv_index_build_shadow(shadow, kver, reterr);
-
-        if (e == 0 && before >= 0)
-            e = dmv_index_find_missing(folder, before, &missing);
-        if (e != 0 || !missing)
-            return e;
-    }
-    return judge_missing(folder, kver, missing, reterr);
+    return e == 0 && before >= 0 ? build_doubted(shadow, kver, folder, before, reterr) : e;
 }
 
 /* Whoever dies in the middle of depmod leaves its half files in the shadow, and not in the kernel's folder.
