@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,6 +47,23 @@ static void test_no_such_program(void **state)
     assert_int_equal(dmv_spawn_wait(by_path, SECOND, &r), -ENOENT);
     assert_int_equal(dmv_spawn_wait(not_executable, SECOND, &r), -EACCES);
     assert_null(r.output);
+}
+
+/* What a child says is not lost without a word because there was no descriptor left for it. */
+static void test_no_descriptor_for_the_output(void **state)
+{
+    static const char *const argv[] = {"sh", "-c", "echo out", NULL};
+    CLEANUP_RESULT DmvSpawnResult r = {0};
+    struct rlimit before, one_above_ten = {11, 0};
+    int e;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    one_above_ten.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &one_above_ten), 0);
+    e = dmv_spawn_wait(argv, 20 * SECOND, &r);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(e, -EMFILE);
 }
 
 /* The root's descriptor is as low as one of those that the child gets. */
@@ -234,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output_and_status),
         cmocka_unit_test(test_no_such_program),
+        cmocka_unit_test(test_no_descriptor_for_the_output),
         cmocka_unit_test(test_elsewhere),
         cmocka_unit_test(test_clean_environment),
         cmocka_unit_test(test_clean_child),

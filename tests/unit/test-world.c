@@ -226,6 +226,8 @@ static void test_unseen(void **state)
         {"usr/lib/modules/6.1/kernel", -EIO, -EIO},
         {"usr/lib/dmv/store/6.1/d", -EMFILE, -EMFILE},
         {"depmod", -ENOMEM, -ENOMEM},
+        {"depmod", -EACCES, -EACCES},
+        {"depmod", -ENOENT, 0},
         {"etc/depmod.d/00-dmv.conf", -EINTR, -EINTR},
         {"usr/lib/modules/6.1/kernel", -ELOOP, 0},
         {"usr/lib/modules/6.1/x.ko", DMV_INVALID_NAME, 0},

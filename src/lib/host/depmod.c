@@ -135,7 +135,8 @@ int dmv_depmod_answer(DmvSpawn *asked, bool *ret)
 
     if (e < 0)
         return e;
-    if (result.timed_out || result.status > 127) /* killed, or never begun: that is no answer */
+    /* killed, or never begun, or what it said was lost, which it does not notice: that is no answer */
+    if (result.timed_out || result.status > 127 || (result.status == 0 && !result.output[0]))
         return -EIO;
     /* another program than kmod's, such as busybox's, knows no `exclude` */
     *ret = result.status == 0 && sscanf(result.output, "kmod version %u", &version) == 1 &&

@@ -92,10 +92,12 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Moves a descriptor out of the way of those that are about to be set. */
-static int lift(int fd)
+/* Moves a descriptor, if there is one, out of the way of those that are about to be set. Return: 0 or a
+ * negative errno. */
+static int lift(int fd, int *ret)
 {
-    return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 10);
+    *ret = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 10);
+    return fd >= 0 && *ret < 0 ? -errno : 0;
 }
 
 /* A chroot may have no /dev. A folder does as well: it is neither read nor written. */
@@ -103,15 +105,25 @@ static int open_null(void)
 {
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    return fd < 0 && errno == ENOENT ? open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : fd;
+    if (fd < 0 && errno == ENOENT)
+        fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
 
 static int arrange_descriptors(const Child *c, int status)
 {
-    int out = lift(c->out), passed = lift(c->passed);
-    int null = lift(open_null());
+    int out = -1, passed = -1, null = -1;
+    int r = lift(c->out, &out);
 
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out >= 0 ? out : null, STDOUT_FILENO) < 0)
+    if (r == 0)
+        r = lift(c->passed, &passed);
+    if (r == 0)
+        r = open_null();
+    if (r >= 0)
+        r = lift(r, &null);
+    if (r < 0)
+        return r;
+    if (dup2(null, STDIN_FILENO) < 0 || dup2(out >= 0 ? out : null, STDOUT_FILENO) < 0)
         return -errno;
     if (!c->inherit_stderr && dup2(out >= 0 ? out : null, STDERR_FILENO) < 0)
         return -errno;
@@ -137,10 +149,13 @@ _Noreturn static void run_child(const Child *c)
     const char *socket[] = {
         PATH_VARIABLE, LOCALE_VARIABLE, "LISTEN_FDS=1", "LISTEN_FDNAMES=varlink", listen_pid, NULL};
     bool elsewhere = c->options && c->options->root >= 0;
-    int root = elsewhere ? lift(c->options->root) : -1;
-    int status = lift(c->status);
-    int error = status < 0 || (elsewhere && root < 0) ? -errno : arrange_descriptors(c, status);
+    int root = -1, status = -1;
+    int error = lift(c->status, &status);
 
+    if (error == 0 && elsewhere)
+        error = lift(c->options->root, &root);
+    if (error == 0)
+        error = arrange_descriptors(c, status);
     if (error == 0 && c->options)
         error = enter(root);
     if (error == 0) {

@@ -408,12 +408,20 @@ static bool plans_stand_on(const char *object, const char *modules)
                       strstr(object, "depmod"));
 }
 
+/* depmod that is there and does not answer is told the wrong things, whatever keeps it from that. */
+static bool is_unseen(const DmvProblem *p, const char *modules)
+{
+    if (dmv_streq(p->object, "depmod"))
+        return p->code < 0 && p->code != -ENOENT;
+    return dmv_may_pass(p->code) && plans_stand_on(p->object, modules);
+}
+
 int dmv_world_find_unseen(const DmvWorld *w, const char *modules, const char **ret_object)
 {
     for (size_t i = 0; i < w->problems.n; i++) {
         const DmvProblem *p = &w->problems.items[i];
 
-        if (dmv_may_pass(p->code) && plans_stand_on(p->object, modules)) {
+        if (is_unseen(p, modules)) {
             *ret_object = p->object;
             return p->code;
         }

@@ -274,8 +274,8 @@ void dmv_world_sort(DmvWorld *w);
  * @modules: folder of the kernels, relative to the root
  * @ret_object: what, borrowed
  *
- * A kernel, an index, a release, depmod itself, which could not be read for a reason that may pass. A plan
- * takes what it does not see for what is not there.
+ * A kernel, an index, a release, which could not be read for a reason that may pass; a depmod that gives no
+ * answer. A plan takes what it does not see for what is not there.
  *
  * Return: 0 if all was seen, or the error, negative.
  */
