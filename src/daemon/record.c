@@ -33,8 +33,10 @@ const DmvHistoryMark *dmv_record_mark(const DmvManager *m)
     return m->history_unsure ? &m->known_entry : &m->history.last;
 }
 
-/* Return: 0 (@ret NULL: there is none, or @ret_why says why it cannot be read), or -ENOMEM. */
-static int read_part(DmvManager *m, DmvHistoryPart part, char **ret, size_t *ret_size, char **ret_why)
+/* Return: 0 (@ret NULL: there is none, or @ret_why says why it cannot be read), or -ENOMEM. @may_pass is set
+ * if it can be another time. */
+static int read_part(DmvManager *m, DmvHistoryPart part, char **ret, size_t *ret_size, char **ret_why,
+                     bool *may_pass)
 {
     int r = dmv_fs_read_private(m->roots.fd, dmv_record_path(part), MAX_FILE, ret, ret_size);
 
@@ -42,6 +44,7 @@ static int read_part(DmvManager *m, DmvHistoryPart part, char **ret, size_t *ret
         return 0;
     if (r == -ENOMEM)
         return r;
+    *may_pass = *may_pass || dmv_may_pass(r);
     if (asprintf(ret_why, "it cannot be read: %s", dmv_fs_private_words(r)) < 0) {
         *ret_why = NULL;
         return -ENOMEM;
@@ -55,12 +58,13 @@ int dmv_record_load(DmvManager *m)
     DMV_CLEANUP_INTENT DmvIntent recorded = {0};
     DMV_CLEANUP_FREE char *older = NULL, *live = NULL, *older_why = NULL, *live_why = NULL;
     size_t older_size = 0, live_size = 0;
+    bool may_pass = false;
     int r;
 
     dmv_history_init(&h);
-    r = read_part(m, DMV_HISTORY_OLDER, &older, &older_size, &older_why);
+    r = read_part(m, DMV_HISTORY_OLDER, &older, &older_size, &older_why, &may_pass);
     if (r == 0)
-        r = read_part(m, DMV_HISTORY_LIVE, &live, &live_size, &live_why);
+        r = read_part(m, DMV_HISTORY_LIVE, &live, &live_size, &live_why, &may_pass);
     if (r == 0)
         r = dmv_history_parse(older, older_size, live ? live : "", live_size,
                               m->known_entry.number > 0 ? &m->known_entry : NULL, &h);
@@ -80,7 +84,7 @@ int dmv_record_load(DmvManager *m)
         m->recorded = recorded;
         recorded = (DmvIntent){0};
     }
-    m->history_unsure = false;
+    m->history_unsure = may_pass;
     return 0;
 }
 

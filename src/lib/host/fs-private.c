@@ -24,8 +24,8 @@ static int open_private(int dirfd, const char *path)
 {
     DMV_CLEANUP_FREE char *name = NULL;
     DMV_CLEANUP_CLOSE int parent = dmv_fs_open_parent(dirfd, path, &name);
+    DMV_CLEANUP_CLOSE int fd = -1;
     struct stat st;
-    int fd;
 
     if (parent < 0)
         return parent;
@@ -33,11 +33,10 @@ static int open_private(int dirfd, const char *path)
     fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENXIO ? -EINVAL : -errno;
+    if (fstat(parent, &st) < 0)
+        return -errno;
     /* whoever may write the folder can put another file of root's there */
-    if (fstat(parent, &st) == 0 && is_private(&st))
-        return fd;
-    (void)dmv_close(fd);
-    return -EPERM;
+    return is_private(&st) ? DMV_TAKE_FD(fd) : -EPERM;
 }
 
 int dmv_fs_read_private(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size)
