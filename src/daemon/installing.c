@@ -69,6 +69,22 @@ static void add_identity(DmvJsonBuilder *b, const DmvInstalling *x, bool with_ve
 
 static void withdraw_next(DmvJob *j);
 
+/* One that has died is replaced: the apply worker keeps nothing between two calls. */
+static int have_apply(DmvJob *j, DmvError *e)
+{
+    if (j->apply && !dmv_worker_is_there(j->apply))
+        j->apply = dmv_worker_free(j->apply);
+    return j->apply ? 0 : dmv_worker_new(j->m, DMV_WORKER_APPLY, &j->apply, e);
+}
+
+static void tell_what_stays(DmvJob *j, int code, const DmvError *e)
+{
+    DmvInstalling *x = j->installing;
+
+    dmv_log(LOG_WARNING, "a release that was half installed stays, ignoring: %s", dmv_error_words(e, code));
+    dmv_error_set_next(&x->failure, "it stays for kernel %s: dmvctl remove %s", x->kernels[x->at], x->name);
+}
+
 static void on_withdrawn(void *userdata, int code, json_object *params, int *fds, unsigned n_fds,
                          bool continues, DmvError *e)
 {
@@ -79,8 +95,7 @@ static void on_withdrawn(void *userdata, int code, json_object *params, int *fds
     (void)n_fds;
     (void)continues;
     if (code != 0)
-        dmv_log(LOG_WARNING, "a release that was half installed stays, ignoring: %s",
-                e->why ? e->why : dmv_outcome_reason(code));
+        tell_what_stays(j, code, e);
     withdraw_next(j);
 }
 
@@ -88,20 +103,28 @@ static void on_withdrawn(void *userdata, int code, json_object *params, int *fds
 static void withdraw_next(DmvJob *j)
 {
     DmvInstalling *x = j->installing;
-    DmvJsonBuilder b = {0};
 
-    if (x->undo > 0) {
+    while (x->undo > 0) {
+        DMV_CLEANUP_ERROR DmvError e = {0};
+        DmvJsonBuilder b = {0};
+        int r = have_apply(j, &e);
+
         x->at = --x->undo;
-        dmv_jb_object(&b);
-        add_identity(&b, x, true);
-        if (dmv_worker_call(j->apply, "Unpublish", dmv_jb_end(&b), -1, false, on_withdrawn, j) == 0)
+        if (r == 0) {
+            dmv_jb_object(&b);
+            add_identity(&b, x, true);
+            r = dmv_worker_call(j->apply, "Unpublish", dmv_jb_end(&b), -1, false, on_withdrawn, j);
+        }
+        if (r == 0)
             return;
+        tell_what_stays(j, r, &e);
     }
     j->apply = dmv_worker_free(j->apply); /* it may be what has failed */
     x->done(j, &x->failure);
 }
 
-static void install_failed(DmvJob *j, int code, DmvError *e)
+/* @n_published: for so many kernels it is in the store. */
+static void install_failed(DmvJob *j, size_t n_published, int code, DmvError *e)
 {
     DmvInstalling *x = j->installing;
 
@@ -114,7 +137,7 @@ static void install_failed(DmvJob *j, int code, DmvError *e)
     dmv_log_event(LOG_WARNING, DMV_MESSAGE_RELEASE_REFUSED, j->action, x->name, code, "%s: %s", x->name,
                   x->failure.why);
     j->fetch = dmv_worker_free(j->fetch);
-    x->undo = j->apply ? x->at : 0;
+    x->undo = n_published;
     j->can_cancel = false;
     withdraw_next(j);
 }
@@ -123,7 +146,7 @@ static void install_failed(DmvJob *j, int code, DmvError *e)
 
 static void install_next(DmvJob *j);
 
-/* What the apply worker says is looked at. Return: 0, DMV_WORKER_FAILED, -ENOMEM. */
+/* What the apply worker says is looked at. Return: 0; DMV_WORKER_FAILED if it is not so; a negative errno. */
 static int check_published(const DmvJob *j, DmvError *e)
 {
     const DmvInstalling *x = j->installing;
@@ -133,10 +156,12 @@ static int check_published(const DmvJob *j, DmvError *e)
     if (asprintf(&folder, DMV_STORE_DIR "/%s/%s/%s/%s", x->kernels[x->at], x->driver, x->variant,
                  x->version) < 0)
         return folder = NULL, -ENOMEM;
-    return fstatat(j->m->roots.fd, folder, &st, 0) == 0
-               ? 0
-               : dmv_error_set(e, DMV_WORKER_FAILED, NULL, NULL,
-                               "dmv-apply says that it made %s, which is not there", folder);
+    if (fstatat(j->m->roots.fd, folder, &st, 0) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return -errno;
+    return dmv_error_set(e, DMV_WORKER_FAILED, NULL, NULL,
+                         "dmv-apply says that it made %s, which is not there", folder);
 }
 
 /* The folder of a fetch worker goes with it, and then it is not the package that lacks a file. */
@@ -159,9 +184,13 @@ static void on_published(void *userdata, int code, json_object *params, int *fds
     (void)fds;
     (void)n_fds;
     (void)continues;
-    code = code == 0 ? check_published(j, e) : judge_source(j, code, e);
     if (code != 0) {
-        install_failed(j, code, e);
+        install_failed(j, x->at, judge_source(j, code, e), e);
+        return;
+    }
+    code = check_published(j, e);
+    if (code != 0) {
+        install_failed(j, code == DMV_WORKER_FAILED ? x->at : x->at + 1, code, e);
         return;
     }
     j->fetch = dmv_worker_free(j->fetch); /* its folder lived as long as its connection */
@@ -174,12 +203,11 @@ static int publish(DmvJob *j, int folder, DmvError *e)
     DmvInstalling *x = j->installing;
     const DmvPackage *p = package_in_hand(x);
     DmvJsonBuilder b = {0};
-    int r = 0;
+    int r;
 
     if (!p)
         return dmv_error_set(e, DMV_WORLD_MOVED, NULL, "try again", "the catalog has changed meanwhile");
-    if (!j->apply)
-        r = dmv_worker_new(j->m, DMV_WORKER_APPLY, &j->apply, e);
+    r = have_apply(j, e);
     if (r != 0)
         return r;
     dmv_job_progress(j, "publish", -1, -1);
@@ -214,7 +242,7 @@ static void on_unpacked(void *userdata, int code, json_object *params, int *fds,
         code = publish(j, fds[0], e);
     }
     if (code != 0)
-        install_failed(j, code, e);
+        install_failed(j, j->installing->at, code, e);
 }
 
 static void add_source(DmvJsonBuilder *b, const DmvManager *m, const DmvInstalling *x)
@@ -270,7 +298,7 @@ static void install_next(DmvJob *j)
     }
     r = fetch(j, &e);
     if (r != 0)
-        install_failed(j, r, &e);
+        install_failed(j, j->installing->at, r, &e);
 }
 
 /* ---- the beginning ---- */
