@@ -472,9 +472,16 @@ int dmv_journal_remove(int root)
         return folder == -ENOENT ? 0 : folder;
     if (unlinkat(folder, DMV_IMAGE_TEMPORARY, 0) < 0 && errno != ENOENT)
         return -errno;
-    if (unlinkat(folder, name, 0) < 0 && errno != ENOENT)
-        return -errno;
-    return fsync(folder) < 0 ? -errno : 0;
+    if (renameat(folder, name, folder, DMV_IMAGE_TEMPORARY) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (fsync(folder) < 0) {
+        int e = -errno;
+
+        if (renameat(folder, DMV_IMAGE_TEMPORARY, folder, name) == 0)
+            return e;
+    }
+    (void)unlinkat(folder, DMV_IMAGE_TEMPORARY, 0); /* otherwise it is a leftover */
+    return 0;
 }
 
 int dmv_journal_set_aside(int root)

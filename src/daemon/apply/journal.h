@@ -96,8 +96,8 @@ int dmv_journal_save(int root, const DmvJournal *j);
 /* Reads it. Return: 0; DMV_NO_SUCH_OBJECT if there is none; what dmv_journal_parse() returns; a negative
  * errno. */
 int dmv_journal_load(int root, DmvJournal *ret, DmvError *reterr);
-/* Removes it and syncs the folder: the point of no return of a transaction. Return: 0, or a negative errno.
- */
+/* Removes it and syncs the folder: the point of no return of a transaction. It loses its name first, so that
+ * it can get it back. Return: 0, or a negative errno, and then it is still there. */
 int dmv_journal_remove(int root);
 /* Moves one that cannot be read out of the way, for a person to look at. Return: 0, or a negative errno. */
 int dmv_journal_set_aside(int root);

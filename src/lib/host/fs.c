@@ -358,7 +358,11 @@ int dmv_fs_rename(int dirfd, const char *from, const char *to, bool no_replace)
     if (renameat2(from_parent, from_name, to_parent, to_name, no_replace ? RENAME_NOREPLACE : 0) < 0)
         return -errno;
     r = dmv_fs_sync_fd(to_parent); /* the new name first: a crash in between leaves two names, never none */
-    return r < 0 ? r : dmv_fs_sync_fd(from_parent);
+    if (r == 0)
+        r = dmv_fs_sync_fd(from_parent);
+    if (r < 0 && no_replace) /* there is nothing in the way back */
+        (void)renameat2(to_parent, to_name, from_parent, from_name, RENAME_NOREPLACE);
+    return r;
 }
 
 int dmv_fs_sync_dir(int dirfd, const char *path)

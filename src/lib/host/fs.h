@@ -99,7 +99,8 @@ int dmv_fs_mkdirs(int dirfd, const char *path, mode_t mode);
 int dmv_fs_remove_tree(int dirfd, const char *path);
 /* Removes a folder if it is empty, then its parents up to and not including @stop. */
 int dmv_fs_remove_empty_dirs(int dirfd, const char *path, const char *stop);
-/* rename(2) with RENAME_NOREPLACE when @no_replace, then fsync of both folders. */
+/* rename(2) with RENAME_NOREPLACE when @no_replace, then fsync of both folders. If a sync fails it is renamed
+ * back in that case; otherwise the new name stays, with an error. */
 int dmv_fs_rename(int dirfd, const char *from, const char *to, bool no_replace);
 /* Lets two names change places, atomically, and syncs nothing. Return: 0; -EXDEV, -EINVAL or -ENOSYS where
  * that cannot be; another negative errno. */
