@@ -91,20 +91,17 @@ class Bench:
         os.chmod(path + ".private", 0o755)
         return path, path + ".private"
 
-    def doctor(self, root):
-        """What doctor and history find to be wrong; what is a mere word is left out."""
-        findings = []
-        for verb, key in (("doctor", "findings"), ("history", "problems")):
-            status, out, err = self.dmvctl(root, "--json", verb)
+    def examine(self, root):
+        """Return: what doctor and history find to be wrong, without mere words; the newest entry of the history."""
+        findings, newest = [], None
+        for verb, *options in (["doctor"], ["history", "--limit", "3"]):
+            status, out, err = self.dmvctl(root, "--json", verb, *options)
             if status not in (0, 10):
-                return [f"{verb} ended with {status}: {out}{err}"]
-            findings += [f for f in json.loads(out)[key] if key == "problems" or f["severity"] != "ok"]
-        return findings
-
-    def history(self, root):
-        status, out, _ = self.dmvctl(root, "--json", "history", "--limit", "3")
-        entries = json.loads(out)["entries"] if status == 0 else []
-        return [(e["action"], e["outcome"]) for e in entries]
+                return [f"{verb} ended with {status}: {out}{err}"], None
+            answer = json.loads(out)
+            findings += answer.get("problems", []) + [f for f in answer.get("findings", []) if f["severity"] != "ok"]
+            newest = next(((e["action"], e["outcome"]) for e in answer.get("entries", [])), newest)
+        return findings, newest
 
 
 def prepare(bench):
@@ -113,12 +110,12 @@ def prepare(bench):
     for name in STAGES:
         saved = f"{bench.scratch}/before-{name}"
         host.copy(root, saved)
-        before, doctor_before = host.Host(root), bench.doctor(root)
+        before, (doctor_before, _) = host.Host(root), bench.examine(root)
         _, private = bench.folder()
         status, said, calls = bench.inject(root, private, name, None)
         if status != 0:
             sys.exit(f"{name} fails without a fault: {said}")
-        after, doctor_after = host.Host(root), bench.doctor(root)
+        after, (doctor_after, _) = host.Host(root), bench.examine(root)
         points = [Point(name, process, call, int(n), int(argument), target) for _, process, call, n, argument, target in calls]
         wrong = host.check_whole(after, after, after) + doctor_after
         if wrong or not points:
@@ -148,7 +145,8 @@ class Trial:
         self.said, self.wrong, self.status = "", [], None
         host.copy(stage.root, self.root)
         self.status, self.said, lines = bench.inject(self.root, self.private, stage.name, fault.split(":", 1)[1])
-        self.outcome = "ok" if any(line[0] == "injected" for line in lines) else "not reached"
+        self.target = next((line[-1] for line in lines if line[0] == "injected"), None)
+        self.outcome = "not reached" if self.target is None else "ok"
         if self.outcome == "ok":
             if sabotage:
                 sabotage(self.root)
@@ -161,19 +159,16 @@ class Trial:
         s, wrong = self.stage, self.wrong
         if self.status == "timeout":
             wrong.append("it did not come to an end")
-        status, out, err = self.bench.dmvctl(self.root, "--json", "status")
-        if status != 0:
-            wrong.append(f"after it, status ends with {status}: {out}{err}")
+        findings, newest = self.bench.examine(self.root)
         there = host.Host(self.root)
         wrong += host.check_whole(there, s.before, s.after)
         if self.status != "timeout" and not self.fault.endswith(":POWER"):
             wrong += host.check_words(there, s.before, s.after, self.status, self.said)
-        findings = self.bench.doctor(self.root)
         if findings not in (s.doctor_before, s.doctor_after):
             wrong.append(f"after it, doctor finds {findings}")
         if os.listdir(self.private) and not self.fault.endswith(":POWER") and ":dmv-fetch.fork:" not in self.fault:
             wrong.append(f"left over in the private folder: {os.listdir(self.private)}")
-        if self.bench.history(self.root)[:1] == [(s.name, "ok")] and not host.is_after(there, s.after):
+        if newest == (s.name, "ok") and not host.is_after(there, s.after):
             wrong.append("the history says that it is done, and it is not")
         self.again(there)
 
@@ -188,11 +183,11 @@ class Trial:
         wrong += ["again: " + w for w in host.check_whole(now, s.after, s.after)]
         if not host.is_after(now, s.after):
             wrong.append("again, it does not lead to the state after")
-        findings = self.bench.doctor(self.root)
+        findings, newest = self.bench.examine(self.root)
         if findings != s.doctor_after:
             wrong.append(f"again, doctor finds {findings}")
-        if status == 0 and self.bench.history(self.root)[:1] != [(s.name, "ok")]:
-            wrong.append(f"again, the history ends with {self.bench.history(self.root)}")
+        if status == 0 and newest != (s.name, "ok"):
+            wrong.append(f"again, the history ends with {newest}")
 
 
 def all_faults(stages, first_only):
@@ -222,7 +217,7 @@ def sampled(stages, seed, seconds):
 
 
 def show(trial):
-    print(f"WRONG {trial.fault}, exit status {trial.status}", *trial.wrong, sep="\n  ")
+    print(f"WRONG {trial.fault} {trial.target}, exit status {trial.status}", *trial.wrong, sep="\n  ")
     print("  it said: " + trial.said.strip().replace("\n", "\n           "))
     print(f"  again: tests/fault/run BUILD --only {trial.fault}", flush=True)
 

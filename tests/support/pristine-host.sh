@@ -49,7 +49,7 @@ _dmv_pci_alias() {
     fi
 }
 
-# dmv_pristine_kernel ROOT KVER: one more kernel with all of those modules, indexed.
+# dmv_pristine_kernel ROOT KVER: one more kernel with all of those modules, or those whose names are in DMV_PRISTINE_ONLY, indexed.
 dmv_pristine_kernel() {
     local root=$1 kver=$2 folder name version exports needs ids value
     local tree=$root/usr/lib/modules/$kver
@@ -57,6 +57,7 @@ dmv_pristine_kernel() {
     : >"$tree/modules.order"
     while IFS='|' read -r folder name version exports needs ids; do
         local -a options=()
+        [[ -z ${DMV_PRISTINE_ONLY-} || " $DMV_PRISTINE_ONLY " == *" $name "* ]] || continue
         [[ -z $version ]] || options+=(--version "$version")
         for value in $exports; do options+=(--exports "$value"); done
         for value in $needs; do options+=(--needs "$value"); done

@@ -4,8 +4,9 @@
  *
  * fault-inject --report FILE [--fault PROCESS:CALL:N:WHAT] [--timeout SECONDS] COMMAND...
  *
- * The command runs under a seccomp filter that asks this process about every call (SECCOMP_RET_USER_NOTIF).
- * It stays in force over fork(2) and execve(2), and the filters that a worker sets for itself come on top.
+ * The command runs under a seccomp filter that asks this process about every call (SECCOMP_RET_USER_NOTIF),
+ * or, where the fault needs no more, about the calls of its name and those that make a process what it is. It
+ * stays in force over fork(2) and execve(2), and the filters that a worker sets for itself come on top.
  * ptrace(2) would do the same at several times the cost, and the workers forbid it to each other.
  *
  * PROCESS is one of `victims`, by the name that the kernel has of it; ".fork" follows it in a child that has
@@ -98,6 +99,9 @@ static const char *const passed[] = {"futex",
                                      "getrusage",
                                      "times"};
 
+/* Always asked about, since they say who a process is. */
+static const char *const telling[] = {"execve", "execveat", "clone", "clone3", "fork", "vfork"};
+
 /* Which argument names the target: a descriptor, a path, or a path from a descriptor. */
 static const struct {
     const char *call;
@@ -155,23 +159,41 @@ static _Noreturn void die(const char *what)
 
 /* ---- the filter ---- */
 
+static size_t add_rule(struct sock_filter *f, const char *call, uint32_t action)
+{
+    int number = seccomp_syscall_resolve_name(call);
+
+    if (number < 0)
+        return 0;
+    f[0] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1);
+    f[1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action);
+    return 2;
+}
+
+/* The end of all processes has to find each of them at its next call, whatever that is. */
+static bool needs_every_call(void)
+{
+    return self.record || strcmp(self.fault.what, "POWER") == 0;
+}
+
 static size_t add_filter(struct sock_filter *f)
 {
+    bool every = needs_every_call();
+    const char *call = strncmp(self.fault.call, "ld.", 3) == 0 ? self.fault.call + 3 : self.fault.call;
     size_t n = 0;
 
     f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
     f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, seccomp_arch_native(), 1, 0);
     f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    for (size_t i = 0; i < DMV_N_ELEMENTS(passed); i++) {
-        int number = seccomp_syscall_resolve_name(passed[i]);
-
-        if (number < 0)
-            continue;
-        f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1);
-        f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    }
-    f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    for (size_t i = 0; every && i < DMV_N_ELEMENTS(passed); i++)
+        n += add_rule(f + n, passed[i], SECCOMP_RET_ALLOW);
+    for (size_t i = 0; !every && i < DMV_N_ELEMENTS(telling); i++)
+        n += add_rule(f + n, telling[i], SECCOMP_RET_USER_NOTIF);
+    if (!every)
+        n += add_rule(f + n, call, SECCOMP_RET_USER_NOTIF);
+    f[n++] =
+        (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, every ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW);
     return n;
 }
 
@@ -406,6 +428,9 @@ static int64_t do_half(const struct seccomp_notif *q, const char *call)
     fd = process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, (int)q->data.args[0], 0);
     if (!bytes || fd < 0 || (writes && peek((pid_t)q->pid, q->data.args[1], bytes, size) != size))
         return 0;
+    /* what has to be waited for may come from somebody who waits for an answer of ours */
+    if (poll(&(struct pollfd){.fd = fd, .events = writes ? POLLOUT : POLLIN}, 1, 0) <= 0)
+        return 0;
     if (writes)
         n = at ? pwrite(fd, bytes, size, (off_t)q->data.args[3]) : write(fd, bytes, size);
     else
@@ -422,6 +447,21 @@ static void kill_all(void)
     self.out_of_power = true; /* whoever asks from now on is killed, too */
     for (size_t i = 0; i < self.n_processes; i++)
         (void)kill(self.processes[i].tid, SIGKILL);
+}
+
+/* Those that never asked: whose parent dies becomes a child of this process. */
+static void kill_children(void)
+{
+    char path[64];
+    FILE *f;
+    int pid;
+
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    f = fopen(path, "re");
+    while (f && fscanf(f, "%d", &pid) == 1)
+        (void)kill(pid, SIGKILL);
+    if (f)
+        (void)fclose(f);
 }
 
 /* Return: whether the call shall not be made; @ret is its answer then. */
@@ -533,6 +573,8 @@ static bool run(time_t seconds)
             late = true;
             kill_all();
         }
+        if (late)
+            kill_children();
     }
     return !late;
 }
