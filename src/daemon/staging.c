@@ -142,8 +142,7 @@ static bool is_settled(const DmvManager *m)
            !is_applied(m, staged) && (!wanted || dmv_intent_is_same(wanted, &m->intent));
 }
 
-/* A rollback whose daemon died behind the confirmation, and so before its entry, gets one here. Of another
- * switch nobody knows whether it has one. */
+/* A switch whose daemon died behind the confirmation, and before its entry, gets one here. */
 static int finish(DmvManager *m)
 {
     DmvWayBack before = m->before;
@@ -155,9 +154,12 @@ static int finish(DmvManager *m)
         dmv_intent_deinit(&m->recorded); /* the history knows of what was wanted before */
         m->recorded = before.intent;
         before.intent = (DmvIntent){0};
-        dmv_state_record(m, -1, "recover", NULL, 0, "a rollback that was interrupted is in place", NULL,
-                         m->generations.current);
     }
+    if (r == 0 && !dmv_history_has_switch(&m->history, m->generations.current))
+        dmv_state_record(m, -1, "recover", NULL, 0,
+                         before.set ? "a rollback that was interrupted is in place"
+                                    : "an activation that was interrupted is in place",
+                         NULL, m->generations.current);
     dmv_way_back_deinit(&before);
     return r;
 }

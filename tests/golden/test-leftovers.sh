@@ -145,17 +145,21 @@ if ! grep -q '^DMV_SANITIZE:BOOL=ON' "$DMV_BUILD/CMakeCache.txt"; then
     ! grep -q "stays staged" "$scratch/out" || fail "it says that a rollback which failed is staged"
     equal "$(wants)" "$before" "what is wanted after a rollback that failed"
     # the last word of the history after a loss of power: which of the two states it is
-    killed_at() { DMV_ROOT=$root "$DMV_BUILD/tests/bin/fault-inject" --report "$scratch/report" --fault "$1:POWER" "$DMV_BUILD/bin/dmvctl" rollback 0 >"$scratch/out" 2>&1; }
+    killed_at() { DMV_ROOT=$root "$DMV_BUILD/tests/bin/fault-inject" --report "$scratch/report" --fault "$1:POWER" "$DMV_BUILD/bin/dmvctl" "${@:2}" >"$scratch/out" 2>&1; }
     said() { dmvctl --json history --limit 1 | json '["entries"][0]["action"]'; dmvctl --json history --limit 1 | json '["entries"][0]["detail"]'; }
-    killed_at dmv-apply:renameat2:1 || fail "fault-inject"
+    killed_at dmv-apply:renameat2:1 rollback 0 || fail "fault-inject"
     equal "$(wants)" "$before" "what is wanted after a loss of power in the middle of a rollback"
     equal "$(said)" $'recover\nwhat was interrupted is undone: every file is as before it' "the history then"
-    killed_at dmvd:renameat:3 || fail "fault-inject"
+    killed_at dmvd:renameat:3 rollback 0 || fail "fault-inject"
     equal "$(driver intel-e1000e '["selection"]')" none "what is wanted after a loss of power behind a rollback"
     equal "$(said)" $'recover\na rollback that was interrupted is in place' "the history then"
     equal "$(effective "$K1" e1000e)" kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko "what is loaded then"
-    ok dmvctl undo "$(dmvctl --json history --limit 1 | json '["entries"][0]["number"]')" --now
+    ok dmvctl undo "$(dmvctl --json history --limit 1 | json '["entries"][0]["number"]')"
+    killed_at dmvd:renameat:1 activate || fail "fault-inject"
     equal "$(effective "$K1" e1000e)" updates/e1000e.ko "after that is taken back"
+    equal "$(said)" $'recover\nan activation that was interrupted is in place' "the history after a loss of power behind an activation"
+    ok dmvctl status
+    equal "$(said)" $'recover\nan activation that was interrupted is in place' "the history says it once"
     before=$(wants)
     # what somebody has asked for stays wanted, and that is said
     fails_at renameat:1:ENOSPC deselect intel-e1000e --now

@@ -610,9 +610,36 @@ static void test_no_change(void **state)
     }
 }
 
+static void test_has_switch(void **state)
+{
+    static const struct {
+        const char *action, *outcome;
+        int64_t generation;
+        bool want;
+    } cases[] = {
+        {"activate", "ok", 7, true}, {"rollback", "ok", 7, true},    {"select", "ok", 7, false},
+        {"recover", "ok", 7, false}, {"activate", "busy", 7, false}, {"activate", "ok", 6, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < DMV_N_ELEMENTS(cases); i++) {
+        HISTORY h = {0};
+        DMV_CLEANUP_FREE char *line = NULL, *action = strdup(cases[i].action),
+                              *outcome = strdup(cases[i].outcome);
+        DmvHistoryEntry e = {
+            .action = action, .outcome = outcome, .uid = -1, .generation = cases[i].generation};
+        size_t size = 0;
+
+        dmv_history_init(&h);
+        assert_int_equal(dmv_history_append(&h, &e, &line, &size), 0);
+        assert_int_equal(dmv_history_has_switch(&h, 7), cases[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_has_switch),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_the_line),
         cmocka_unit_test(test_there_and_back),

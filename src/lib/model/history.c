@@ -280,3 +280,25 @@ int dmv_history_append(DmvHistory *h, DmvHistoryEntry *e, char **ret_line, size_
     *ret_size = size;
     return 0;
 }
+
+/* Of these the entry names the generation that waits, or that was undone. */
+static bool is_no_switch(const char *action)
+{
+    static const char *const actions[] = {"select", "deselect", "pin", "unpin", "undo", "recover"};
+
+    for (size_t i = 0; i < DMV_N_ELEMENTS(actions); i++)
+        if (strcmp(actions[i], action) == 0)
+            return true;
+    return false;
+}
+
+bool dmv_history_has_switch(const DmvHistory *h, int64_t generation)
+{
+    for (size_t i = h->n; i > 0; i--) {
+        const DmvHistoryEntry *e = &h->items[i - 1];
+
+        if (e->generation == generation && strcmp(e->outcome, "ok") == 0 && !is_no_switch(e->action))
+            return true;
+    }
+    return false;
+}

@@ -112,5 +112,7 @@ int dmv_history_append(DmvHistory *h, DmvHistoryEntry *e, char **ret_line, size_
 /* Does an action change the intent when it works? Then its entry says what it changed, unless it was written
  * before entries did. */
 bool dmv_history_is_change(const char *action);
+/* Does the entry of a command say that it has put this generation in place? */
+bool dmv_history_has_switch(const DmvHistory *h, int64_t generation);
 
 #endif
