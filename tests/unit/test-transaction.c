@@ -420,6 +420,26 @@ static void test_death_while_confirming(void **state)
     recover(&r, DMV_RECOVERY_NONE);
 }
 
+/* What the index of the second kernel names is there. */
+static int check_index(const char *boundary, void *userdata)
+{
+    const Scratch *s = userdata;
+    DMV_CLEANUP_FREE char *index = change_index_of(s, K2);
+    char *rest = index;
+
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        char *colon = strchr(line, ':');
+        DMV_CLEANUP_FREE char *path = NULL;
+
+        if (!colon)
+            continue;
+        assert_true(asprintf(&path, MODULES K2 "/%.*s", (int)(colon - line), line) > 0);
+        if (faccessat(s->fd, path, F_OK, 0) < 0)
+            fail_msg("at %s the index names %s, which is not there", boundary, path);
+    }
+    return 0;
+}
+
 /* What others did between a change and its undoing stays. */
 static void test_others_in_between(void **state)
 {
@@ -442,6 +462,27 @@ static void test_others_in_between(void **state)
     assert_non_null(strstr(index, "updates/irdma.ko:"));
     assert_int_equal(fstatat(s.fd, MODULES K2 "/override/ice.ko", &st, AT_SYMLINK_NOFOLLOW), 0);
     assert_true(S_ISREG(st.st_mode));
+    assert_no_leftovers(&s);
+}
+
+/* The index that somebody made names a link that is going to be taken away. */
+static void test_index_before_what_it_names_goes(void **state)
+{
+    SCRATCH s = {0};
+    ROOTS r = {0};
+    const DmvTransactionOptions options = {.boundary = check_index, .userdata = &s};
+    DMV_CLEANUP_FREE char *index = NULL;
+
+    (void)state;
+    scratch_init(&s);
+    change_make_host(&s, &r);
+    assert_int_equal(do_apply(&r, NULL), 0);
+    change_install(&s, "ice.ko", MODULES K2 "/kernel/drivers/newcomer.ko");
+    assert_int_equal(plain_depmod(&r, K2, NULL), 0);
+    assert_int_equal(dmv_transaction_undo(&r, &options, NULL), 0);
+    index = change_index_of(&s, K2);
+    assert_non_null(strstr(index, "kernel/drivers/newcomer.ko:"));
+    assert_null(strstr(index, "override/"));
     assert_no_leftovers(&s);
 }
 
@@ -588,6 +629,7 @@ int main(void)
         cmocka_unit_test(test_death_while_undoing),
         cmocka_unit_test(test_death_while_confirming),
         cmocka_unit_test(test_others_in_between),
+        cmocka_unit_test(test_index_before_what_it_names_goes),
         cmocka_unit_test(test_kernel_is_removed_in_between),
         cmocka_unit_test(test_journal_of_the_version_before),
         cmocka_unit_test(test_broken_journal_is_told_once),

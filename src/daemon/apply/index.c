@@ -241,12 +241,14 @@ static int build_complete(DmvShadow *shadow, const char *kver, int before, DmvEr
 
 /* Whoever dies in the middle of depmod leaves its half files in the shadow, and not in the kernel's folder.
  */
-int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr)
+int dmv_index_build(const DmvRoots *r, const char *kver, const DmvStep *next, size_t n_next, DmvError *reterr)
 {
     DMV_CLEANUP_SHADOW DmvShadow *shadow = NULL;
     DMV_CLEANUP_CLOSE int kept = open_kernel(r, kver, DMV_KEEP_DIR);
     int e = kept < 0 && kept != -ENOENT ? kept : dmv_index_shadow(r, kver, &shadow);
 
+    for (size_t i = 0; e == 0 && i < n_next; i++)
+        e = dmv_index_shadow_step(r, kver, shadow, &next[i]);
     if (e == 0)
         e = build_complete(shadow, kver, kept, reterr);
     return e == 0 ? put_in_place(r, kver, shadow) : e;

@@ -32,6 +32,7 @@ int dmv_index_shadow_step(const DmvRoots *r, const char *kver, DmvShadow *shadow
  * dmv_index_build() - make the index of one kernel
  * @r: the roots
  * @kver: kernel release
+ * @next, @n_next: steps that are about to be done: it is the index of the tree after them
  * @reterr: filled on a refusal, may be NULL
  *
  * By depmod over a shadow of the kernel's folder; the files of the index are put into place one by one, each
@@ -43,7 +44,8 @@ int dmv_index_shadow_step(const DmvRoots *r, const char *kver, DmvShadow *shadow
  * Return: as dmv_depmod_run(), DMV_TOOL_FAILED also for a module that is missing because a folder cannot be
  * read.
  */
-int dmv_index_build(const DmvRoots *r, const char *kver, DmvError *reterr);
+int dmv_index_build(const DmvRoots *r, const char *kver, const DmvStep *next, size_t n_next,
+                    DmvError *reterr);
 
 /* By depmod in the shadow, where the index stays. Return: as dmv_depmod_run(). */
 int dmv_index_build_shadow(DmvShadow *shadow, const char *kver, DmvError *reterr);

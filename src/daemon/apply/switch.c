@@ -117,7 +117,7 @@ static int switch_in_steps(const DmvSwitch *w, const DmvShadow *shadow, bool mov
         r = do_steps(w, &c, true, reterr);
     if (r != 0 || !moving)
         return r;
-    r = dmv_index_build(w->roots, w->kernel, reterr);
+    r = dmv_index_build(w->roots, w->kernel, NULL, 0, reterr);
     return r < 0 ? dmv_failure(reterr, r, "run depmod in", folder) : r;
 }
 

@@ -229,12 +229,38 @@ static void restore_index(Undo *u, const DmvJournalKernel *k, bool *ret_foreign)
     note_failure(u, dmv_transaction_boundary(u->options, "undo-index"), "stop at", folder);
 }
 
-/* Runs depmod where the old index could not serve; only now the tree is what it was. */
-static void rebuild_index(Undo *u, const char *release)
+/* What take_away() is going to do to an entry, as far as depmod sees it. Return: whether it is something. */
+static bool find_taking_away(const Undo *u, const DmvJournalEntry *e, DmvStep *ret)
 {
-    DMV_CLEANUP_ERROR DmvError e = {0};
+    DMV_CLEANUP_IMAGE DmvImage now = {0};
+    bool conf = dmv_streq(e->path, DMV_DEPMOD_CONF);
 
-    note_failure(u, dmv_index_build(u->roots, release, &e), "rebuild the index of", release);
+    if (e->before.kind != DMV_IMAGE_ABSENT || is_somebodys_link(u, e) ||
+        dmv_image_read(u->roots->fd, e->path, &now) != 0 || (now.kind != DMV_IMAGE_LINK && !conf))
+        return false;
+    *ret = (DmvStep){.kind = conf ? DMV_STEP_REMOVE : DMV_STEP_UNLINK, .path = e->path};
+    return true;
+}
+
+/* Where the old index could not serve. It is that of the tree without what is new, and comes before that
+ * goes: an index never names a file that is not there. */
+static void rebuild_indexes(Undo *u, char *const *releases)
+{
+    DMV_CLEANUP_FREE DmvStep *next = NULL;
+    size_t n = 0;
+
+    if (!releases || !releases[0])
+        return;
+    next = calloc(u->journal->n_entries + 1, sizeof(*next));
+    if (!next)
+        return note_failure(u, -ENOMEM, "rebuild the index of", releases[0]);
+    for (size_t i = 0; i < u->journal->n_entries; i++)
+        n += find_taking_away(u, &u->journal->entries[i], &next[n]);
+    for (char *const *release = releases; *release; release++) {
+        DMV_CLEANUP_ERROR DmvError e = {0};
+
+        note_failure(u, dmv_index_build(u->roots, *release, next, n, &e), "rebuild the index of", *release);
+    }
 }
 
 static void restore_indexes(Undo *u, char ***ret_rebuild)
@@ -306,6 +332,7 @@ static void restore_again(Undo *u, char ***ret_rebuild)
     u->failed = 0;
     dmv_error_clear(u->error);
     restore_trees(u, ret_rebuild);
+    rebuild_indexes(u, *ret_rebuild);
 }
 
 int dmv_undo(const DmvRoots *r, const DmvJournal *j, const DmvTransactionOptions *options, DmvError *reterr)
@@ -320,11 +347,10 @@ int dmv_undo(const DmvRoots *r, const DmvJournal *j, const DmvTransactionOptions
         return -ENOMEM;
     restore_initrds(&u);
     restore_trees(&u, &rebuild);
+    rebuild_indexes(&u, rebuild);
     restore_entries(&u, true, true);
     restore_entries(&u, true, false);
     restore_again(&u, &rebuild);
-    for (char **release = rebuild; release && *release; release++)
-        rebuild_index(&u, *release);
     if (u.failed == 0)
         note_failure(&u, dmv_undo_drop_kept(r, NULL), "forget the kept index below", r->modules);
     if (u.failed == 0)
