@@ -147,11 +147,14 @@ class Trial:
         self.status, self.said, lines = bench.inject(self.root, self.private, stage.name, fault.split(":", 1)[1])
         self.target = next((line[-1] for line in lines if line[0] == "injected"), None)
         self.outcome = "not reached" if self.target is None else "ok"
-        if self.outcome == "ok":
+        if self.target is not None:
             if sabotage:
                 sabotage(self.root)
             self.judge()
-            self.outcome = "wrong" if self.wrong else "ok"
+        elif self.status != 0:
+            self.wrong.append("it was not reached, and fails all the same")
+        if self.wrong:
+            self.outcome = "wrong"
         shutil.rmtree(self.root)
         shutil.rmtree(self.private)
 

@@ -236,6 +236,8 @@ static bool is_of_a_switch(const DmvTransaction *t, const DmvStep *s)
     return false;
 }
 
+/* Firmware and configuration are on the disk before the index that leads to what needs them: a boot comes
+ * before the recovery. */
 static int switch_kernel(DmvTransaction *t, const char *release, DmvError *reterr)
 {
     const DmvSwitch w = {.roots = t->roots,
