@@ -8,8 +8,8 @@ import stat
 import subprocess
 
 STORE, STATE, RUN = "usr/lib/dmv/store", "var/lib/dmv", "run/dmv"
-# The only files that are written where they are; all others are replaced, so that copies can share them.
-IN_PLACE = re.compile(r"var/lib/dmv/(history\.jsonl|trial)|run/dmv/apply\.lock")
+# The only files that are written or locked where they are; all others are replaced, so that copies can share them.
+IN_PLACE = re.compile(r"var/lib/dmv/(history\.jsonl|trial|lock)|run/dmv/apply\.lock")
 LEFTOVER = re.compile(r"(^|/)(\.dmv-|\.staging-|\.removed-|shadow-|initrd-build$|journal)|\.(tmp|next|broken|dmv-new|dmv-kept)$")
 UNCHANGED = re.compile(r"every(thing| file) is as before|nothing was (changed|installed)|is undone")
 
