@@ -74,7 +74,7 @@ driver() { dmvctl --json show "$1" | json "['driver']$2"; }
 golden_host() {
     dmv_pristine_host "$root"
     "$DMV_SOURCE/tests/hosts/make-host" "$DMV_SOURCE/tests/hosts/${1:-qemu-q35}.host" "$scratch/hardware"
-    export DMV_ROOT=$root DMV_SYSFS=$scratch/hardware/sys DMV_PROCFS=$scratch/hardware/proc DMV_LIBEXECDIR=$DMV_BUILD/bin
+    export DMV_ROOT=$root DMV_SYSFS=$scratch/hardware/sys DMV_PROCFS=$scratch/hardware/proc DMV_LIBEXECDIR=${DMV_TESTED_LIBEXECDIR:-$DMV_BUILD/bin}
 }
 
 # golden_memory_host: a host and a stream of releases, on a filesystem in memory.

@@ -8,6 +8,7 @@ if grep -aq __asan_init "$DMV_BUILD/tests/test-intent"; then
     exit 0
 fi
 export VALGRIND_BUILD=$DMV_BUILD
+export VALGRIND_GOLDEN=
 export VALGRIND_TESTS="test-intent test-json test-generation test-vl-message"
 bash "$DMV_SOURCE/tools/suite" valgrind | tee valgrind.log
 grep -q "^clean: $(wc -w <<<"$VALGRIND_TESTS"):" valgrind.log
