@@ -61,9 +61,11 @@ enum DmvExit {
     X(CONFLICT, "conflict", "Refused", DMV_EXIT_REFUSED)                                           \
     X(BROKEN_RELEASE, "broken-release", "Refused", DMV_EXIT_REFUSED)                               \
     X(LIFELINE, "lifeline", "Refused", DMV_EXIT_REFUSED)                                           \
+    X(GUESTS_AFFECTED, "guests-affected", "Refused", DMV_EXIT_REFUSED)                             \
     X(NOTHING_TO_ROLL_BACK, "nothing-to-roll-back", "Refused", DMV_EXIT_REFUSED)                   \
     X(NOTHING_TO_UNDO, "nothing-to-undo", "Refused", DMV_EXIT_REFUSED)                             \
     X(NOT_RECORDED, "not-recorded", "Refused", DMV_EXIT_REFUSED)                                   \
+    X(NOTHING_SAVED, "nothing-saved", "Refused", DMV_EXIT_REFUSED)                                 \
     X(WORLD_MOVED, "world-moved", "Refused", DMV_EXIT_REFUSED)                                     \
     X(READ_ONLY, "read-only", "Refused", DMV_EXIT_REFUSED)                                         \
     X(STUCK, "stuck", "Refused", DMV_EXIT_REFUSED)                                                 \
@@ -145,6 +147,8 @@ enum DmvExit {
     X(PREDICTION_FAILED, "prediction-failed", "Failed", DMV_EXIT_VERIFICATION)                     \
     X(STATE_BROKEN, "state-broken", "Failed", DMV_EXIT_FAILED)                                     \
     X(OWNERS_UNKNOWN, "owners-unknown", "Failed", DMV_EXIT_FAILED)                                 \
+    X(GUESTS_UNKNOWN, "guests-unknown", "Failed", DMV_EXIT_FAILED)                                 \
+    X(XEND, "xend", "Failed", DMV_EXIT_FAILED)                                                     \
     X(FAILED, "failed", "Failed", DMV_EXIT_FAILED)
 
 typedef enum DmvOutcome {

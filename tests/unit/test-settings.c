@@ -11,6 +11,7 @@
 #include "base/settings.h"
 #include "base/text.h"
 #include "model/boot.h"
+#include "model/impact.h"
 
 static int parse(const char *text, DmvSettings *s, DmvError *e)
 {
@@ -348,14 +349,46 @@ static void test_long_lines(void **state)
     }
 }
 
+/* The words are in the order of the enum. */
+static void test_guests(void **state)
+{
+    DMV_CLEANUP_SETTINGS DmvSettings s = {0};
+
+    (void)state;
+    dmv_settings_init(&s);
+    assert_int_equal(s.guests_policy, DMV_GUEST_POLICY_REPORT);
+    assert_int_equal(s.guests_timeout, 300);
+    assert_int_equal(s.guests_wait, 20);
+    for (int p = 0; p < DMV_GUEST_POLICY_MAX; p++) {
+        DMV_CLEANUP_FREE char *text = NULL;
+
+        assert_true(asprintf(&text, "[guests]\npolicy=%s\n", dmv_guest_policy_to_string((DmvGuestPolicy)p)) >
+                    0);
+        assert_int_equal(parse(text, &s, NULL), 0);
+        assert_int_equal(s.guests_policy, p);
+    }
+    assert_int_equal(parse("[guests]\ntimeout=60\nwait=2\n", &s, NULL), 0);
+    assert_int_equal(s.guests_timeout, 60);
+    assert_int_equal(s.guests_wait, 2);
+    assert_int_equal(parse("[guests]\npolicy=ask\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(parse("[guests]\nwait=0\n", &s, NULL), DMV_BAD_SETTING);
+    assert_int_equal(s.guests_policy, DMV_GUEST_POLICY_SAVE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_boot),           cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_stream),         cmocka_unit_test(test_stream_enabled),
-        cmocka_unit_test(test_stream_refused), cmocka_unit_test(test_stream_by_a_bad_file_name),
+        cmocka_unit_test(test_guests),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_boot),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_stream_enabled),
+        cmocka_unit_test(test_stream_refused),
+        cmocka_unit_test(test_stream_by_a_bad_file_name),
         cmocka_unit_test(test_long_lines),
     };
 

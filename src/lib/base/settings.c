@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 
-typedef enum KeyType { KEY_NUMBER, KEY_STRING, KEY_LIST, KEY_BOOL, KEY_REBOOT } KeyType;
+typedef enum KeyType { KEY_NUMBER, KEY_STRING, KEY_LIST, KEY_BOOL, KEY_REBOOT, KEY_POLICY } KeyType;
 
 typedef struct Key {
     const char *section, *name;
@@ -48,6 +48,9 @@ static const Key settings_keys[] = {
     {"lifelines", "management", KEY_LIST, 0, 0, offsetof(DmvSettings, management)},
     {"lifelines", "fallback", KEY_BOOL, 0, 0, offsetof(DmvSettings, fallback)},
     {"modules", "enforce", KEY_BOOL, 0, 0, offsetof(DmvSettings, enforce)},
+    {"guests", "policy", KEY_POLICY, 0, 0, offsetof(DmvSettings, guests_policy)},
+    {"guests", "timeout", KEY_NUMBER, 1, 86400, offsetof(DmvSettings, guests_timeout)},
+    {"guests", "wait", KEY_NUMBER, 1, 60, offsetof(DmvSettings, guests_wait)},
 };
 
 static const Key stream_keys[] = {
@@ -93,12 +96,13 @@ static int take_number(const Key *k, uint64_t *field, const char *value)
     return r;
 }
 
-/* The places are those of DmvBootReboot, which this room does not know. */
-static int take_reboot(int *field, const char *value)
-{
-    static const char *const words[] = {"lifeline", "always", "never"};
+/* The places of words are those of enums that this room does not know. */
+static const char *const reboot_words[] = {"lifeline", "always", "never", NULL};          /* DmvBootReboot */
+static const char *const policy_words[] = {"report", "refuse", "shutdown", "save", NULL}; /* DmvGuestPolicy */
 
-    for (size_t i = 0; i < DMV_N_ELEMENTS(words); i++)
+static int take_word(const char *const *words, int *field, const char *value)
+{
+    for (size_t i = 0; words[i]; i++)
         if (strcmp(words[i], value) == 0) {
             *field = (int)i;
             return 0;
@@ -114,7 +118,9 @@ static int take_value(const Key *k, void *field, const char *value)
     case KEY_BOOL:
         return take_bool(field, value);
     case KEY_REBOOT:
-        return take_reboot(field, value);
+        return take_word(reboot_words, field, value);
+    case KEY_POLICY:
+        return take_word(policy_words, field, value);
     case KEY_STRING:
         return value[0] ? dmv_set_string(field, value) : -EINVAL;
     case KEY_LIST:
@@ -219,6 +225,8 @@ void dmv_settings_init(DmvSettings *s)
         .fetch_timeout = 900,
         .max_catalog = 64u << 20,
         .max_package = UINT64_C(1) << 30,
+        .guests_timeout = 300,
+        .guests_wait = 20,
     };
 }
 

@@ -30,10 +30,13 @@ typedef struct DmvSettings {
     uint64_t boot_settle; /* seconds that links may take to come up. Default 60 */
     bool boot_allow_renames;  /* interfaces may change their names and order. Default false */
     char **alternate_kernels; /* fnmatch(3) patterns of kernel releases. Default: none */
-    char **management; /* interfaces by which the host is reached, or "none"; NULL: those of the default
-                          routes */
-    bool fallback;     /* something brings the host back from a boot that fails. Default false */
-    bool enforce;      /* a plan may leave nothing unverified to a managed driver. Default false */
+    char **management;       /* interfaces by which the host is reached, or "none"; NULL: those of the default
+                                routes */
+    bool fallback;           /* something brings the host back from a boot that fails. Default false */
+    bool enforce;            /* a plan may leave nothing unverified to a managed driver. Default false */
+    int guests_policy;       /* what becomes of guests before a reboot: a DmvGuestPolicy. Default: report */
+    uint64_t guests_timeout; /* seconds that a guest has to shut down or to be saved. Default 300 */
+    uint64_t guests_wait;    /* seconds that a channel has to tell of guests. Default 20 */
 } DmvSettings;
 
 /* The defaults. */

@@ -125,6 +125,14 @@ bool dmv_strv_contains(char *const *v, const char *s)
     return false;
 }
 
+bool dmv_strv_meet(char *const *a, char *const *b)
+{
+    for (; a && *a; a++)
+        if (dmv_strv_contains(b, *a))
+            return true;
+    return false;
+}
+
 int dmv_strv_push(char ***v, const char *s)
 {
     size_t n = dmv_strv_length(*v);

@@ -44,6 +44,8 @@ char *dmv_vformat(const char *format, va_list ap) __attribute__((format(printf, 
 /* A NULL-terminated list of strings; NULL is an empty list. */
 size_t dmv_strv_length(char *const *v);
 bool dmv_strv_contains(char *const *v, const char *s);
+/* Have two lists a string in common? */
+bool dmv_strv_meet(char *const *a, char *const *b);
 /* Appends a copy of @s. Return: 0, or -ENOMEM. */
 int dmv_strv_push(char ***v, const char *s);
 /* Appends a copy of @s unless it is there already. Return: 0, or -ENOMEM. */

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/reach.h"
+
 static const char *const kind_names[] = {
     [DMV_LIFELINE_ROOT] = "root", [DMV_LIFELINE_BOOT] = "boot", [DMV_LIFELINE_USR] = "usr",
     [DMV_LIFELINE_VAR] = "var",   [DMV_LIFELINE_SWAP] = "swap", [DMV_LIFELINE_MANAGEMENT] = "management",
@@ -21,30 +23,14 @@ bool dmv_lifeline_has_slot(const DmvLifeline *l, const char *slot)
     return dmv_strv_contains(l->slots, slot);
 }
 
-static bool has_module(const DmvLifeline *l, const char *module)
-{
-    for (char **m = l->modules; m && *m; m++)
-        if (dmv_module_name_equal(*m, module))
-            return true;
-    return false;
-}
-
-static bool has_any_slot(const DmvLifeline *l, char *const *slots)
-{
-    for (; slots && *slots; slots++)
-        if (dmv_lifeline_has_slot(l, *slots))
-            return true;
-    return false;
-}
-
 /* ---- drivers ---- */
 
 static bool stands_on(const DmvLifeline *l, const DmvViewDriver *d)
 {
-    bool found = has_any_slot(l, d->slots);
+    bool found = dmv_strv_meet(d->slots, l->slots);
 
     for (size_t i = 0; !found && i < d->n_modules; i++)
-        found = has_module(l, d->modules[i].name);
+        found = dmv_modules_contain(l->modules, d->modules[i].name);
     return found;
 }
 
@@ -76,40 +62,14 @@ void dmv_lifeline_changes_deinit(DmvLifelineChanges *c)
     *c = (DmvLifelineChanges){0};
 }
 
-/* Does the index of a kernel give the module for a device of the lifeline? */
-static bool index_gives(const DmvWorld *w, const char *kernel, const char *module, const DmvLifeline *l)
+static int find_change(const DmvReaches *reaches, DmvLifelineChange *c)
 {
-    const DmvKernel *k = dmv_world_kernel(w, kernel);
+    for (size_t i = 0; i < reaches->n; i++) {
+        const DmvReach *r = &reaches->items[i];
 
-    for (size_t i = 0; k && i < k->n_bindings; i++)
-        for (char **m = k->bindings[i].modules; m && *m; m++)
-            if (dmv_module_name_equal(*m, module) && dmv_lifeline_has_slot(l, k->bindings[i].slot))
-                return true;
-    return false;
-}
-
-static bool release_supports(const DmvView *v, const char *name, const DmvLifeline *l)
-{
-    for (size_t d = 0; name && d < v->n_drivers; d++)
-        for (size_t r = 0; r < v->drivers[d].n_releases; r++)
-            if (strcmp(v->drivers[d].releases[r].name, name) == 0)
-                return has_any_slot(l, v->drivers[d].releases[r].slots);
-    return false;
-}
-
-static bool touches(const DmvPrediction *x, const DmvView *v, const DmvLifeline *l)
-{
-    return x->changed && (has_module(l, x->module) || index_gives(v->facts.world, x->kernel, x->module, l) ||
-                          release_supports(v, x->now_release, l) || release_supports(v, x->next_release, l));
-}
-
-static int find_change(const DmvPlan *p, const DmvView *v, DmvLifelineChange *c)
-{
-    for (size_t i = 0; i < p->n_predictions; i++) {
-        const DmvPrediction *x = &p->predictions[i];
-
-        if (touches(x, v, c->lifeline) && (dmv_strv_push_unique(&c->modules, x->module) < 0 ||
-                                           dmv_strv_push_unique(&c->kernels, x->kernel) < 0))
+        if (dmv_reach_touches(r, c->lifeline->slots, c->lifeline->modules) &&
+            (dmv_strv_push_unique(&c->modules, r->change->module) < 0 ||
+             dmv_strv_push_unique(&c->kernels, r->change->kernel) < 0))
             return -ENOMEM;
     }
     return 0;
@@ -118,12 +78,15 @@ static int find_change(const DmvPlan *p, const DmvView *v, DmvLifelineChange *c)
 int dmv_plan_lifelines(const DmvPlan *p, const DmvView *v, DmvLifelineChanges *ret)
 {
     DMV_CLEANUP_LIFELINE_CHANGES DmvLifelineChanges all = {0};
+    DMV_CLEANUP_REACHES DmvReaches reaches = {0};
     const DmvWorld *w = v->facts.world;
 
+    if (dmv_plan_reaches(p, v, &reaches) < 0)
+        return -ENOMEM;
     for (size_t i = 0; i < w->n_lifelines; i++) {
         DMV_CLEANUP(change_deinit) DmvLifelineChange c = {.lifeline = &w->lifelines[i]};
         DmvLifelineChange *place;
-        int r = find_change(p, v, &c);
+        int r = find_change(&reaches, &c);
 
         if (r < 0)
             return r;

@@ -126,6 +126,8 @@ void dmv_view_deinit(DmvView *v);
 DmvViewDriver *dmv_view_driver(const DmvView *v, const char *name);
 /* The driver's release with these two names, borrowed, or NULL. */
 DmvViewRelease *dmv_view_driver_release(const DmvViewDriver *d, const char *variant, const char *version);
+/* The device that a PCI address, an interface or a block device on it means, or NULL. */
+const DmvDevice *dmv_view_device(const DmvView *v, const char *object);
 bool dmv_view_driver_has_module(const DmvViewDriver *d, const char *module);
 /* The driver that somebody asked about and that has this module, or NULL. */
 const DmvViewDriver *dmv_view_manager(const DmvView *v, const char *module);

@@ -23,8 +23,10 @@ DmvViewRelease *dmv_view_driver_release(const DmvViewDriver *d, const char *vari
     return NULL;
 }
 
-static const DmvDevice *device_of_object(const DmvWorld *w, const char *object)
+const DmvDevice *dmv_view_device(const DmvView *v, const char *object)
 {
+    const DmvWorld *w = v->facts.world;
+
     for (size_t i = 0; i < w->n_devices; i++) {
         const DmvDevice *d = &w->devices[i];
         const char *disk = dmv_starts_with(object, "/dev/") ? object + strlen("/dev/") : object;
@@ -66,7 +68,7 @@ static int ambiguous(const char *object, char *const *names, DmvError *reterr)
 
 int dmv_view_find(const DmvView *v, const char *object, DmvViewDriver **ret, DmvError *reterr)
 {
-    const DmvDevice *device = device_of_object(v->facts.world, object);
+    const DmvDevice *device = dmv_view_device(v, object);
     DMV_CLEANUP_STRV char **names = NULL;
     DmvViewDriver *found = dmv_view_driver(v, object), *bound = NULL;
     size_t n = 0;

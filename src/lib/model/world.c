@@ -87,6 +87,24 @@ const char *dmv_origin_to_string(DmvOrigin o)
     return o >= 0 && o < DMV_ORIGIN_MAX ? origin_names[o] : "";
 }
 
+/* ---- slots ---- */
+
+static bool hex_field(const char **p, size_t min, size_t max, char end)
+{
+    size_t n = strspn(*p, "0123456789abcdef");
+
+    if (n < min || n > max || (*p)[n] != end)
+        return false;
+    *p += n + (end ? 1 : 0);
+    return true;
+}
+
+bool dmv_slot_is_valid(const char *s)
+{
+    return hex_field(&s, 4, 8, ':') && hex_field(&s, 2, 2, ':') && hex_field(&s, 2, 2, '.') && s[0] >= '0' &&
+           s[0] <= '7' && s[1] == '\0';
+}
+
 /* ---- freeing ---- */
 
 void dmv_device_deinit(DmvDevice *d)

@@ -39,6 +39,9 @@ bool dmv_may_pass(int error);
 
 /* ---- hardware ---- */
 
+/* "0000:03:00.0": a domain of four to eight digits, bus, device, function. */
+bool dmv_slot_is_valid(const char *s);
+
 typedef struct DmvDevice {
     char *slot; /* "0000:03:00.0" */
     uint16_t vendor, device, subvendor, subdevice;
