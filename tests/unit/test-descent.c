@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../support/lists.h"
 #include "../support/recorded.h"
 #include "host/observe.h"
 
@@ -83,16 +84,6 @@ static const DmvLifeline *get(const Host *h, const char *what)
             return &h->world.lifelines[i];
     fail_msg("%s is no lifeline", what);
     abort();
-}
-
-static void assert_list(char *const *list, const char *want)
-{
-    DMV_CLEANUP_TEXT DmvText t = {0};
-
-    dmv_text_append(&t, "");
-    for (; list && *list; list++)
-        dmv_text_appendf(&t, "%s%s", t.size > 0 ? " " : "", *list);
-    assert_string_equal(t.data, want);
 }
 
 static void assert_lifeline(const Host *h, const char *what, const char *chain, const char *slots,
@@ -316,6 +307,23 @@ static void test_interfaces(void **state)
     assert_no_problem(&h);
 }
 
+/* Interfaces of guests carry nothing, though a driver is bound to their devices. */
+static void test_guests(void **state)
+{
+    HOST h;
+
+    (void)state;
+    host_init(&h, HARDWARE "module xen_netback\n"
+                           "vif vif1.0 device=vif-1-0 module=xen_netback\n"
+                           "vif vif2.0 device=vif-2-0 module=xen_netback\n"
+                           "interface xenbr0 on=vif1.0,eth0,vif2.0 is=bridge\n"
+                           "route xenbr0\nroute6 vif1.0\n");
+    assert_lifeline(&h, "xenbr0", "xenbr0 on eth0 on 0000:02:00.0", "0000:02:00.0", "e1000e");
+    assert_lifeline(&h, "vif1.0", "vif1.0", "", "");
+    assert_problem(&h, "vif1.0", "what carries it is not known: interface vif1.0 is a guest's");
+    assert_int_equal(h.world.problems.n, 1);
+}
+
 static void test_no_default_route(void **state)
 {
     HOST h;
@@ -444,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_without_devices),
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_interfaces),
+        cmocka_unit_test(test_guests),
         cmocka_unit_test(test_no_default_route),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_deep),

@@ -326,9 +326,9 @@ static void test_slots(void **state)
 
     (void)state;
     for (size_t i = 0; i < DMV_N_ELEMENTS(good); i++)
-        assert_true(dmv_sysfs_is_slot(good[i]));
+        assert_true(dmv_slot_is_valid(good[i]));
     for (size_t i = 0; i < DMV_N_ELEMENTS(bad); i++)
-        assert_false(dmv_sysfs_is_slot(bad[i]));
+        assert_false(dmv_slot_is_valid(bad[i]));
 }
 
 int main(void)

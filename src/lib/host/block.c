@@ -188,42 +188,6 @@ int dmv_descent_block(DmvDescent *d, const char *name)
                   : dmv_descent_unknown(d, "sysfs has no block device %s", name);
 }
 
-/* ---- nodes ---- */
-
-/* The mapped device of a name; NULL if there is none. */
-static int find_mapped(const DmvDescent *d, const char *label, char **ret)
-{
-    DMV_CLEANUP_STRV char **names = NULL;
-    int r = dmv_descent_list(d, CLASS, "dm-", false, &names);
-
-    *ret = NULL;
-    for (char **n = names; r == 0 && !*ret && n && *n; n++) {
-        DMV_CLEANUP_FREE char *folder = dmv_descent_join(CLASS, *n), *found = NULL;
-
-        r = folder ? dmv_descent_text(d, folder, "dm/name", &found) : -ENOMEM;
-        if (r == 0 && dmv_streq(found, label))
-            r = dmv_set_string(ret, *n);
-    }
-    return r;
-}
-
-int dmv_descent_node(DmvDescent *d, const char *node)
-{
-    DMV_CLEANUP_FREE char *name = NULL;
-    int r = 0;
-
-    if (dmv_starts_with(node, "/dev/mapper/"))
-        r = find_mapped(d, node + strlen("/dev/mapper/"), &name);
-    if (r == 0 && !name)
-        r = dmv_set_string(&name, node + (dmv_starts_with(node, "/dev/") ? strlen("/dev/") : 0));
-    if (r < 0)
-        return r;
-    for (char *c = name; *c; c++) /* as sysfs writes cciss/c0d0 */
-        if (*c == '/')
-            *c = '!';
-    return dmv_descent_block(d, name);
-}
-
 /* ---- filesystems ---- */
 
 /* The disks of a btrfs: those of the filesystem in sysfs that has the mounted one among them. */
@@ -237,7 +201,7 @@ static int follow_btrfs(DmvDescent *d, const DmvMount *m)
     int r = dmv_descent_list(d, "fs/btrfs", "", false, &all);
 
     if (r == 0 && label)
-        r = find_mapped(d, label, &mapped);
+        r = dmv_descent_mapped(d, label, &mapped);
     for (char **id = all; r == 0 && !disks && id && *id; id++) {
         DMV_CLEANUP_FREE char *fs = dmv_descent_join("fs/btrfs", *id);
         DMV_CLEANUP_FREE char *folder = fs ? dmv_descent_join(fs, "devices") : NULL;

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "host/fs.h"
 #include "host/sysfs.h"
+#include "model/world.h"
 
 #define VIRTUAL "devices/virtual/"
 
@@ -24,7 +25,7 @@ void dmv_descent_deinit(DmvDescent *d)
     dmv_strv_free(d->modules);
     dmv_strv_free(d->seen);
     dmv_strv_free(d->unknown);
-    *d = (DmvDescent){.sysfs = -1};
+    *d = (DmvDescent){.sysfs = -1, .udev = -1};
 }
 
 /* ---- sysfs ---- */
@@ -194,7 +195,7 @@ static int add_physical_function(DmvDescent *d, const char *path)
     if (r < 0 || !where)
         return r;
     slot = strrchr(where, '/') ? strrchr(where, '/') + 1 : where;
-    if (!dmv_sysfs_is_slot(slot))
+    if (!dmv_slot_is_valid(slot))
         return 0;
     dmv_text_appendf(&d->chain, " (a virtual function of %s)", slot);
     r = dmv_strv_push_unique(&d->slots, slot);
@@ -232,11 +233,30 @@ int dmv_descent_device(DmvDescent *d, const char *path)
         r = driver_of(d, at, &module, NULL);
         if (r == 0 && module)
             r = dmv_strv_push_unique(&d->modules, module);
-        if (r == 0 && dmv_sysfs_is_slot(slash + 1))
+        if (r == 0 && dmv_slot_is_valid(slash + 1))
             r = add_function(d, at, slash + 1, module != NULL, &found);
     }
     d->n_ends += found;
     return r < 0 ? r : d->chain.error;
+}
+
+int dmv_descent_given(DmvDescent *d, const char *slot)
+{
+    DMV_CLEANUP_FREE char *link = NULL, *folder = NULL;
+    int r = dmv_descent_enter(d, "function", slot);
+
+    if (r <= 0)
+        return r;
+    if (!dmv_slot_is_valid(slot))
+        return dmv_descent_unknown(d, "\"%s\" is no address of a PCI function", slot);
+    link = dmv_descent_join("bus/pci/devices", slot);
+    r = link ? dmv_descent_resolve(d, link, &folder) : -ENOMEM;
+    if (r < 0)
+        return r;
+    if (!folder)
+        return dmv_descent_unknown(d, "there is no PCI function %s", slot);
+    d->n_ends++;
+    return add_physical_function(d, folder);
 }
 
 int dmv_descent_other_bus(DmvDescent *d, const char *path)

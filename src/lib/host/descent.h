@@ -17,6 +17,7 @@
 
 typedef struct DmvDescent {
     int sysfs;               /* descriptor of the folder */
+    int udev;                /* descriptor of udev's database, or -1 */
     const DmvMounts *mounts; /* borrowed */
     const DmvRoutes *routes; /* borrowed */
     DmvText chain;           /* the words so far */
@@ -36,8 +37,12 @@ typedef int (*DmvDescentStep)(DmvDescent *d, const char *name);
 /* block.c: a block device by its name in class/block, and what it lies on. Return: 0 or -ENOMEM, as all of
  * these. */
 int dmv_descent_block(DmvDescent *d, const char *name);
-/* block.c: the block device that a node below /dev is, "/dev/mapper/vg-root" too. */
+/* node.c: the block device that a node below /dev is, "/dev/mapper/vg-root", "/dev/vg/root" and
+ * "/dev/disk/by-id/..." too. */
 int dmv_descent_node(DmvDescent *d, const char *node);
+/* node.c: the name of the mapped device with that label ("dm-1" of "vg-root"), owned by the caller; NULL if
+ * there is none. */
+int dmv_descent_mapped(const DmvDescent *d, const char *label, char **ret);
 /* block.c: the filesystem of a mount. */
 int dmv_descent_mount(DmvDescent *d, const DmvMount *m);
 /* block.c: the filesystem that holds a file, by its absolute path. */
@@ -46,6 +51,9 @@ int dmv_descent_file(DmvDescent *d, const char *path);
 int dmv_descent_interface(DmvDescent *d, const char *name);
 /* net.c: the interface that leads to an address. */
 int dmv_descent_address(DmvDescent *d, const char *address);
+/* descent.c: a PCI function that was given to a guest. Nothing of the host's drives it, but a virtual one
+ * lives as long as its physical function does. */
+int dmv_descent_given(DmvDescent *d, const char *slot);
 
 /* descent.c, for the two above */
 

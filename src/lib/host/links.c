@@ -27,7 +27,7 @@ int dmv_links_observe(const DmvRoots *r, const DmvWorld *w, char ***ret)
     sysfs = open(r->sysfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (sysfs < 0)
         return -errno;
-    d = (DmvDescent){.sysfs = sysfs};
+    d = (DmvDescent){.sysfs = sysfs, .udev = -1};
     for (size_t i = 0; e == 0 && i < w->n_devices; i++)
         for (char **name = w->devices[i].interfaces; e == 0 && name && *name && !w->devices[i].physfn; name++)
             e = add_if_up(&d, *name, &links);

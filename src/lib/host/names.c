@@ -169,7 +169,7 @@ int dmv_names_observe(const DmvRoots *r, const DmvWorld *w, DmvNames *ret)
     sysfs = open(r->sysfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (sysfs < 0)
         return -errno;
-    descent = (DmvDescent){.sysfs = sysfs};
+    descent = (DmvDescent){.sysfs = sysfs, .udev = -1};
     for (size_t i = 0; e == 0 && i < w->n_devices; i++) {
         const DmvDevice *d = &w->devices[i];
 

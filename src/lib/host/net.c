@@ -26,6 +26,24 @@ static bool may_be_of_ovs(const DmvDescent *d, const char *name, const char *fol
            dmv_descent_has(d, CLASS, OVS);
 }
 
+/* The host's end of a guest's interface hangs on the bus of Xen's backends ("devices/vif-1-0/net/vif1.0"):
+ * something stands on it, and nothing is under it. */
+static int is_of_guest(const DmvDescent *d, const char *folder, bool *ret)
+{
+    DMV_CLEANUP_FREE char *device = strdup(folder), *link = NULL, *bus = NULL;
+    char *slash = device ? strrchr(device, '/') : NULL;
+    int r = device ? 0 : -ENOMEM;
+
+    for (int up = 0; slash && up < 2; up++, slash = strrchr(device, '/'))
+        *slash = '\0';
+    if (r == 0) {
+        link = dmv_descent_join(device, "subsystem");
+        r = link ? dmv_descent_resolve(d, link, &bus) : -ENOMEM;
+    }
+    *ret = r == 0 && bus && dmv_ends_with(bus, "/xen-backend");
+    return r;
+}
+
 static int follow_virtual(DmvDescent *d, const char *name, const char *folder)
 {
     if (may_be_of_ovs(d, name, folder))
@@ -37,8 +55,13 @@ static int follow_folder(DmvDescent *d, const char *name, const char *folder)
 {
     DMV_CLEANUP_STRV char **lower = NULL;
     size_t n_ends = d->n_ends;
+    bool of_guest = false;
     int r = dmv_descent_list(d, folder, "lower_", true, &lower);
 
+    if (r == 0 && !lower)
+        r = is_of_guest(d, folder, &of_guest);
+    if (of_guest)
+        return dmv_descent_unknown(d, "interface %s is a guest's", name);
     if (r == 0 && !lower)
         r = dmv_descent_device(d, folder);
     if (r == 0 && !lower && d->n_ends == n_ends)

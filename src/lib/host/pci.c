@@ -211,7 +211,7 @@ static int observe_devices(int sysfs, const DmvFsEntry *entries, size_t n, struc
     for (size_t i = 0; i < n; i++) {
         int r;
 
-        if (dmv_sysfs_is_slot(entries[i].name))
+        if (dmv_slot_is_valid(entries[i].name))
             r = observe_device(sysfs, a, entries[i].name, w);
         else
             r = add_problem(w, entries[i].name, NULL, -EINVAL);

@@ -13,22 +13,6 @@
 #include "base/text.h"
 #include "host/fs.h"
 
-static bool hex_field(const char **p, size_t min, size_t max, char end)
-{
-    size_t n = strspn(*p, "0123456789abcdef");
-
-    if (n < min || n > max || (*p)[n] != end)
-        return false;
-    *p += n + (end ? 1 : 0);
-    return true;
-}
-
-bool dmv_sysfs_is_slot(const char *s)
-{
-    return hex_field(&s, 4, 8, ':') && hex_field(&s, 2, 2, ':') && hex_field(&s, 2, 2, '.') && s[0] >= '0' &&
-           s[0] <= '7' && s[1] == '\0';
-}
-
 /* The attribute's line without blanks at its end. */
 static int read_line(int dirfd, const char *name, char **ret)
 {

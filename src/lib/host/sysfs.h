@@ -10,9 +10,6 @@
 /* The kernel gives at most a page for an attribute. */
 #define DMV_SYSFS_ATTRIBUTE_MAX ((size_t)4096)
 
-/* "0000:03:00.0": a domain of four to eight digits, bus, device, function. */
-bool dmv_sysfs_is_slot(const char *s);
-
 /**
  * dmv_sysfs_text() - an attribute as one line of text
  * @dirfd: folder of the device

@@ -99,7 +99,7 @@ static int push_interface(DmvDevice *d, const char *name)
 /* Can this entry of a device's folder be what hangs below it? power/ is in every one of them. */
 static bool can_be_child(const DmvFsEntry *entry)
 {
-    return entry->kind == DMV_FS_FOLDER && !dmv_sysfs_is_slot(entry->name) &&
+    return entry->kind == DMV_FS_FOLDER && !dmv_slot_is_valid(entry->name) &&
            strcmp(entry->name, "power") != 0;
 }
 
