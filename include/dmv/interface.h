@@ -7,6 +7,7 @@
 #define DMV_INTERFACE "io.dmv.Manager"
 #define DMV_FETCH_INTERFACE "io.dmv.Fetch"
 #define DMV_APPLY_INTERFACE "io.dmv.Apply"
+#define DMV_GUEST_INTERFACE "io.dmv.Guest"
 /* Relative to the root. */
 #define DMV_SOCKET "run/dmv/" DMV_INTERFACE
 
@@ -14,5 +15,6 @@
 extern const char dmv_interface_manager[];
 extern const char dmv_interface_fetch[];
 extern const char dmv_interface_apply[];
+extern const char dmv_interface_guest[];
 
 #endif

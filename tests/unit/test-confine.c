@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a worker has taken from itself: a child confines itself as dmv-fetch or dmv-apply does, tries one
- * thing, and says by its exit status with which errno that ended. What has to go on working is tried, too.
+ * What a worker has taken from itself: a child confines itself as dmv-fetch, dmv-apply or dmv-guest does,
+ * tries one thing, and says by its exit status with which errno that ended. What has to go on working is
+ * tried, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,12 +40,14 @@
 #include "base/text.h"
 #include "daemon/apply/confine.h"
 #include "daemon/fetch/confine.h"
+#include "daemon/guest/confine.h"
 
 #define LANDLOCK_CREATE 444
 #define LANDLOCK_RESTRICT 446
 #define NOT_CONFINED 250 /* exit status of a child that could not even begin */
 
-typedef enum Kind { FREE, FETCH, APPLY } Kind;
+/* The guest worker before it is connected, and afterwards. */
+typedef enum Kind { FREE, FETCH, APPLY, CONNECTING, GUEST } Kind;
 
 /* What the children find. Its folder "open" may be written by everybody, and so may what is in it. */
 static Scratch s;
@@ -119,9 +122,14 @@ static int confine(Kind kind)
 
     if (kind == FETCH)
         return dmv_fetch_confine(&folder, &e);
-    if (kind == APPLY)
-        r = dmv_roots_init(&roots, in("root"), NULL, NULL);
-    return r < 0 || kind == FREE ? r : dmv_confine(&roots);
+    if (kind == CONNECTING || kind == GUEST)
+        r = dmv_guest_confine();
+    if (kind == GUEST && r == 0)
+        r = dmv_guest_leave_root(&e);
+    if (kind != APPLY)
+        return r;
+    r = dmv_roots_init(&roots, in("root"), NULL, NULL);
+    return r < 0 ? r : dmv_confine(&roots);
 }
 
 /* Return: the errno that the attempt ended with, 0 if it worked, 128 + signal. */
@@ -593,11 +601,13 @@ static const Attempt kernel[] = {
     {"cutting a file elsewhere", truncate_elsewhere, EACCES, 3},
 };
 
-static void test_both(void **state)
+static void test_all(void **state)
 {
+    static const Kind kinds[] = {FETCH, APPLY, CONNECTING, GUEST};
+
     (void)state;
-    try_all(FETCH, kernel, DMV_N_ELEMENTS(kernel));
-    try_all(APPLY, kernel, DMV_N_ELEMENTS(kernel));
+    for (size_t i = 0; i < DMV_N_ELEMENTS(kinds); i++)
+        try_all(kinds[i], kernel, DMV_N_ELEMENTS(kernel));
 }
 
 static void test_fetch(void **state)
@@ -652,6 +662,35 @@ static void test_apply(void **state)
         try_all(APPLY, of_root, DMV_N_ELEMENTS(of_root));
 }
 
+static void test_guest(void **state)
+{
+    static const Attempt attempts[] = {
+        {"a program", run_program, EPERM, 0},
+        {"AF_INET", make_inet, EAFNOSUPPORT, 0},
+        {"AF_INET6", make_inet6, EAFNOSUPPORT, 0},
+        {"netlink's routes", make_routes, EAFNOSUPPORT, 0},
+        {"connecting by an older socket", connect_old, EACCES, 4},
+        {"listening on a port", listen_on_port, EAFNOSUPPORT, 0},
+        {"an abstract socket of others", connect_abstract, EPERM, 6},
+        {"a signal to others", signal_parent, EPERM, 6},
+    };
+    static const Attempt of_root[] = {
+        {"chroot", change_root, EPERM, 0},
+        {"a device node", make_node, EACCES, 2},
+    };
+
+    (void)state;
+    try_all(CONNECTING, attempts, DMV_N_ELEMENTS(attempts));
+    try_all(GUEST, attempts, DMV_N_ELEMENTS(attempts));
+    if (geteuid() != 0)
+        return;
+    try_all(CONNECTING, of_root, DMV_N_ELEMENTS(of_root));
+    try_all(GUEST, of_root, DMV_N_ELEMENTS(of_root));
+    assert_int_equal(attempt_as(CONNECTING, NULL, become_nobody), 0);
+    assert_int_equal(attempt_as(GUEST, NULL, become_root), EPERM);
+    assert_int_equal(attempt_as(GUEST, NULL, become_nobody), EPERM);
+}
+
 /* A kernel that runs no 32-bit programs has nothing to filter: then they fail as they do for everybody. */
 static void test_foreign_calls(void **state)
 {
@@ -664,6 +703,7 @@ static void test_foreign_calls(void **state)
 #endif
     assert_int_equal(attempt_as(FETCH, NULL, call_foreign), expected);
     assert_int_equal(attempt_as(APPLY, NULL, call_foreign), expected);
+    assert_int_equal(attempt_as(GUEST, NULL, call_foreign), expected);
 }
 
 /* ---- kernels that have less ---- */
@@ -714,7 +754,7 @@ static void filters_fail(void)
 
 static void test_less(void **state)
 {
-    static const Kind kinds[] = {FETCH, APPLY};
+    static const Kind kinds[] = {FETCH, APPLY, CONNECTING, GUEST};
 
     (void)state;
     for (size_t i = 0; i < DMV_N_ELEMENTS(kinds); i++) {
@@ -736,8 +776,8 @@ static void test_less(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both),          cmocka_unit_test(test_fetch), cmocka_unit_test(test_apply),
-        cmocka_unit_test(test_foreign_calls), cmocka_unit_test(test_less),
+        cmocka_unit_test(test_all),   cmocka_unit_test(test_guest),         cmocka_unit_test(test_fetch),
+        cmocka_unit_test(test_apply), cmocka_unit_test(test_foreign_calls), cmocka_unit_test(test_less),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

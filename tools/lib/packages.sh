@@ -7,7 +7,7 @@
 
 _dmv_deb_build='gcc libc6-dev cmake ninja-build pkg-config scdoc libjson-c-dev libssl-dev libinih-dev libsystemd-dev
     libpci-dev libudev-dev libkmod-dev libelf-dev libarchive-dev librpm-dev librepo-dev libsmartcols-dev uthash-dev
-    libseccomp-dev libcmocka-dev'
+    libseccomp-dev libcmocka-dev libvirt-dev libxen-dev libxml2-dev'
 _dmv_deb_test='clang libclang-rt-dev clang-format clang-tidy cppcheck kmod rpm createrepo-c gnupg openssl python3 varlink-go
     systemd xz-utils zstd gzip binutils linux-headers-amd64 linux-kbuild-6.1 procps strace pciutils
     rpm2cpio util-linux bsdutils iproute2 git cpio lz4 bzip2 dracut-core initramfs-tools-core shellcheck
@@ -17,7 +17,7 @@ _dmv_deb_demo='kmod rpm createrepo-c gnupg openssl python3 xz-utils make binutil
 
 _dmv_rpm_build='gcc cmake ninja-build pkgconf-pkg-config scdoc json-c-devel openssl-devel inih-devel systemd-devel
     pciutils-devel kmod-devel elfutils-libelf-devel libarchive-devel rpm-devel librepo-devel libsmartcols-devel
-    uthash-devel libseccomp-devel libcmocka-devel'
+    uthash-devel libseccomp-devel libcmocka-devel libvirt-devel libxml2-devel'
 _dmv_rpm_test='clang compiler-rt clang-tools-extra cppcheck libasan libubsan kmod rpm-build rpm-sign createrepo_c
     gnupg2 openssl python3 golang-github-varlink systemd xz zstd gzip binutils kernel-devel procps-ng strace
     pciutils util-linux iproute cpio lz4 bzip2 dracut ShellCheck grub2-tools-minimal grub2-tools systemd-journal-remote

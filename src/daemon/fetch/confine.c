@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,15 +30,7 @@
 #include "host/landlock.h"
 #include "host/limits.h"
 #include "host/syscalls.h"
-
-/* Throw-away users: the range that systemd keeps for dynamic ones (61184 ... 65519), which no package uses.
- */
-#ifndef DMV_FETCH_UID_FIRST
-#define DMV_FETCH_UID_FIRST 61184u
-#endif
-#ifndef DMV_FETCH_UID_COUNT
-#define DMV_FETCH_UID_COUNT 4096u
-#endif
+#include "host/user.h"
 
 /* Neither cpio nor what we take from a repository can be larger. */
 #define FILE_MAX ((rlim_t)4 * 1024 * 1024 * 1024)
@@ -166,23 +157,13 @@ static int make_folder(const char *base, uid_t uid, gid_t gid, char **ret)
     return r;
 }
 
-/* Three times each, so that nothing is left to come back with. */
-static int drop_user(uid_t uid, gid_t gid)
-{
-    if (geteuid() != 0)
-        return 0;
-    if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
-        return -errno;
-    return setresuid(0, 0, 0) == 0 ? -EPERM : 0;
-}
-
 /* Not dumpable: nobody attaches to it. LeakSanitizer has to. */
-static int drop_privileges(uid_t uid, gid_t gid)
+static int drop_privileges(uid_t uid)
 {
     int r = dmv_capabilities_bound(0);
 
     if (r == 0)
-        r = drop_user(uid, gid);
+        r = dmv_user_become(uid);
     if (r == 0)
         r = dmv_capabilities_keep(0);
     if (r == 0 &&
@@ -214,7 +195,7 @@ int dmv_fetch_confine(char **ret_folder, DmvError *reterr)
     DMV_CLEANUP_FREE char *base = base_folder();
     DMV_CLEANUP_FREE char *folder = NULL;
     bool is_root = geteuid() == 0;
-    uid_t uid = is_root ? DMV_FETCH_UID_FIRST + (uid_t)getpid() % DMV_FETCH_UID_COUNT : geteuid();
+    uid_t uid = is_root ? dmv_user_pick() : geteuid();
     gid_t gid = is_root ? (gid_t)uid : getegid();
     int r;
 
@@ -231,7 +212,7 @@ int dmv_fetch_confine(char **ret_folder, DmvError *reterr)
     r = clean_environment(folder);
     if (r < 0)
         return failed(reterr, r, "environment");
-    r = drop_privileges(uid, gid);
+    r = drop_privileges(uid);
     if (r < 0)
         return failed(reterr, r, "becoming an unprivileged user");
     r = close_in(folder);
