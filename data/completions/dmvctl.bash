@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # bash completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
-__dmvctl_verbs="status list show devices why why-not plan refresh install import remove select deselect undo pin unpin
-    activate rollback commit history generations verify doctor check-kernel rescan monitor boot health describe help version"
+__dmvctl_verbs="status list show devices why why-not plan impact refresh install import remove select deselect undo pin unpin
+    activate rollback commit history generations verify doctor check-kernel rescan monitor boot health stop-guests restore-guests describe
+    help version"
 
 # The options of a verb, besides the common ones.
 __dmvctl_options() {
@@ -12,16 +13,17 @@ __dmvctl_options() {
     show | generations) echo --fields --no-headings ;;
     devices) echo --all --unclaimed --fields --no-headings ;;
     plan) echo --all --detailed-exit-code ;;
+    impact) echo --fields --no-headings ;;
     refresh) echo --allow-stale ;;
     install | import) echo --any-hardware --dry-run ;;
     remove) echo --dry-run ;;
-    activate) echo --dry-run --accept-lifeline --shutdown ;;
-    select) echo --now --any-hardware --because --dry-run --accept-lifeline ;;
-    deselect | undo) echo --now --because --dry-run --accept-lifeline ;;
+    activate) echo --dry-run --accept-lifeline --accept-guests --shutdown ;;
+    select) echo --now --any-hardware --because --dry-run --accept-lifeline --accept-guests ;;
+    deselect | undo) echo --now --because --dry-run --accept-lifeline --accept-guests ;;
     pin) echo --because --until ;;
     rollback) echo --staged --because --dry-run --accept-revoked ;;
     history) echo --limit --all --fields --no-headings ;;
-    rescan) echo --now ;;
+    rescan) echo --now --accept-guests ;;
     health) echo --waited ;;
     esac
 }
@@ -33,7 +35,7 @@ __dmvctl_ask() {
 
 __dmvctl_objects() {
     case $1 in
-    show | why)
+    show | why | impact)
         __dmvctl_ask list driver --all
         __dmvctl_ask list name --all
         __dmvctl_ask devices slot

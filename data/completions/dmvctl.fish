@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # fish completion for dmvctl. Objects are asked from the daemon; without one there are just no objects.
 
-set -l verbs status list show devices why why-not plan refresh install import remove select deselect undo pin unpin activate \
-    rollback commit history generations verify doctor check-kernel rescan monitor boot health describe help version
+set -l verbs status list show devices why why-not plan impact refresh install import remove select deselect undo pin unpin activate \
+    rollback commit history generations verify doctor check-kernel rescan monitor boot health stop-guests restore-guests describe help \
+    version
 
 # One column of a table of dmvctl.
 function __dmvctl_ask
@@ -27,7 +28,7 @@ complete -c dmvctl -l root -x -a '(__fish_complete_directories)' -d 'work on tha
 complete -c dmvctl -l sysfs -x -a '(__fish_complete_directories)' -d 'read the hardware from there'
 complete -c dmvctl -l procfs -x -a '(__fish_complete_directories)' -d "read the kernel's state from there"
 
-set -l table status list show devices history generations
+set -l table status list show devices impact history generations
 complete -c dmvctl -n "__fish_seen_subcommand_from $table" -s f -l fields -x -d 'columns to show, in that order'
 complete -c dmvctl -n "__fish_seen_subcommand_from $table" -l no-headings -d "no line with the columns' names"
 complete -c dmvctl -n '__fish_seen_subcommand_from status' -l check -d 'exit status 11 if a reboot is pending'
@@ -45,6 +46,8 @@ complete -c dmvctl -n '__fish_seen_subcommand_from install import remove select 
     -d 'check and show, change nothing'
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect undo activate' -l accept-lifeline \
     -d 'although the host may not come back'
+complete -c dmvctl -n '__fish_seen_subcommand_from select deselect undo activate rescan' -l accept-guests \
+    -d 'although guests that run are affected'
 complete -c dmvctl -n '__fish_seen_subcommand_from select deselect undo rescan' -l now -d 'switch at once'
 complete -c dmvctl -n '__fish_seen_subcommand_from rollback' -l accept-revoked \
     -d 'although a release was revoked since then'
@@ -53,7 +56,7 @@ complete -c dmvctl -n '__fish_seen_subcommand_from select deselect undo pin roll
 complete -c dmvctl -n '__fish_seen_subcommand_from pin' -l until -x -d 'last day, YYYY-MM-DD'
 complete -c dmvctl -n '__fish_seen_subcommand_from history' -l limit -x -d 'entries to show'
 
-complete -c dmvctl -n '__fish_seen_subcommand_from show why' -a '(__dmvctl_ask list driver --all; __dmvctl_ask devices slot)'
+complete -c dmvctl -n '__fish_seen_subcommand_from show why impact' -a '(__dmvctl_ask list driver --all; __dmvctl_ask devices slot)'
 complete -c dmvctl -n '__fish_seen_subcommand_from why-not' -a '(__dmvctl_ask list name --all)'
 complete -c dmvctl -n '__fish_seen_subcommand_from install' -a '(__dmvctl_ask list name --all --available)'
 complete -c dmvctl -n '__fish_seen_subcommand_from import' -F

@@ -48,6 +48,7 @@ verbs=(
     'why:explain why a driver, device or release is as it is'
     'why-not:explain what keeps a release from being used'
     'plan:what would change: files, and what every kernel loads'
+    'impact:guests of a Xen host that a change would affect'
     'refresh:fetch and verify the catalogs of the streams'
     'install:install releases for all kernels that they support'
     'import:take catalog and releases from a driver disk'
@@ -69,6 +70,8 @@ verbs=(
     'monitor:watch for changes until Ctrl-C'
     'boot:tell of a boot, before its drivers are loaded'
     'health:report the health of the drivers, and of what is named'
+    'stop-guests:shut down or save guests before a reboot'
+    'restore-guests:bring back the guests that were saved'
     'describe:versions, roots, kernels and streams'
     'help:show the verbs, or the help of a verb'
     'version:show the version of dmvctl'
@@ -88,6 +91,7 @@ common=(
 table=('(-f --fields)'{-f+,--fields=}'[columns to show, in that order]:fields:' "--no-headings[no line with the columns' names]")
 dry=('(-n --dry-run)'{-n,--dry-run}'[check and show, change nothing]')
 accept='--accept-lifeline[although the host may not come back]'
+guests='--accept-guests[although guests that run are affected]'
 because=('--because=[why; kept in the history]:text:')
 
 _arguments -C $common '1:verb:->verb' '*::argument:->argument' && return
@@ -107,6 +111,7 @@ devices)
         '(-u --unclaimed)'{-u,--unclaimed}'[only devices without a driver]'
     ;;
 why) _arguments $common '1:object:_dmvctl_objects' ;;
+impact) _arguments $common $table '1:object:_dmvctl_objects' ;;
 why-not) _arguments $common '1:release:_dmvctl_releases' ;;
 plan) _arguments $common '(-a --all)'{-a,--all}'[show everything, not only what fits]' '--detailed-exit-code[exit status 10 if there are changes]' ;;
 refresh) _arguments $common '--allow-stale[accept a catalog that has expired]' '1:stream:_dmvctl_streams' ;;
@@ -118,19 +123,19 @@ import)
     ;;
 remove) _arguments $common $dry '*:release:_dmvctl_installed' ;;
 select)
-    _arguments $common $dry $because $accept '--now[switch at once]' '--any-hardware[although no device here is supported]' \
+    _arguments $common $dry $because $accept $guests '--now[switch at once]' '--any-hardware[although no device here is supported]' \
         '1:release:_dmvctl_selectable' '2:selection:(recommended inbox)'
     ;;
-deselect) _arguments $common $dry $because $accept '--now[switch at once]' '1:driver:_dmvctl_drivers' ;;
-undo) _arguments $common $dry $because $accept '--now[switch at once]' '1:entries (last, N or N..M):_dmvctl_entries' ;;
+deselect) _arguments $common $dry $because $accept $guests '--now[switch at once]' '1:driver:_dmvctl_drivers' ;;
+undo) _arguments $common $dry $because $accept $guests '--now[switch at once]' '1:entries (last, N or N..M):_dmvctl_entries' ;;
 pin) _arguments $common $because '--until=[last day]:date (YYYY-MM-DD):' '1:driver:_dmvctl_drivers' ;;
 unpin) _arguments $common '1:driver:_dmvctl_drivers' ;;
-activate) _arguments $common $dry $accept '--shutdown[the host goes down now]' ;;
+activate) _arguments $common $dry $accept $guests '--shutdown[the host goes down now]' ;;
 rollback) _arguments $common $dry $because '--staged[at the next reboot]' \
     '--accept-revoked[although a release was revoked since then]' '1:generation:_dmvctl_generations' ;;
 history) _arguments $common $table '(-a --all)'{-a,--all}'[all that are kept]' '--limit=[entries to show]:number:' '1:driver:_dmvctl_drivers' ;;
 generations) _arguments $common $table ;;
-rescan) _arguments $common '--now[apply at once]' ;;
+rescan) _arguments $common $guests '--now[apply at once]' ;;
 health) _arguments $common '--waited=[wait for links, after so long]:seconds:' ;;
 help) _arguments '1:verb:((${verbs}))' ;;
 *) _arguments $common ;;

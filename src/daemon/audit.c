@@ -356,6 +356,7 @@ json_object *dmv_audit_doctor(DmvManager *m, bool *ret_clean)
     examine_pins(&a, m);
     examine_memory(&a, m);
     examine_tool(&a, m);
+    dmv_audit_guests(&a, m);
     *ret_clean = a.clean;
     return dmv_jb_end(&a.list);
 }

@@ -29,4 +29,7 @@ void dmv_audit_find_module(DmvAudit *a, const char *object, const struct DmvStan
  */
 int dmv_audit_modules(DmvAudit *a, const DmvManager *m, const struct DmvInspection *i, DmvJsonBuilder *reply);
 
+/* audit-guests.c: channels of a Xen host that gave nothing, and what is left of xend. */
+void dmv_audit_guests(DmvAudit *a, const DmvManager *m);
+
 #endif

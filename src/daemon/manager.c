@@ -15,6 +15,7 @@
 #include "daemon/boot.h"
 #include "daemon/claim.h"
 #include "daemon/forecast.h"
+#include "daemon/guests.h"
 #include "daemon/health.h"
 #include "daemon/inspector.h"
 #include "daemon/job.h"
@@ -222,8 +223,9 @@ int dmv_manager_check_plan(const DmvManager *m, const DmvConsent *consent, DmvEr
     missing = look_for_fallback(m, &changes, consent, &why);
     if (missing == -ENOMEM)
         return missing;
-    return dmv_lifeline_check(&changes, missing == 0 ? NULL : dmv_error_words(&why, missing),
-                              consent->accept_lifeline, reterr);
+    r = dmv_lifeline_check(&changes, missing == 0 ? NULL : dmv_error_words(&why, missing),
+                           consent->accept_lifeline, reterr);
+    return r == 0 ? dmv_guests_check(m, consent, reterr) : r;
 }
 
 int dmv_manager_set_intent(DmvManager *m, const DmvIntent *intent, DmvError *reterr)
@@ -485,6 +487,7 @@ DmvManager *dmv_manager_free(DmvManager *m)
         return NULL;
     (void)dmv_job_free(m->job);
     (void)dmv_owning_free(m->owning);
+    (void)dmv_guestbook_free(m->guestbook);
     (void)dmv_hotplug_free(m->hotplug);
     (void)vl_monitor_free(m->monitor);
     dmv_forecast_end(m);

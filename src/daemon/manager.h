@@ -28,6 +28,7 @@ typedef struct DmvAuthorizer DmvAuthorizer;
 typedef struct DmvForecaster DmvForecaster;
 struct DmvForecast;
 typedef struct DmvOwning DmvOwning;
+typedef struct DmvGuestbook DmvGuestbook;
 typedef struct DmvInspector DmvInspector;
 struct DmvInspection;
 
@@ -108,6 +109,7 @@ struct DmvManager {
     DmvProblems config_problems;
     DmvHealth health;        /* as it was judged last */
     DmvInspector *inspector; /* of the modules, see inspector.h; NULL until somebody asks */
+    DmvGuestbook *guestbook; /* of the guests, see guests.h; NULL until somebody asks */
     DmvOwning *owning;       /* who owns the adopted modules; NULL: nobody asked yet */
 
     DmvJob *job; /* the one changing job, or NULL */
@@ -151,12 +153,14 @@ int dmv_manager_set_intent(DmvManager *m, const DmvIntent *intent, DmvError *ret
 typedef struct DmvConsent {
     bool now;             /* at once: no boot comes in between that could fail */
     bool accept_lifeline; /* although a lifeline is touched */
+    bool accept_guests;   /* although guests that run are affected */
 } DmvConsent;
 /* The same, unless dmv_manager_check_plan() refuses the plan that follows. */
 int dmv_manager_ask_intent(DmvManager *m, const DmvIntent *intent, const DmvConsent *consent,
                            DmvError *reterr);
 /* May the plan be carried out, by its modules (enforce=yes) and by what it may cost? Return: 0,
- * DMV_UNVERIFIED, DMV_LIFELINE, a negative errno. */
+ * DMV_UNVERIFIED, DMV_LIFELINE, DMV_GUESTS_AFFECTED, a negative errno. The guests are those of the last look
+ * (dmv_guests_wait()). */
 int dmv_manager_check_plan(const DmvManager *m, const DmvConsent *consent, DmvError *reterr);
 
 /* Seconds since the epoch. */

@@ -8,6 +8,7 @@
 
 #include "daemon/boot.h"
 #include "daemon/claim.h"
+#include "daemon/guests.h"
 #include "daemon/job.h"
 #include "daemon/methods.h"
 #include "model/lifeline.h"
@@ -33,6 +34,11 @@ int dmv_method_check_free(DmvManager *m, DmvError *e)
     int r = dmv_job_check_place(m, e);
 
     return r == 0 ? dmv_claim_take(m, e) : r;
+}
+
+bool dmv_method_concerns_guests(const DmvManager *m, const DmvConsent *consent, bool dry_run)
+{
+    return !consent->now || dry_run || dmv_guests_may_refuse(m, consent);
 }
 
 int dmv_method_check_pin(const DmvViewDriver *d, DmvError *e)
@@ -150,5 +156,7 @@ int dmv_methods_bind_change(DmvManager *m)
         r = dmv_methods_bind_release(m);
     if (r == 0)
         r = dmv_methods_bind_boot(m);
+    if (r == 0)
+        r = dmv_methods_bind_guest_stop(m);
     return r == 0 ? dmv_methods_bind_generation(m) : r;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/boot.h"
+#include "daemon/guests.h"
 #include "daemon/health.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
@@ -31,6 +32,7 @@ static json_object *activate_dry_run(DmvManager *m)
     DmvJsonBuilder b = {.value = after_activate(m, !dmv_plan_is_empty(&m->plan), m->plan.kernels, NULL)};
 
     dmv_jb_value(&b, "lifelines", dmv_method_lifelines(m));
+    dmv_guests_add_plan(m, &b);
     return dmv_jb_end(&b);
 }
 
@@ -80,12 +82,15 @@ static int on_activate(VlCall *call, json_object *params, void *userdata)
     bool dry = false, shutdown = false;
     const DmvJsonField fields[] = {{"dryRun", DMV_JSON_BOOL, 0, &dry},
                                    {"acceptLifeline", DMV_JSON_BOOL, 0, &consent.accept_lifeline},
+                                   {"acceptGuests", DMV_JSON_BOOL, 0, &consent.accept_guests},
                                    {"shutdown", DMV_JSON_BOOL, 0, &shutdown}};
     int r;
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
     if (shutdown && !dry)
         return activate_at_shutdown(m, call);
+    if ((dry || dmv_guests_may_refuse(m, &consent)) && dmv_guests_wait(m, call, params, on_activate))
+        return 0;
     r = dry ? 0 : dmv_method_check_free(m, &e);
     if (r == 0)
         r = dmv_manager_check_plan(m, &consent, &e);
@@ -395,11 +400,14 @@ static int on_rescan(VlCall *call, json_object *params, void *userdata)
     DmvManager *m = userdata;
     DMV_CLEANUP_ERROR DmvError e = {0};
     DMV_CLEANUP_INTENT DmvIntent intent = {0};
-    bool now = false;
-    const DmvJsonField fields[] = {{"now", DMV_JSON_BOOL, 0, &now}};
+    DmvConsent consent = {.now = false};
+    const DmvJsonField fields[] = {{"now", DMV_JSON_BOOL, 0, &consent.now},
+                                   {"acceptGuests", DMV_JSON_BOOL, 0, &consent.accept_guests}};
     int r;
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    if (dmv_guests_may_refuse(m, &consent) && dmv_guests_wait(m, call, params, on_rescan))
+        return 0;
     r = dmv_method_check_free(m, &e);
     if (r == 0)
         r = dmv_manager_look(m);
@@ -408,6 +416,8 @@ static int on_rescan(VlCall *call, json_object *params, void *userdata)
         (void)dmv_error_set(&e, r, NULL, m->plan_error.next, "%s",
                             m->plan_error.why ? m->plan_error.why : "");
     }
+    if (r == 0)
+        r = dmv_guests_check(m, &consent, &e);
     if (r == 0 && !dmv_plan_is_empty(&m->plan)) {
         r = dmv_intent_copy(&m->intent, &intent);
         if (r == 0)
@@ -416,7 +426,7 @@ static int on_rescan(VlCall *call, json_object *params, void *userdata)
     if (r != 0)
         return dmv_method_fail(call, &e, r, "rescan", "the host");
     dmv_manager_publish(m, "world_changed", NULL, NULL);
-    if (!now || dmv_plan_is_empty(&m->plan))
+    if (!consent.now || dmv_plan_is_empty(&m->plan))
         return dmv_reply(call, rescan_reply(m, !dmv_plan_is_empty(&m->plan), changes_of(&m->plan),
                                             dmv_generations_staged(&m->generations) != NULL));
     r = dmv_job_apply(m, call, "rescan", NULL, NULL, after_rescan, NULL, &e);

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "daemon/boot.h"
 #include "daemon/forecast.h"
+#include "daemon/guests.h"
 #include "daemon/inspector.h"
 #include "daemon/job.h"
 #include "daemon/methods.h"
@@ -105,8 +106,12 @@ static int on_describe(VlCall *call, json_object *params, void *userdata)
 {
     DmvManager *m = userdata;
     DmvJsonBuilder b = {0};
+    bool channels = true;
+    const DmvJsonField fields[] = {{"channels", DMV_JSON_BOOL, 0, &channels}};
 
-    (void)params;
+    (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    if (channels && dmv_guests_wait(m, call, params, on_describe))
+        return 0;
     dmv_jb_object(&b);
     dmv_jb_string(&b, "product", DMV_PRODUCT);
     dmv_jb_string(&b, "version", DMV_VERSION);
@@ -118,6 +123,8 @@ static int on_describe(VlCall *call, json_object *params, void *userdata)
     dmv_jb_value(&b, "kernels", dmv_render_kernels(&m->world));
     dmv_jb_value(&b, "streams", dmv_streams_render(m));
     dmv_jb_bool(&b, "depmodExcludes", m->world.depmod_excludes);
+    if (channels)
+        dmv_guests_add_channels(m, &b);
     return dmv_reply(call, dmv_jb_end(&b));
 }
 
@@ -228,7 +235,7 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
     const DmvGeneration *staged = dmv_generations_staged(&m->generations);
     const DmvGeneration *left = dmv_generations_left(&m->generations);
 
-    if (dmv_owners_wait(m, call, params, on_status))
+    if (dmv_owners_wait(m, call, params, on_status) || dmv_guests_wait(m, call, params, on_status))
         return 0;
     dmv_jb_object(&b);
     dmv_jb_string(&b, "runningKernel", m->world.running_kernel);
@@ -247,6 +254,7 @@ static int on_status(VlCall *call, json_object *params, void *userdata)
     if (m->job)
         dmv_jb_value(&b, "job", dmv_job_render(m->job));
     dmv_jb_value(&b, "lifelines", dmv_render_lifelines(&m->world));
+    dmv_guests_add_plan(m, &b);
     dmv_jb_value(&b, "problems", all_problems(m, false));
     return dmv_reply(call, dmv_jb_end(&b));
 }
@@ -291,6 +299,7 @@ static int answer_plan(DmvManager *m, VlCall *call, const DmvForecast *f, const 
     dmv_jb_exact(&b, "depmodConf", m->plan.conf ? m->plan.conf : "");
     dmv_jb_value(&b, "problems", plan_problems(m, f, problem));
     dmv_jb_value(&b, "lifelines", dmv_method_lifelines(m));
+    dmv_guests_add_plan(m, &b);
     if (f) {
         dmv_jb_value(&b, "devices", dmv_render_device_forecasts(f));
         dmv_jb_value(&b, "initrds", dmv_render_image_forecasts(f));
@@ -302,7 +311,8 @@ static int on_plan(VlCall *call, json_object *params, void *userdata)
 {
     DmvManager *m = userdata;
 
-    (void)params;
+    if (dmv_guests_wait(m, call, params, on_plan))
+        return 0;
     if (m->plan_error.code != 0) {
         DmvError copy = {0};
 
@@ -398,7 +408,8 @@ static int on_doctor(VlCall *call, json_object *params, void *userdata)
     bool clean = false;
     json_object *findings;
 
-    if (dmv_owners_wait(userdata, call, params, on_doctor))
+    if (dmv_owners_wait(userdata, call, params, on_doctor) ||
+        dmv_guests_wait(userdata, call, params, on_doctor))
         return 0;
     findings = dmv_audit_doctor(userdata, &clean);
     return reply_findings(call, findings, clean);
@@ -480,5 +491,5 @@ int dmv_methods_bind_read(DmvManager *m)
 
     for (size_t i = 0; r == 0 && i < DMV_N_ELEMENTS(methods); i++)
         r = vl_server_bind(m->server, methods[i].name, methods[i].handler, 0, m);
-    return r;
+    return r == 0 ? dmv_methods_bind_guests(m) : r;
 }

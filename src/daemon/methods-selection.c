@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/guests.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
@@ -11,7 +12,7 @@
 
 typedef struct Select {
     const char *object, *selection, *because;
-    bool now, any_hardware, dry_run, accept_lifeline;
+    bool now, any_hardware, dry_run, accept_lifeline, accept_guests;
 } Select;
 
 /* What the request means: a driver and what it shall be. */
@@ -70,6 +71,7 @@ static json_object *selection_reply(DmvManager *m, const char *driver, const Dmv
         dmv_jb_value(&b, "steps", dmv_render_steps(plan));
         dmv_jb_value(&b, "predictions", dmv_render_predictions(plan));
         dmv_jb_value(&b, "lifelines", dmv_method_lifelines(m));
+        dmv_guests_add_plan(m, &b);
     }
     return dmv_jb_end(&b);
 }
@@ -79,6 +81,14 @@ static json_object *after_select_now(DmvManager *m, bool changed, char *const *k
     (void)changed;
     (void)kernels;
     return selection_reply(m, userdata, NULL);
+}
+
+/* Are guests asked for, to refuse it or to be in the answer? */
+static bool concerns_guests(const DmvManager *m, const Select *s)
+{
+    const DmvConsent consent = {.now = s->now, .accept_guests = s->accept_guests};
+
+    return dmv_method_concerns_guests(m, &consent, s->dry_run);
 }
 
 static json_object *would_select(DmvManager *m, const void *userdata)
@@ -91,7 +101,8 @@ static int change_selection(DmvManager *m, VlCall *call, const Select *s, const 
     DMV_CLEANUP_ERROR DmvError e = {0};
     DMV_CLEANUP_INTENT DmvIntent intent = {0};
     DMV_CLEANUP_FREE char *driver = NULL;
-    const DmvConsent consent = {.now = s->now, .accept_lifeline = s->accept_lifeline};
+    const DmvConsent consent = {
+        .now = s->now, .accept_lifeline = s->accept_lifeline, .accept_guests = s->accept_guests};
     DmvViewDriver *d = NULL;
     int r = dmv_method_check_free(m, &e);
 
@@ -134,9 +145,12 @@ static int on_select(VlCall *call, json_object *params, void *userdata)
         {"because", DMV_JSON_STRING, 0, &s.because},
         {"dryRun", DMV_JSON_BOOL, 0, &s.dry_run},
         {"acceptLifeline", DMV_JSON_BOOL, 0, &s.accept_lifeline},
+        {"acceptGuests", DMV_JSON_BOOL, 0, &s.accept_guests},
     };
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    if (concerns_guests(userdata, &s) && dmv_guests_wait(userdata, call, params, on_select))
+        return 0;
     return change_selection(userdata, call, &s, "select");
 }
 
@@ -149,9 +163,12 @@ static int on_deselect(VlCall *call, json_object *params, void *userdata)
         {"because", DMV_JSON_STRING, 0, &s.because},
         {"dryRun", DMV_JSON_BOOL, 0, &s.dry_run},
         {"acceptLifeline", DMV_JSON_BOOL, 0, &s.accept_lifeline},
+        {"acceptGuests", DMV_JSON_BOOL, 0, &s.accept_guests},
     };
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
+    if (concerns_guests(userdata, &s) && dmv_guests_wait(userdata, call, params, on_deselect))
+        return 0;
     return change_selection(userdata, call, &s, "deselect");
 }
 

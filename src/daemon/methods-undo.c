@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/guests.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 #include "daemon/methods.h"
@@ -14,8 +15,14 @@
 typedef struct Undo {
     int64_t first, last; /* -1: not given */
     const char *because;
-    bool now, dry_run, accept_lifeline;
+    bool now, dry_run, accept_lifeline, accept_guests;
 } Undo;
+
+static DmvConsent consent_of(const Undo *x)
+{
+    return (DmvConsent){
+        .now = x->now, .accept_lifeline = x->accept_lifeline, .accept_guests = x->accept_guests};
+}
 
 /* The answer without what the plan says. */
 static json_object *render_undone(const DmvHistoryUndo *u)
@@ -53,6 +60,7 @@ static json_object *would_undo(DmvManager *m, const void *userdata)
     dmv_jb_value(&b, "steps", dmv_render_steps(&m->plan));
     dmv_jb_value(&b, "predictions", dmv_render_predictions(&m->plan));
     dmv_jb_value(&b, "lifelines", dmv_method_lifelines(m));
+    dmv_guests_add_plan(m, &b);
     return dmv_jb_end(&b);
 }
 
@@ -138,7 +146,7 @@ static int change(DmvManager *m, VlCall *call, const Undo *x, const DmvHistoryUn
 {
     DMV_CLEANUP_JSON json_object *undone = NULL;
     DMV_CLEANUP_FREE char *text = NULL;
-    const DmvConsent consent = {.now = x->now, .accept_lifeline = x->accept_lifeline};
+    const DmvConsent consent = consent_of(x);
     bool pins_only = dmv_intent_is_same(&u->before, &u->after);
     int r;
 
@@ -163,15 +171,23 @@ static int on_undo(VlCall *call, json_object *params, void *userdata)
     DMV_CLEANUP_HISTORY_UNDO DmvHistoryUndo u = {0};
     Undo x = {.first = -1, .last = -1};
     const DmvJsonField fields[] = {
-        {"first", DMV_JSON_INT, 0, &x.first},     {"last", DMV_JSON_INT, 0, &x.last},
-        {"now", DMV_JSON_BOOL, 0, &x.now},        {"because", DMV_JSON_STRING, 0, &x.because},
-        {"dryRun", DMV_JSON_BOOL, 0, &x.dry_run}, {"acceptLifeline", DMV_JSON_BOOL, 0, &x.accept_lifeline},
+        {"first", DMV_JSON_INT, 0, &x.first},
+        {"last", DMV_JSON_INT, 0, &x.last},
+        {"now", DMV_JSON_BOOL, 0, &x.now},
+        {"because", DMV_JSON_STRING, 0, &x.because},
+        {"dryRun", DMV_JSON_BOOL, 0, &x.dry_run},
+        {"acceptLifeline", DMV_JSON_BOOL, 0, &x.accept_lifeline},
+        {"acceptGuests", DMV_JSON_BOOL, 0, &x.accept_guests},
     };
+    DmvConsent consent;
     int r;
 
     (void)dmv_json_read(params, "call", fields, DMV_N_ELEMENTS(fields), true, NULL);
     if (x.first < 0 && x.last >= 0)
         return vl_call_error_invalid(call, "last");
+    consent = consent_of(&x);
+    if (dmv_method_concerns_guests(m, &consent, x.dry_run) && dmv_guests_wait(m, call, params, on_undo))
+        return 0;
     r = dmv_method_check_free(m, &e);
     if (r == 0 && x.first < 0)
         r = dmv_history_undo_last(&m->history, &x.first, &e);

@@ -27,6 +27,10 @@ int dmv_method_check_kernel(const DmvViewRelease *r, DmvError *e);
 /* Return: 0, or DMV_NOT_INSTALLED. */
 int dmv_method_check_installed(const DmvViewRelease *r, DmvError *e);
 
+/* Do guests have to be asked for first, to refuse something or to be in the answer? Only what takes effect at
+ * once has no plan in its answer. */
+bool dmv_method_concerns_guests(const DmvManager *m, const DmvConsent *consent, bool dry_run);
+
 /**
  * dmv_method_try() - answer with what would come of an intent, without storing anything
  * @intent: borrowed; nobody else looks at it meanwhile
@@ -50,6 +54,9 @@ int dmv_methods_bind_selection(DmvManager *m);
 int dmv_methods_bind_undo(DmvManager *m);
 int dmv_methods_bind_release(DmvManager *m);
 int dmv_methods_bind_generation(DmvManager *m);
+int dmv_methods_bind_guests(DmvManager *m);
+/* methods-guest-stop.c */
+int dmv_methods_bind_guest_stop(DmvManager *m);
 
 /* Binds a table of methods that need privileges. */
 typedef struct DmvMethod {

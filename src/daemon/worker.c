@@ -30,12 +30,16 @@
  * says. */
 #define FETCH_SILENCE_USEC ((uint64_t)10 * 60 * 1000000)
 #define FETCH_TOTAL_USEC ((uint64_t)2 * 3600 * 1000000)
+/* What a guest worker has beside what its caller allows: it starts, takes one step with libvirt and answers.
+ * Before the worker's own alarm. */
+#define GUEST_SILENCE_USEC ((uint64_t)30 * 1000000)
 
 static const struct {
     const char *executable, *interface, *socket;
 } kinds[] = {
     [DMV_WORKER_FETCH] = {"dmv-fetch", DMV_FETCH_INTERFACE, "run/dmv/" DMV_FETCH_INTERFACE},
     [DMV_WORKER_APPLY] = {"dmv-apply", DMV_APPLY_INTERFACE, "run/dmv/" DMV_APPLY_INTERFACE},
+    [DMV_WORKER_GUEST] = {"dmv-guest", DMV_GUEST_INTERFACE, "run/dmv/" DMV_GUEST_INTERFACE},
 };
 
 typedef struct Call {
@@ -58,6 +62,7 @@ struct DmvWorker {
     VlPeer *peer;           /* NULL: it was given up */
     Child *child;           /* NULL: not our child, or it has ended */
     sd_event_source *timer; /* of the call that runs */
+    uint64_t allowance;     /* what a call may take beside the time that it has anyway */
     Call *current;
 };
 
@@ -125,10 +130,10 @@ static int spawn(DmvWorker *w, int *ret_fd)
         path = NULL;
         return -ENOMEM;
     }
-    if (w->kind == DMV_WORKER_APPLY) {
+    if (w->kind != DMV_WORKER_FETCH) {
         argv[n++] = "--root";
         argv[n++] = m->roots.root[0] ? m->roots.root : "/";
-        if (m->roots.procfs && !m->roots.running) {
+        if (w->kind == DMV_WORKER_APPLY && m->roots.procfs && !m->roots.running) {
             argv[n++] = "--procfs";
             argv[n++] = m->roots.procfs;
         }
@@ -138,10 +143,19 @@ static int spawn(DmvWorker *w, int *ret_fd)
     return r < 0 ? r : watch_child(w, pid);
 }
 
+/* Does the service manager start it? In a shutdown it takes every connection to a socket that it is about to
+ * stop, and closes it at once. Guests are stopped then, by a daemon of one conversation that starts its guest
+ * workers itself; when such a one applies or fetches anything at a shutdown, the sockets of those workers
+ * have gone. */
+static bool has_unit(const DmvManager *m, DmvWorkerKind kind)
+{
+    return m->roots.running && !(m->transient && kind == DMV_WORKER_GUEST);
+}
+
 int dmv_worker_new(DmvManager *m, DmvWorkerKind kind, DmvWorker **ret, DmvError *reterr)
 {
     DmvWorker *w = calloc(1, sizeof(*w));
-    int fd = m->roots.running ? connect_socket(m, kinds[kind].socket) : -ENOENT, r = 0;
+    int fd = has_unit(m, kind) ? connect_socket(m, kinds[kind].socket) : -ENOENT, r = 0;
 
     if (!w) {
         (void)dmv_close(fd);
@@ -169,7 +183,7 @@ DmvWorker *dmv_worker_free(DmvWorker *w)
         return NULL;
     if (w->current)
         w->current->worker = NULL;
-    if (w->kind == DMV_WORKER_FETCH)
+    if (w->kind != DMV_WORKER_APPLY)
         kill_child(w);
     if (w->child)
         w->child->worker = NULL;
@@ -251,10 +265,17 @@ static uint64_t patience(const DmvWorker *w)
 
     if (w->kind == DMV_WORKER_APPLY)
         return usec;
+    if (w->kind == DMV_WORKER_GUEST)
+        return (usec < GUEST_SILENCE_USEC ? usec : GUEST_SILENCE_USEC) + w->allowance;
     usec = usec < transfer ? usec : transfer;
     if (gone >= FETCH_TOTAL_USEC)
         return 0;
     return usec < FETCH_TOTAL_USEC - gone ? usec : FETCH_TOTAL_USEC - gone;
+}
+
+void dmv_worker_allow(DmvWorker *w, uint64_t usec)
+{
+    w->allowance = usec;
 }
 
 static int wait_for_word(DmvWorker *w)

@@ -9,7 +9,7 @@
 #include "daemon/manager.h"
 
 typedef struct DmvWorker DmvWorker;
-typedef enum DmvWorkerKind { DMV_WORKER_FETCH, DMV_WORKER_APPLY } DmvWorkerKind;
+typedef enum DmvWorkerKind { DMV_WORKER_FETCH, DMV_WORKER_APPLY, DMV_WORKER_GUEST } DmvWorkerKind;
 
 /**
  * DmvWorkerReply - a reply of a worker
@@ -23,8 +23,8 @@ typedef void (*DmvWorkerReply)(void *userdata, int code, json_object *params, in
                                bool continues, DmvError *e);
 
 int dmv_worker_new(DmvManager *m, DmvWorkerKind kind, DmvWorker **ret, DmvError *reterr);
-/* Ends it: a fetch worker at once, an apply worker when it has finished or undone what it was doing; one that
- * was given up has ended. No callback comes after this. */
+/* Ends it: a fetch or a guest worker at once, an apply worker when it has finished or undone what it was
+ * doing; one that was given up has ended. No callback comes after this. */
 DmvWorker *dmv_worker_free(DmvWorker *w);
 /* False: it has ended, or was given up, without having been asked to. */
 bool dmv_worker_is_there(const DmvWorker *w);
@@ -36,6 +36,9 @@ bool dmv_worker_is_there(const DmvWorker *w);
  * Return: 0; DMV_WORKER_FAILED if it is not what was asked for, also in its types; -ENOMEM.
  */
 int dmv_worker_read(json_object *params, const DmvJsonField *fields, size_t n_fields, DmvError *reterr);
+/* Gives every later call of a guest worker that much more: it waits for a channel, or saves a guest's memory,
+ * without a word. */
+void dmv_worker_allow(DmvWorker *w, uint64_t usec);
 /**
  * dmv_worker_call() - one call; the next one when its last reply has come
  * @params: taken over

@@ -177,7 +177,7 @@ INBOX = {"object": "intel-e1000e", "selection": "inbox"}
 CHANGES = {"Refresh": {}, "Rescan": {}, "Install": {"release": RELEASE}, "Remove": {"release": RELEASE}, "Select": INBOX,
            "Deselect": {"driver": "intel-e1000e"}, "Undo": {}, "Pin": {"driver": "intel-e1000e"},
            "Unpin": {"driver": "intel-e1000e"}, "Activate": {}, "Rollback": {}, "Commit": {}}
-FOR_ROOT = ("Import", "Boot", "Health")
+FOR_ROOT = ("Import", "Boot", "Health", "StopGuests", "RestoreGuests")
 
 
 def everybody_else_is_served(when):

@@ -13,7 +13,7 @@ modules=$root/usr/lib/modules
 cmake -S "$DMV_SOURCE" -B "$scratch/build" -G Ninja -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_INSTALL_LIBEXECDIR=libexec \
     -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O0 -DDMV_TESTS=OFF >"$scratch/out" 2>&1 || fail "cmake"
 ninja -C "$scratch/build" driver-tool dmvd dmv-apply man >"$scratch/out" 2>&1 || fail "ninja"
-for program in dmvctl dmv-fetch dmv-publish; do cp "$DMV_BUILD/bin/$program" "$scratch/build/bin/"; done
+for program in dmvctl dmv-fetch dmv-guest dmv-publish; do cp "$DMV_BUILD/bin/$program" "$scratch/build/bin/"; done
 DESTDIR=$root cmake --install "$scratch/build" >"$scratch/out" 2>&1 || fail "cmake --install"
 
 # ---- what a minimal system has: kmod and the libraries ----

@@ -64,7 +64,7 @@ reply() {
 verbs=$("$dmvctl" help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 
 check_help() {
-    [ "$(echo "$verbs" | wc -w)" = 29 ] || fail "the overview lists $(echo "$verbs" | wc -w) verbs"
+    [ "$(echo "$verbs" | wc -w)" = 30 ] || fail "the overview lists $(echo "$verbs" | wc -w) verbs"
     for args in "help" "--help" "-h" $(for v in $verbs; do echo "help:$v" "$v:--help"; done); do
         # shellcheck disable=SC2086
         "$dmvctl" ${args/:/ } >"$scratch/out" 2>"$scratch/err"
@@ -106,6 +106,8 @@ check_screens() {
     screen plan 0 plan
     screen plan 10 plan --detailed-exit-code
     screen plan-all 0 plan --all
+    screen impact 0 impact
+    screen impact-fields 0 impact --no-headings --fields guest,id,uuid,type,boot,target,channels,modules
     screen refresh 0 refresh
     screen install 0 install intel-e1000e
     screen install-dry-run 0 install -n intel-e1000e
@@ -130,6 +132,8 @@ check_screens() {
     screen describe 0 describe
     screen boot 0 boot
     screen health 11 health
+    screen stop-guests 1 stop-guests
+    screen restore-guests 0 restore-guests
     export FAKE_REPLIES=$golden/replies/empty
     screen empty-status 0 status
     screen empty-list 0 list
@@ -138,8 +142,12 @@ check_screens() {
     screen empty-history 0 history
     screen empty-generations 0 generations
     screen empty-plan 0 plan
+    screen empty-impact 0 impact
+    screen empty-impact-driver 0 impact intel-e1000e
     screen empty-rescan 0 rescan
     screen empty-activate 0 activate
+    screen empty-stop-guests 0 stop-guests
+    screen empty-restore-guests 0 restore-guests
 }
 
 check_requests() {
@@ -156,6 +164,8 @@ check_requests() {
     run health "the bond has no link" && expect_call 'Health {"problems":["the bond has no link"]}'
     run health --waited 7 -- x && expect_call 'Health {"problems":["x"],"waited":7}'
     run boot && expect_call 'Boot {}'
+    run stop-guests && expect_call 'StopGuests {}'
+    run restore-guests && expect_call 'RestoreGuests {}'
     run remove a/b@1 -n && expect_call 'Remove {"release":"a/b@1","dryRun":true}'
     run select a dell@2 --now --because 'a "reason"' -n
     expect_call 'Select {"object":"a/dell@2","now":true,"because":"a \"reason\"","dryRun":true}'
@@ -175,6 +185,12 @@ check_requests() {
     run activate --accept-lifeline && expect_call 'Activate {"acceptLifeline":true}'
     run select a/b@1 --now --accept-lifeline && expect_call 'Select {"object":"a/b@1","now":true,"acceptLifeline":true}'
     run deselect a --accept-lifeline && expect_call 'Deselect {"driver":"a","acceptLifeline":true}'
+    run select a/b@1 --now --accept-guests && expect_call 'Select {"object":"a/b@1","now":true,"acceptGuests":true}'
+    run deselect a --accept-guests && expect_call 'Deselect {"driver":"a","acceptGuests":true}'
+    run activate --accept-guests && expect_call 'Activate {"acceptGuests":true}'
+    run rescan --accept-guests && expect_call 'Rescan {"acceptGuests":true}'
+    run impact && expect_call 'Impact {}'
+    run impact eth0 && expect_call 'Impact {"driver":"eth0"}'
     run rescan --now && expect_call 'Rescan {"now":true}'
     run history a --limit 3 && expect_call 'History {"driver":"a","limit":3}'
     run history --all && expect_call 'History {"all":true}'
@@ -202,6 +218,7 @@ check_usage() {
     done <<'LINES'
 frobnicate
 stat
+impact a b
 list extra
 list --frobnicate
 list -x
@@ -337,6 +354,8 @@ check_json() {
         Import) verb="import $file" ;;
         Undo) verb="undo last" ;;
         Show | Why | Install | Remove | Select | Deselect | Pin | Unpin) verb="${method,,} x" ;;
+        StopGuests) verb=stop-guests ;;
+        RestoreGuests) verb=restore-guests ;;
         *) verb=${method,,} ;;
         esac
         for mode in --json --json=pretty --json=short -j; do
@@ -346,6 +365,7 @@ check_json() {
             Import) expect_status 7 ;;
             Verify | Doctor | CheckKernel) expect_status 10 ;;
             Health) expect_status 11 ;;
+            StopGuests) expect_status 1 ;;
             *) expect_status 0 ;;
             esac
             case $mode in
@@ -546,7 +566,7 @@ check_completion() {
     export FAKE_REPLIES=$golden/replies/host
     local here=(dmvctl --root "$scratch/root")
     completes "pin" dmvctl pi
-    completes "refresh remove rollback rescan" dmvctl --json r
+    completes "refresh remove rollback rescan restore-guests" dmvctl --json r
     completes "--color --check" dmvctl status --c
     completes "device driver drivers" dmvctl devices --fields d
     completes "intel-e1000e intel-ixgbe" "${here[@]}" pin ""

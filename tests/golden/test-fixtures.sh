@@ -29,7 +29,8 @@ modalias_of() {
 }
 found=0
 while read -r line; do
-    [[ $line == device*driver=* && $line != *module=none* ]] || continue
+    # what is kept for guests is not driven by its own driver
+    [[ $line == device*driver=* && $line != *module=none* && $line != *driver=pciback* ]] || continue
     [[ $line =~ \ id=([0-9a-f:]*) ]] && id=${BASH_REMATCH[1]}
     [[ $line =~ \ class=([0-9a-f]*) ]] && class=${BASH_REMATCH[1]}
     sub=0000:0000

@@ -24,10 +24,11 @@ cp -r "$DMV_BUILD/bin" "$scratch/build/"
 DESTDIR=$root cmake --install "$scratch/build" >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 
 # ---- every file in its place ----
-for program in libexec/dmv/dmvd libexec/dmv/dmv-fetch libexec/dmv/dmv-apply bin/dmvctl bin/dmv-publish; do
+for program in libexec/dmv/dmvd libexec/dmv/dmv-fetch libexec/dmv/dmv-apply libexec/dmv/dmv-guest bin/dmvctl bin/dmv-publish; do
     [ -x "$root/usr/$program" ] || wrong "no program /usr/$program"
 done
 units=(dmvd.socket dmvd.service dmv-fetch.socket dmv-fetch@.service dmv-apply.socket dmv-apply@.service
+    dmv-guest.socket dmv-guest@.service dmv-stop-guests.service dmv-restore-guests.service
     dmv-activate.service dmv-boot.service dmv-commit.service dmv-refresh.service dmv-refresh.timer)
 for unit in "${units[@]}"; do
     [ -f "$root/usr/lib/systemd/system/$unit" ] || wrong "no unit $unit"
@@ -61,7 +62,7 @@ outside=$(cd "$root" && find . -type f ! -path './usr/*' ! -path './etc/kernel/p
 # hardened PROGRAM WHAT PATTERN: readelf says so
 hardened() { grep -qE "$3" <<<"$elf" || wrong "$1: $2"; }
 built_with() { grep -qE "^$1\$" "$DMV_BUILD/CMakeCache.txt"; }
-for program in libexec/dmv/dmvd libexec/dmv/dmv-fetch libexec/dmv/dmv-apply bin/dmvctl bin/dmv-publish sbin/driver-tool; do
+for program in libexec/dmv/dmvd libexec/dmv/dmv-fetch libexec/dmv/dmv-apply libexec/dmv/dmv-guest bin/dmvctl bin/dmv-publish sbin/driver-tool; do
     elf=$(readelf -W --file-header --program-headers --dynamic --dyn-syms "$root/usr/$program")
     hardened $program "not position-independent" '^ *Type: +DYN '
     hardened $program "no RELRO" '^ *GNU_RELRO '
@@ -102,6 +103,7 @@ exposure() {
 exposure dmvd.service 15
 exposure dmv-fetch@.service 18
 exposure dmv-apply@.service 36
+exposure dmv-guest@.service 15
 exposure dmv-refresh.service 15
 
 # ---- the journal ----

@@ -325,7 +325,7 @@ print(json.loads(b.split(b"\0")[0]).get("error","answered"))'
     equal "$(as_nobody Status '{}')" answered "reading is open to everybody"
     for method in 'Select {"object":"intel-e1000e","selection":"inbox"}' 'Refresh {}' 'Rescan {}' 'Commit {}' 'Boot {}' 'Health {}' \
         'Install {"release":"intel-e1000e/good@1.0.0"}' 'Import {}' 'Remove {"release":"x/y@1"}' 'Deselect {"driver":"intel-e1000e"}' \
-        'Pin {"driver":"intel-e1000e"}' 'Unpin {"driver":"intel-e1000e"}' 'Activate {}' 'Rollback {}'; do
+        'Pin {"driver":"intel-e1000e"}' 'Unpin {"driver":"intel-e1000e"}' 'Activate {}' 'Rollback {}' 'StopGuests {}' 'RestoreGuests {}'; do
         equal "$(as_nobody "${method%% *}" "${method#* }")" org.varlink.service.PermissionDenied "${method%% *} as nobody"
     done
     kill "$daemon"

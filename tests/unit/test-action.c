@@ -19,9 +19,9 @@
 
 /* Open to everybody; wire/daemon tries that on the daemon. */
 static const char *const reading[] = {
-    "Describe", "ListDevices", "ListDrivers",     "Show",    "Why",    "WhyNot", "Status",
-    "Plan",     "Monitor",     "ListGenerations", "History", "Verify", "Doctor", "CheckKernel"};
-static const char *const root_only[] = {"Import", "Boot", "Health"};
+    "Describe", "ListDevices",     "ListDrivers", "Show",   "Why",    "WhyNot",      "Status", "Plan",
+    "Monitor",  "ListGenerations", "History",     "Verify", "Doctor", "CheckKernel", "Impact"};
+static const char *const root_only[] = {"Import", "Boot", "Health", "StopGuests", "RestoreGuests"};
 static const char *const actions[] = {"io.dmv.activate", "io.dmv.install", "io.dmv.refresh", "io.dmv.select"};
 
 static bool is_in(const char *const *list, size_t n, const char *word)

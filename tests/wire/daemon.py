@@ -14,7 +14,7 @@ MANAGER = "io.dmv.Manager"
 SERVICE = "org.varlink.service"
 # Open to everybody. All others change something.
 READ = {"Describe", "ListDevices", "ListDrivers", "Show", "Why", "WhyNot", "Status", "Plan", "ListGenerations", "History", "Verify",
-        "Doctor", "CheckKernel", "Monitor"}
+        "Doctor", "CheckKernel", "Monitor", "Impact"}
 WITHOUT_PARAMETERS = READ - {"Show", "Why", "WhyNot", "CheckKernel", "Monitor"}
 failures = 0
 

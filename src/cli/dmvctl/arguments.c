@@ -56,6 +56,8 @@ static const OptionRow option_table[DMV_OPTION_MAX] = {
                                 "accept a catalog that has expired"},
     [DMV_OPTION_ACCEPT_LIFELINE] = {"accept-lifeline", 0, NULL, FLAG, AT(accept_lifeline),
                                     "although the host may not come back"},
+    [DMV_OPTION_ACCEPT_GUESTS] = {"accept-guests", 0, NULL, FLAG, AT(accept_guests),
+                                  "although guests that run are affected"},
     [DMV_OPTION_ACCEPT_REVOKED] = {"accept-revoked", 0, NULL, FLAG, AT(accept_revoked),
                                    "although a release was revoked since then"},
     [DMV_OPTION_BECAUSE] = {"because", 0, "TEXT", STRING, AT(because), "why; kept in the history"},

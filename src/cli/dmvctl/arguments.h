@@ -39,6 +39,7 @@ typedef enum DmvOption {
     DMV_OPTION_ANY_HARDWARE,
     DMV_OPTION_ALLOW_STALE,
     DMV_OPTION_ACCEPT_LIFELINE,
+    DMV_OPTION_ACCEPT_GUESTS,
     DMV_OPTION_ACCEPT_REVOKED,
     DMV_OPTION_BECAUSE,
     DMV_OPTION_UNTIL,
@@ -69,8 +70,8 @@ typedef struct DmvArguments {
     bool all, installed, available, unclaimed;
     const char *fields;
     bool no_headings;
-    bool now, staged, any_hardware, allow_stale, accept_lifeline, accept_revoked, dry_run, check, shutdown,
-        detailed_exit_code;
+    bool now, staged, any_hardware, allow_stale, accept_lifeline, accept_guests, accept_revoked, dry_run,
+        check, shutdown, detailed_exit_code;
     const char *because;
     char until[21];  /* YYYY-MM-DDTHH:MM:SSZ, or empty */
     uint64_t limit;  /* 0: not given */

@@ -20,7 +20,7 @@
 #include "remote.h"
 
 #define SECONDS ((uint64_t)1000000)
-#define TIMEOUT_READ (45 * SECONDS)
+#define TIMEOUT_READ (150 * SECONDS) /* longer than two rounds of questions to the channels of a Xen host */
 #define TIMEOUT_PASSWORD (360 * SECONDS) /* longer than dmvd waits for polkit */
 #define TIMEOUT_JOB (1200 * SECONDS) /* downloads, depmod and what builds an image may be silent for long */
 

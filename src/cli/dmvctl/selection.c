@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "cli/reply.h"
+#include "guests.h"
 #include "render.h"
 
 int dmv_selection_request(const DmvArguments *a, json_object *params)
@@ -22,6 +23,8 @@ int dmv_selection_request(const DmvArguments *a, json_object *params)
         r = dmv_json_add_bool(params, "dryRun", true);
     if (r == 0 && a->accept_lifeline)
         r = dmv_json_add_bool(params, "acceptLifeline", true);
+    if (r == 0 && a->accept_guests)
+        r = dmv_json_add_bool(params, "acceptGuests", true);
     return r;
 }
 
@@ -39,13 +42,15 @@ int dmv_selection_render(const DmvScreen *s, const DmvArguments *a, json_object 
 {
     const char *driver = dmv_reply_string_or(reply, "driver", "the driver");
     const char *selection = dmv_reply_string_or(reply, "selection", "inbox");
+    int r;
 
     (void)fprintf(s->out, "%s: %s %s%s\n", driver, a->dry_run ? "would select" : "selected",
                   dmv_render_short(selection, driver),
                   strcmp(selection, "inbox") == 0 ? ", the kernel's own driver" : "");
     (void)dmv_render_plan(s, reply);
     (void)dmv_render_touched(s, reply);
-    if (!a->dry_run)
+    r = dmv_render_guests(s, reply);
+    if (r == 0 && !a->dry_run)
         dmv_selection_print_next(s, reply);
-    return 0;
+    return r;
 }

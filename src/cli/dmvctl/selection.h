@@ -8,7 +8,8 @@
 #include "arguments.h"
 #include "cli/screen.h"
 
-/* Adds now, because, dryRun and acceptLifeline, as far as they were given. Return: 0 or -ENOMEM. */
+/* Adds now, because, dryRun, acceptLifeline and acceptGuests, as far as they were given. Return: 0 or
+ * -ENOMEM. */
 int dmv_selection_request(const DmvArguments *a, json_object *params);
 
 /* Says what follows from a reply with staged and rebootNeeded. */

@@ -4,6 +4,7 @@
  */
 #include "base/json.h"
 #include "cli/reply.h"
+#include "guests.h"
 #include "render.h"
 #include "verb.h"
 
@@ -15,6 +16,8 @@ static int request(const DmvArguments *a, const char *object, json_object *param
     (void)reterr;
     if (r == 0 && a->accept_lifeline)
         r = dmv_json_add_bool(params, "acceptLifeline", true);
+    if (r == 0 && a->accept_guests)
+        r = dmv_json_add_bool(params, "acceptGuests", true);
     return r == 0 && a->shutdown ? dmv_json_add_bool(params, "shutdown", true) : r;
 }
 
@@ -22,6 +25,7 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
 {
     long long generation = (long long)dmv_reply_int(reply, "generation", 0);
     size_t n = dmv_reply_count(reply, "kernels");
+    int r;
 
     if (!dmv_reply_bool(reply, "changed")) {
         dmv_render_unchanged(s, generation);
@@ -34,6 +38,9 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
         (void)fputc('\n', s->out);
     }
     (void)dmv_render_touched(s, reply);
+    r = dmv_render_guests(s, reply);
+    if (r < 0)
+        return r;
     if (a->dry_run)
         dmv_screen_next(s, "dmvctl plan shows the steps");
     else if (dmv_reply_bool(reply, "rebootNeeded"))
@@ -50,7 +57,8 @@ const DmvVerb dmv_verb_activate = {
     .help = "Switches the module trees to what is selected, rebuilds the indexes, and checks\n"
             "the result with the real index. If anything fails, all is as before. Modules\n"
             "that are loaded stay loaded.\n",
-    .options = {DMV_OPTION_DRY_RUN, DMV_OPTION_ACCEPT_LIFELINE, DMV_OPTION_SHUTDOWN},
+    .options = {DMV_OPTION_DRY_RUN, DMV_OPTION_ACCEPT_LIFELINE, DMV_OPTION_ACCEPT_GUESTS,
+                DMV_OPTION_SHUTDOWN},
     .method = "Activate",
     .flags = DMV_VERB_JOB,
     .request = request,

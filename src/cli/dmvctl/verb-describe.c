@@ -3,6 +3,7 @@
  * dmvctl describe: the daemon and what it looks at.
  */
 #include "cli/reply.h"
+#include "guests.h"
 #include "render.h"
 #include "verb.h"
 
@@ -27,6 +28,14 @@ static void print_kernels(const DmvScreen *s, json_object *reply)
     }
 }
 
+static bool any_channel(json_object *reply)
+{
+    for (size_t i = 0; i < dmv_reply_count(reply, "channels"); i++)
+        if (!dmv_streq(dmv_reply_string(dmv_reply_at(reply, "channels", i), "state"), "absent"))
+            return true;
+    return false;
+}
+
 static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
 {
     DMV_CLEANUP_TEXT DmvText dmi = {0};
@@ -44,6 +53,9 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     print_line(s, "model", dmi.data);
     print_kernels(s, reply);
     (void)dmv_render_streams(s, reply);
+    print_line(s, "xen", dmv_reply_string(reply, "hypervisor"));
+    if (dmv_reply_has(reply, "hypervisor") || any_channel(reply))
+        dmv_render_channels_list(s, reply, true);
     print_line(s, "depmod",
                dmv_reply_bool(reply, "depmodExcludes") ? "knows exclude" : "does not know exclude");
     return 0;
@@ -52,9 +64,10 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
 const DmvVerb dmv_verb_describe = {
     .name = "describe",
     .synopsis = "",
-    .summary = "versions, roots, kernels and streams",
+    .summary = "versions, roots, kernels, streams and channels",
     .help = "Shows the version of the daemon, the folders it works on, the kernels that are\n"
-            "installed, and the streams that are configured.\n",
+            "installed, the streams that are configured and, on a Xen host, the channels by\n"
+            "which guests are known and what each of them gave.\n",
     .method = "Describe",
     .render = render,
 };

@@ -4,6 +4,7 @@
  */
 #include "cli/reply.h"
 #include "forecast.h"
+#include "guests.h"
 #include "render.h"
 #include "verb.h"
 
@@ -19,6 +20,9 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     if (r < 0)
         return r;
     (void)dmv_render_touched(s, reply);
+    r = dmv_render_guests(s, reply);
+    if (r < 0)
+        return r;
     (void)dmv_render_problem_list(s, reply);
     if (changed)
         dmv_screen_next(s, "dmvctl activate applies this now; a reboot does, too");
@@ -36,8 +40,8 @@ const DmvVerb dmv_verb_plan = {
     .summary = "what would change: files, and what every kernel loads",
     .help = "Shows for every kernel and module the file that is loaded now and the one that\n"
             "would be loaded next, the steps that lead there, for every device what it would\n"
-            "be driven by at the next boot, now and next, and the lifelines that are touched.\n"
-            "Changes nothing.\n",
+            "be driven by at the next boot, now and next, and the lifelines and guests that\n"
+            "are touched. Changes nothing.\n",
     .options = {DMV_OPTION_ALL, DMV_OPTION_DETAILED_EXIT_CODE},
     .method = "Plan",
     .render = render,

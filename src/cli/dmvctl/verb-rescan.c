@@ -8,9 +8,11 @@
 
 static int request(const DmvArguments *a, const char *object, json_object *params, DmvError *reterr)
 {
+    int r = a->now ? dmv_json_add_bool(params, "now", true) : 0;
+
     (void)object;
     (void)reterr;
-    return a->now ? dmv_json_add_bool(params, "now", true) : 0;
+    return r == 0 && a->accept_guests ? dmv_json_add_bool(params, "acceptGuests", true) : r;
 }
 
 static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
@@ -35,7 +37,7 @@ const DmvVerb dmv_verb_rescan = {
     .summary = "look at the host again after packages or kernels changed",
     .help = "Looks at hardware, kernels, packages and trees again, plans again, and says what\n"
             "changed. To be called after packages or kernels were installed or removed.\n",
-    .options = {DMV_OPTION_NOW},
+    .options = {DMV_OPTION_NOW, DMV_OPTION_ACCEPT_GUESTS},
     .method = "Rescan",
     .flags = DMV_VERB_JOB,
     .request = request,

@@ -54,11 +54,12 @@ const DmvVerb dmv_verb_select = {
             "or dmvctl activate, or --now at once; a module that is loaded stays loaded. The\n"
             "release must be installed. The variant can be a word of its own: dmvctl select\n"
             "intel-ice dell. What the host needs to come back (its root disk, its management\n"
-            "interface) is not changed without --accept-lifeline.\n",
+            "interface) is not changed without --accept-lifeline, and with --now not what a\n"
+            "guest of a Xen host runs on without --accept-guests.\n",
     .min_objects = 1,
     .max_objects = 2,
     .options = {DMV_OPTION_NOW, DMV_OPTION_ANY_HARDWARE, DMV_OPTION_BECAUSE, DMV_OPTION_DRY_RUN,
-                DMV_OPTION_ACCEPT_LIFELINE},
+                DMV_OPTION_ACCEPT_LIFELINE, DMV_OPTION_ACCEPT_GUESTS},
     .method = "Select",
     .flags = DMV_VERB_JOB,
     .request = request,

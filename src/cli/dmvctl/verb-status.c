@@ -8,6 +8,7 @@
 #include "adopted.h"
 #include "cli/progress.h"
 #include "cli/reply.h"
+#include "guests.h"
 #include "render.h"
 #include "verb.h"
 
@@ -119,6 +120,7 @@ static void print_head(const DmvScreen *s, json_object *reply)
     (void)fprintf(s->out, "%s%s%s\n", dmv_screen_paint(s, reboot ? DMV_PAINT_WARN : DMV_PAINT_GOOD),
                   reboot ? "needed: the kernel runs something else than the next boot loads" : "not needed",
                   dmv_screen_paint(s, DMV_PAINT_NONE));
+    dmv_render_guests_line(s, reply);
     if (!job)
         return;
     dmv_render_label(s, "job");
@@ -196,7 +198,9 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     r = dmv_render_adopted_files(s, reply);
     if (r != 0)
         return r;
-    problems = dmv_render_problem_list(s, reply) + print_driver_problems(s, reply);
+    problems = dmv_render_problem_list(s, reply);
+    problems += print_driver_problems(s, reply);
+    problems += dmv_render_guest_problems(s, dmv_reply_object(reply, "guests"));
     print_next(s, reply, problems, bad_streams);
     return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "cli/reply.h"
+#include "guests.h"
 #include "render.h"
 #include "selection.h"
 #include "verb.h"
@@ -52,6 +53,8 @@ static void print_numbers(const DmvScreen *s, json_object *reply, const char *ke
 
 static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
 {
+    int r;
+
     print_numbers(s, reply, "undone", a->dry_run ? "would take back" : "took back");
     print_numbers(s, reply, "skipped", "nothing to take back in");
     for (size_t i = 0; i < dmv_reply_count(reply, "changes"); i++) {
@@ -64,9 +67,10 @@ static int render(const DmvScreen *s, const DmvArguments *a, json_object *reply)
     }
     (void)dmv_render_plan(s, reply);
     (void)dmv_render_touched(s, reply);
-    if (!a->dry_run)
+    r = dmv_render_guests(s, reply);
+    if (r == 0 && !a->dry_run)
         dmv_selection_print_next(s, reply);
-    return 0;
+    return r;
 }
 
 const DmvVerb dmv_verb_undo = {
@@ -81,7 +85,8 @@ const DmvVerb dmv_verb_undo = {
             "reboot switches to it, or dmvctl activate, or --now at once.\n",
     .min_objects = 1,
     .max_objects = 1,
-    .options = {DMV_OPTION_NOW, DMV_OPTION_BECAUSE, DMV_OPTION_DRY_RUN, DMV_OPTION_ACCEPT_LIFELINE},
+    .options = {DMV_OPTION_NOW, DMV_OPTION_BECAUSE, DMV_OPTION_DRY_RUN, DMV_OPTION_ACCEPT_LIFELINE,
+                DMV_OPTION_ACCEPT_GUESTS},
     .method = "Undo",
     .flags = DMV_VERB_JOB,
     .request = request,

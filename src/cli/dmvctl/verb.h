@@ -50,7 +50,8 @@ extern const DmvVerb dmv_verb_status, dmv_verb_list, dmv_verb_show, dmv_verb_dev
     dmv_verb_deselect, dmv_verb_pin, dmv_verb_unpin, dmv_verb_activate, dmv_verb_rollback, dmv_verb_commit,
     dmv_verb_boot, dmv_verb_health, dmv_verb_history, dmv_verb_generations, dmv_verb_verify, dmv_verb_rescan,
     dmv_verb_monitor, dmv_verb_doctor, dmv_verb_check_kernel, dmv_verb_describe, dmv_verb_why_not,
-    dmv_verb_undo, dmv_verb_help, dmv_verb_version;
+    dmv_verb_impact, dmv_verb_undo, dmv_verb_stop_guests, dmv_verb_restore_guests, dmv_verb_help,
+    dmv_verb_version;
 
 /* All verbs in the order of the help, NULL-terminated; the first is the default. */
 extern const DmvVerb *const dmv_verbs[];

@@ -58,15 +58,19 @@ static int print(const DmvScreen *s, json_object *o, FILE *out)
 /* Both replies, safe to print. */
 static int ask(Tool *t, json_object **ret_drivers, json_object **ret_host, DmvFailure *reterr)
 {
-    DMV_CLEANUP_JSON json_object *drivers = NULL, *host = NULL, *params = json_object_new_object();
-    int r = params ? dmv_json_add_bool(params, "installed", true) : -ENOMEM;
+    DMV_CLEANUP_JSON json_object *drivers = NULL, *host = NULL, *params = json_object_new_object(),
+                                 *of_host = json_object_new_object();
+    int r = params && of_host ? dmv_json_add_bool(params, "installed", true) : -ENOMEM;
 
-    if (r == 0) /* a toolstack that starts does not wait for an RPM database */
+    /* a toolstack that starts waits neither for an RPM database nor for libvirt */
+    if (r == 0)
         r = dmv_json_add_bool(params, "owners", false);
+    if (r == 0)
+        r = dmv_json_add_bool(of_host, "channels", false);
     if (r == 0)
         r = dmv_call(&t->connection, "ListDrivers", DMV_TAKE_PTR(params), NULL, NULL, &drivers, reterr);
     if (r == 0)
-        r = dmv_call(&t->connection, "Describe", NULL, NULL, NULL, &host, reterr);
+        r = dmv_call(&t->connection, "Describe", DMV_TAKE_PTR(of_host), NULL, NULL, &host, reterr);
     if (r == 0)
         r = dmv_reply_sanitize(drivers);
     if (r != 0)
@@ -113,6 +117,7 @@ static int call_change(Tool *t, const char *method, const char *key, const char 
     dmv_jb_bool(&b, "now", true);
     /* an installer loads the module in the next moment, and a toolstack has no one to ask */
     dmv_jb_bool(&b, "acceptLifeline", true);
+    dmv_jb_bool(&b, "acceptGuests", true);
     dmv_jb_string(&b, "because", "driver-tool");
     params = dmv_jb_end(&b);
     return params ? dmv_call(&t->connection, method, params, NULL, NULL, &reply, reterr) : -ENOMEM;

@@ -41,6 +41,8 @@ static const struct {
     /* the units' */
     {"Boot", NULL, NULL},
     {"Health", NULL, NULL},
+    {"StopGuests", NULL, NULL},
+    {"RestoreGuests", NULL, NULL},
 };
 
 int dmv_action_find(const char *method, bool now, const char **ret)

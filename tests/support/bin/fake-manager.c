@@ -27,12 +27,13 @@
 #include "varlink/varlink.h"
 
 static const char *const methods[] = {
-    "Describe", "ListDevices", "ListDrivers", "Show",        "Why",
-    "Status",   "Refresh",     "Install",     "Import",      "Remove",
-    "Select",   "Deselect",    "Undo",        "Pin",         "Unpin",
-    "Plan",     "Activate",    "Rollback",    "Commit",      "ListGenerations",
-    "History",  "Verify",      "Doctor",      "CheckKernel", "Rescan",
-    "Monitor",  "Boot",        "Health",      "WhyNot",
+    "Describe",      "ListDevices", "ListDrivers", "Show",        "Why",
+    "Status",        "Refresh",     "Install",     "Import",      "Remove",
+    "Select",        "Deselect",    "Undo",        "Pin",         "Unpin",
+    "Plan",          "Activate",    "Rollback",    "Commit",      "ListGenerations",
+    "History",       "Verify",      "Doctor",      "CheckKernel", "Rescan",
+    "Monitor",       "Boot",        "Health",      "WhyNot",      "StopGuests",
+    "RestoreGuests", "Impact",
 };
 
 static VlCall *kept; /* never answered */
