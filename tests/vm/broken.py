@@ -31,12 +31,6 @@ FAULTS = {
 }
 
 
-def gone_back(m, number):
-    """That generation, once it is bad and the one before has proven itself."""
-    generations = {g["number"]: g for g in m.dmvctl("generations")["generations"]}
-    return generations[number] if m.status_in("good") and generations.get(number, {}).get("state") == "bad" else None
-
-
 def enforce_signatures(m):
     """From the next boot on the kernel loads no module without a signature that it trusts. The one that runs does not know of it, or dmv
     would refuse the selection."""
@@ -61,7 +55,7 @@ def comes_back(m, fault):
     number = m.dmvctl("status")["staged"]["number"]
     say(f"{fault}: selected")
     m.post("systemctl", "reboot")
-    generation = m.wait_for(f"the way back from generation {number}", lambda: gone_back(m, number))
+    generation = m.wait_gone_back(number)
     status = m.dmvctl("status")
     check(f"{fault}: generation", status.get("generation"), before)
     check(f"{fault}: what status says was left", status["left"]["reason"], generation["reason"])

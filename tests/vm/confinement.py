@@ -9,7 +9,7 @@ from scenario import check, say
 # Connects to the workers' sockets, so that each runs and waits for a call, and says what /proc has about it. A file is made
 # through the root of the process, where its mounts hold: EROFS is what it would get itself.
 PROBE = r"""
-import ctypes, errno, json, os, socket, subprocess, time
+import ctypes, errno, json, os, socket, subprocess, sys, time
 
 def running(pattern):
     for _ in range(600):
@@ -47,11 +47,11 @@ def seen(pid, path):
         return errno.errorcode[e.errno]
 
 workers = {}
-for name in ("Fetch", "Apply"):
+for name in sys.argv[1:]:
     s = workers[name] = socket.socket(socket.AF_UNIX)
     s.connect(f"/run/dmv/io.dmv.{name}")
 found = {"abi": ctypes.CDLL(None, use_errno=True).syscall(444, None, 0, 1)}
-for pattern in ("dmvd.service", "dmv-fetch@*", "dmv-apply@*"):
+for pattern in ("dmvd.service", *(f"dmv-{name.lower()}@*" for name in workers)):
     unit, pid = running(pattern)
     with open(f"/proc/{pid}/net/dev") as f:
         cards = sorted(line.split(":")[0].strip() for line in f if ":" in line)
@@ -95,6 +95,8 @@ for _ in range(100):  # the unit itself may be forgotten already
     said = subprocess.run(["journalctl", "-b", "--no-pager", "-o", "cat", "-u", unit], stdout=subprocess.PIPE, text=True).stdout
 print("timeout" if "Failed with result 'timeout'" in said else said, os.path.exists(f"/proc/{pid}"))
 """
+# setuid, setgid
+TWO = "00000000000000c0"
 SIX = "000000000804000f"  # chown, dac_override, dac_read_search, fowner, sys_chroot, mknod
 NONE = "0" * 16
 
@@ -124,7 +126,7 @@ def check_hang(m, name, unit):
 
 def check_confinement(m):
     m.dmvctl("status")
-    found = json.loads(m.run("python3", "-c", PROBE))
+    found = json.loads(m.run("python3", "-c", PROBE, "Fetch", "Apply"))
     daemon, fetch, apply = found["dmvd"], found["dmv-fetch"], found["dmv-apply"]
 
     check_common("dmvd", daemon, NONE, 1.5)
@@ -153,3 +155,19 @@ def check_confinement(m):
     for name, pattern in (("Fetch", "dmv-fetch@"), ("Apply", "dmv-apply@")):
         check_hang(m, name, pattern)
     say("confined: " + ", ".join(f"{n} {exposure(found[n])}" for n in ("dmvd", "dmv-fetch", "dmv-apply")))
+
+
+def check_guest_confinement(m):
+    """Of the guest worker, on a Xen host: while it waits for a call it is root still, and can become somebody else only."""
+    m.dmvctl("status")
+    found = json.loads(m.run("python3", "-c", PROBE, "Guest"))
+    guest = found["dmv-guest"]
+    check_common("dmv-guest", guest, TWO, 2.5)
+    check("dmv-guest: uid", guest["Uid"].split(), ["0"] * 4)
+    check("dmv-guest: its own network", (guest["own network"], guest["cards"]), (True, ["lo"]))
+    for path in ("/usr/lib/modules", "/var/lib/dmv"):
+        check(f"dmv-guest in {path}", guest["makes"][path] in ("EROFS", "EACCES"), True)
+    check("dmv-guest sees of /boot and /var/lib/dmv", (guest["sees"]["/boot"], guest["sees"]["/var/lib/dmv"]), ([], []))
+    words = m.run("journalctl", "-b", "--no-pager", "-o", "cat", "-t", "dmv-guest")
+    check("said of Landlock and filters", [w for w in words.splitlines() if "this kernel" in w], [])
+    say(f"confined: dmv-guest {exposure(guest)}")

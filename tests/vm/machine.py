@@ -11,9 +11,8 @@ import socket
 import subprocess
 import time
 
-MEMORY = 1024  # MiB
 CPUS = os.environ.get("DMV_VM_CPUS", "2")  # 1 where two machines run beside each other
-BOOT_SECONDS = 240  # TCG on a busy machine; a boot takes 20 to 30
+BOOT_SECONDS = 600  # TCG on a busy machine; a boot takes 20 to 30, one of a Xen host three times that
 SHUTDOWN_SECONDS = 600  # an initrd may be built on the way down
 
 
@@ -36,6 +35,10 @@ class Result:
 class Machine:
     """image: the disk that make-image built. folder: a private one, kept by the caller. port: of an HTTP server on
     loopback that the guest reaches at http://10.0.2.100/; None: no server."""
+
+    CPU = "max"
+    MEMORY = 1024  # MiB
+    DEVICES = ()  # more of them, as arguments of QEMU
 
     def __init__(self, image, folder, port=None):
         self.folder, self.port = folder, port
@@ -63,17 +66,17 @@ class Machine:
         relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay")
         forward = f",guestfwd=tcp:10.0.2.100:80-cmd:{relay} {self.port}" if self.port else ""
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", CPUS, "-m", str(MEMORY),
+            ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", self.CPU, "-smp", CPUS, "-m", str(self.MEMORY),
              "-display", "none", "-monitor", "none", "-no-user-config", "-nodefaults",
              "-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console",
              "-device", "pvscsi,id=scsi", "-drive", f"file={self.disk},format=raw,if=none,id=root,cache=unsafe",
              "-device", "scsi-hd,drive=root,bus=scsi.0,bootindex=1",
              "-device", "e1000e,netdev=n0,romfile=,mac=52:54:00:00:00:01",
              "-netdev", f"user,id=n0,restrict=on{forward}",
-             "-device", "e1000,netdev=n1,romfile=,mac=52:54:00:00:00:02", "-netdev", "user,id=n1,restrict=on",
+             "-device", "e1000,netdev=n1,romfile=,mac=52:54:00:00:00:02", "-netdev", f"user,id=n1,restrict=on{forward}",
              "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={path},server=on,wait=off",
              "-device", "virtserialport,chardev=agent,name=dmv.agent",
-             "-device", "virtio-rng-pci"],
+             "-device", "virtio-rng-pci", *self.DEVICES],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         self.agent = self.connect(path)
         self.rest, self.boot = b"", None

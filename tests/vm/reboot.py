@@ -12,6 +12,7 @@ from scenario import CARD, check, host, say
 
 GOOD, ALT = f"{CARD}/good@3.8.7", f"{CARD}/alt@4.0.0"
 UNITS = ("dmvd.socket", "dmvd.service", "dmv-fetch.socket", "dmv-fetch@.service", "dmv-apply.socket", "dmv-apply@.service",
+         "dmv-guest.socket", "dmv-guest@.service", "dmv-stop-guests.service", "dmv-restore-guests.service",
          "dmv-activate.service", "dmv-boot.service", "dmv-commit.service", "dmv-refresh.service", "dmv-refresh.timer")
 
 
@@ -35,19 +36,6 @@ def check_order(m):
     commit = times(m, "dmv-commit.service")
     check("dmv-commit.service after it", commit["ExecMainStart"] > boot["ExecMainExit"], True)
     say(f"the boot waited {(boot['ExecMainExit'] - boot['ExecMainStart']) // 1000} ms for dmv-boot.service")
-
-
-def check_committed(m, release, generation):
-    """It is what the kernel runs, and the boot was good without anybody's help."""
-    status = m.wait_phase("good")
-    check("generation", (status["generation"]["number"], status["generation"]["state"]), (generation, "good"))
-    check("reboot needed", status["rebootNeeded"], False)
-    driver = m.driver()
-    check("active", driver["activeRelease"], release)
-    check("by", driver["modules"][0]["proof"], "build_id")
-    variant, version = release.split("/")[1].split("@")
-    check("the vendor's note", variant in m.note("e1000e") and version in m.note("e1000e"), True)
-    m.wait_network()  # by the card with that driver
 
 
 def staged_until_the_reboot(m, inbox):
@@ -79,7 +67,7 @@ with host(sys.argv[1]) as m:
     say("a power cut leaves it staged")
 
     m.reboot()
-    check_committed(m, GOOD, 1)
+    m.check_committed(GOOD, 1)  # by the card with that driver
     check("another file", m.loaded_build_id("e1000e") != inbox, True)
     check_order(m)
     say("active and good after the reboot")
@@ -94,6 +82,6 @@ with host(sys.argv[1]) as m:
     check("clean after --now", m.dmvctl("verify")["clean"], True)
     say("--now switches at once")
     m.reboot()
-    check_committed(m, ALT, 2)
+    m.check_committed(ALT, 2)
     say("good after its reboot as well")
     m.off()

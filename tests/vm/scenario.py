@@ -45,6 +45,8 @@ def stream(image):
 class Host(machine.Machine):
     """A machine with dmv on it."""
 
+    MANAGEMENT = "enp0s2"  # the interface by which it is managed
+
     def dmvctl(self, *argv):
         """Runs dmvctl, which has to work. Return: its JSON."""
         return json.loads(self.run("dmvctl", "--json", *argv))
@@ -66,8 +68,9 @@ class Host(machine.Machine):
         return self.shell(f"cat /sys/module/{module}/notes/.note.XenServer 2>/dev/null | tr -cd '[:print:]' || true")
 
     def wait_network(self):
-        """Until the management card has its address."""
-        self.shell("for i in $(seq 90); do ip -4 -o addr show dev enp0s2 | grep -qF 10.0.2. && exit 0; sleep 1; done; exit 1")
+        """Until the management interface has its address."""
+        self.shell("for i in $(seq 90); do ip -4 -o addr show dev " + self.MANAGEMENT +
+                   " | grep -qF 10.0.2. && exit 0; sleep 1; done; exit 1")
 
     def reload(self, module="e1000e"):
         self.shell(f"modprobe -r {module}; modprobe {module}")
@@ -107,17 +110,37 @@ class Host(machine.Machine):
     def wait_phase(self, phase):
         return self.wait_for(f"phase {phase}", lambda: self.status_in(phase))
 
+    def check_committed(self, release, generation):
+        """It is what the kernel runs, and the boot was good without anybody's help."""
+        status = self.wait_phase("good")
+        check("generation", (status["generation"]["number"], status["generation"]["state"]), (generation, "good"))
+        check("reboot needed", status["rebootNeeded"], False)
+        driver = self.driver()
+        check("active", driver["activeRelease"], release)
+        check("by", driver["modules"][0]["proof"], "build_id")
+        variant, version = release.split("/")[1].split("@")
+        check("the vendor's note", variant in self.note("e1000e") and version in self.note("e1000e"), True)
+        self.wait_network()
+
+    def wait_gone_back(self, number):
+        """Until the host is good again without that generation. Return: the generation, which is bad."""
+        def gone_back():
+            generations = {g["number"]: g for g in self.dmvctl("generations")["generations"]}
+            bad = generations.get(number, {}).get("state") == "bad"
+            return generations[number] if self.status_in("good") and bad else None
+        return self.wait_for(f"the way back from generation {number}", gone_back)
+
     def log(self):
         """What dmv said in this boot and the one before."""
         return self.try_run("journalctl", "--no-pager", "-u", "dmvd", "-u", "dmv-*").out
 
 
 @contextlib.contextmanager
-def host(image):
+def host(image, kind=Host):
     """A new machine, booted, with the catalog of its stream. What went wrong is said with the end of its console."""
     folder = tempfile.mkdtemp(prefix="dmv-vm-", dir=os.environ.get("DMV_VM_FOLDER"))
     try:
-        with stream(image) as port, Host(f"{image}/disk.img", folder, port) as m:
+        with stream(image) as port, kind(f"{image}/disk.img", folder, port) as m:
             m.start()
             m.wait_boot()
             m.wait_network()
