@@ -52,6 +52,16 @@ def varlink(build, rounds):
         ("  round trips a second", r"varlink round trips: (\d+) calls/s", "", "")])
 
 
+def guests(build, rounds):
+    if not os.path.exists(f"{build}/tests/bench/bench-guests"):
+        raise RuntimeError("this build has no libvirt")
+    return program(build, rounds, "guests", [
+        ("1,000 guests: descriptions, XenStore, and one list of both", r"([\d.]+) ms together", "ms", "< 200 ms"),
+        ("  descriptions", r"guests: ([\d.]+) ms for", "ms", ""),
+        ("  nodes of a XenStore in memory", r"([\d.]+) ms for their nodes", "ms", ""),
+        ("  one list of both", r"([\d.]+) ms for one", "ms", "")])
+
+
 # ---- list ----
 
 def hardware(n_drivers):
@@ -446,7 +456,7 @@ def readers_row(build, rounds):
 
 ROWS = {"catalog": catalog, "match": match, "varlink": varlink, "list": list_rows, "driver-tool": driver_tool, "idle": idle,
         "refresh": refresh, "apply": apply, "safety": safety, "depmod": depmod, "kabi": kabi, "verify": verify, "trust": trust,
-        "readers": readers_row}
+        "readers": readers_row, "guests": guests}
 TOOLS = {"list": ["lspci", "createrepo_c"], "driver-tool": ["lspci"], "idle": ["createrepo_c"], "refresh": ["createrepo_c"],
          "apply": ["depmod", "dpkg-deb"], "safety": ["depmod", "dpkg-deb"], "depmod": ["depmod", "strace"], "kabi": ["modprobe", "dpkg-deb"],
          "verify": ["depmod", "dpkg-deb", "openssl"], "readers": ["depmod", "dpkg-deb"], "trust": ["openssl", "rpmkeys", "objcopy"]}
