@@ -95,8 +95,7 @@ for _ in range(100):  # the unit itself may be forgotten already
     said = subprocess.run(["journalctl", "-b", "--no-pager", "-o", "cat", "-u", unit], stdout=subprocess.PIPE, text=True).stdout
 print("timeout" if "Failed with result 'timeout'" in said else said, os.path.exists(f"/proc/{pid}"))
 """
-# setuid, setgid
-TWO = "00000000000000c0"
+TWO = "00000000000000c0"  # setuid, setgid
 SIX = "000000000804000f"  # chown, dac_override, dac_read_search, fowner, sys_chroot, mknod
 NONE = "0" * 16
 
@@ -162,7 +161,7 @@ def check_guest_confinement(m):
     m.dmvctl("status")
     found = json.loads(m.run("python3", "-c", PROBE, "Guest"))
     guest = found["dmv-guest"]
-    check_common("dmv-guest", guest, TWO, 2.5)
+    check_common("dmv-guest", guest, TWO, 1.6)
     check("dmv-guest: uid", guest["Uid"].split(), ["0"] * 4)
     check("dmv-guest: its own network", (guest["own network"], guest["cards"]), (True, ["lo"]))
     for path in ("/usr/lib/modules", "/var/lib/dmv"):
