@@ -10,7 +10,7 @@ set -eu -o pipefail
 [[ -x $DMV_BUILD/tests/bin/forget ]] || { echo "FAIL: no forget was built; tools/lib/packages.sh has its libraries" >&2; exit 1; }
 . "$DMV_SOURCE/tests/golden/lib.sh"
 
-export DMV_LOST=$scratch/memory DMV_LOST_STREAM=$stream DMV_LOST_KERNELS="$K1 $K2" DMV_LOST_CASES=${DMV_LOST_CASES:-60} DMV_LOST_SEED=${DMV_LOST_SEED:-9769}
+export DMV_LOST=$scratch/memory DMV_LOST_STREAM=$stream DMV_LOST_KERNELS="$K1 $K2" DMV_LOST_CASES=${DMV_LOST_CASES:-60} DMV_LOST_SEED=${DMV_LOST_SEED:-9769} DMV_LOST_AGAIN=${DMV_LOST_AGAIN:-4}
 golden_memory
 root=$DMV_LOST/base
 golden_host
