@@ -25,10 +25,12 @@
 
 /* Of the largest distribution kernel it has 600 KiB. */
 #define INDEX_MAX ((size_t)16 * 1024 * 1024)
-#define INDEX_TEXT "modules.dep"
 
-static const char *const judged[DMV_INDEX_N_JUDGED] = {INDEX_TEXT, "modules.builtin.bin",
-                                                       "modules.builtin.alias.bin"};
+static const char *const judged[DMV_INDEX_N_JUDGED] = {
+    [DMV_INDEX_MODULES] = "modules.dep",
+    [DMV_INDEX_BUILTIN] = "modules.builtin.bin",
+    [DMV_INDEX_BUILTIN_ALIAS] = "modules.builtin.alias.bin",
+};
 
 /* The modules of an index: the paths before the colons, as they are in its text. */
 typedef struct Modules {
@@ -87,12 +89,13 @@ static void sort_by_name(Modules *m)
         qsort(m->paths, m->n, sizeof(*m->paths), compare_paths);
 }
 
-/* Return: 0, -ENOENT if there is no index, or another negative errno. */
-static int read_modules(int folder, Modules *ret)
+/* Return: 0; -ENOENT if there is no such text; -ENOMEM. */
+static int read_modules(const DmvIndexJudged *j, Modules *ret)
 {
-    int r = dmv_fs_read_file(folder, INDEX_TEXT, INDEX_MAX, &ret->text, NULL);
-
-    return r < 0 ? r : split(ret);
+    if (!j->data[DMV_INDEX_MODULES])
+        return -ENOENT;
+    ret->text = strdup(j->data[DMV_INDEX_MODULES]);
+    return ret->text ? split(ret) : -ENOMEM;
 }
 
 /* Variants depmod may be told to leave out, or is not shown. */
@@ -111,7 +114,7 @@ static const char *find_missing(int folder, const Modules *before, const Modules
     return NULL;
 }
 
-int dmv_index_find_missing(int folder, int before, char **ret)
+int dmv_index_find_missing(int folder, const DmvIndexJudged *before, const DmvIndexJudged *now, char **ret)
 {
     DMV_CLEANUP(modules_deinit) Modules old = {0};
     DMV_CLEANUP(modules_deinit) Modules new = {0};
@@ -120,7 +123,7 @@ int dmv_index_find_missing(int folder, int before, char **ret)
     if (e == -ENOENT)
         return dmv_set_string(ret, NULL);
     if (e == 0)
-        e = read_modules(folder, &new);
+        e = read_modules(now, &new);
     sort_by_name(&new);
     return e < 0 ? e : dmv_set_string(ret, find_missing(folder, &old, &new));
 }
@@ -245,15 +248,17 @@ static bool is_in_order(const Modules *m, const Rank *ranks, size_t n)
 
 int dmv_index_is_explained(const DmvIndexJudged *before, const DmvIndexJudged *now, const char *order)
 {
-    DMV_CLEANUP(modules_deinit) Modules m = {.text = strdup(now->data[0] ? now->data[0] : "")};
+    DMV_CLEANUP(modules_deinit) Modules m = {0};
     DMV_CLEANUP_FREE char *text = strdup(order ? order : "");
     DMV_CLEANUP_FREE Rank *ranks = NULL;
     size_t n = 0;
-    int e = m.text && text ? split(&m) : -ENOMEM;
+    int e = text ? 0 : -ENOMEM;
 
-    for (size_t i = 1; e == 0 && i < DMV_INDEX_N_JUDGED; i++)
+    for (size_t i = DMV_INDEX_BUILTIN; e == 0 && i < DMV_INDEX_N_JUDGED; i++)
         if (!is_same_file(before, now, i))
             return 0;
+    if (e == 0)
+        e = read_modules(now, &m);
     if (e == 0)
         e = rank(text, &ranks, &n);
     return e < 0 ? e : is_in_order(&m, ranks, n);

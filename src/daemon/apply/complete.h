@@ -9,7 +9,10 @@
 #include "base/cleanup.h"
 
 enum {
-    DMV_INDEX_N_JUDGED = 3,
+    DMV_INDEX_MODULES, /* modules.dep */
+    DMV_INDEX_BUILTIN,
+    DMV_INDEX_BUILTIN_ALIAS,
+    DMV_INDEX_N_JUDGED,
 };
 
 /* What two runs of depmod over the same tree have in common: some of its files, see dmv_index_read_judged().
@@ -38,7 +41,7 @@ int dmv_index_read_judged(int folder, DmvIndexJudged *ret);
  * modules.order, before those that are not in it. depmod leaves that out when it could not read a file; but
  * something else is new after an update of the kernel, too.
  *
- * Return: 1 if so, 0 if not, or -ENOMEM.
+ * Return: 1 if so, 0 if not; -ENOENT if @now has no modules.dep; -ENOMEM.
  */
 int dmv_index_is_explained(const DmvIndexJudged *before, const DmvIndexJudged *now, const char *order);
 
@@ -47,8 +50,9 @@ bool dmv_index_is_same(const DmvIndexJudged *a, const DmvIndexJudged *b);
 
 /**
  * dmv_index_find_missing() - a module that depmod should have found
- * @folder: open folder of a kernel, or its shadow (host/shadow.h), with the new index
- * @before: open folder that holds the old index
+ * @folder: open folder of a kernel, or its shadow (host/shadow.h)
+ * @before: the old index
+ * @now: the new one
  * @ret: path of a file that the old index has, which is there in @folder, and whose module the new index has
  * not; NULL if there is none or no old index; owned by the caller
  *
@@ -56,7 +60,7 @@ bool dmv_index_is_same(const DmvIndexJudged *a, const DmvIndexJudged *b);
  *
  * Return: 0, or a negative errno.
  */
-int dmv_index_find_missing(int folder, int before, char **ret);
+int dmv_index_find_missing(int folder, const DmvIndexJudged *before, const DmvIndexJudged *now, char **ret);
 
 /* Can the folders that lead to @path below the open @folder be read to their end? Return: 0, or a negative
  * errno. */

@@ -179,16 +179,13 @@ static int read_order(int folder, char **ret)
     return dmv_fs_read_fd(fd, ORDER_MAX, ret, &size);
 }
 
-static int judge(int folder, int before, const DmvIndexJudged *old, Judgement *ret)
+static int judge(int folder, const DmvIndexJudged *old, const char *order, Judgement *ret)
 {
     DMV_CLEANUP(judgement_deinit) Judgement j = {0};
-    DMV_CLEANUP_FREE char *order = NULL;
-    int e = dmv_index_find_missing(folder, before, &j.missing);
+    int e = dmv_index_read_judged(folder, &j.index);
 
     if (e == 0)
-        e = dmv_index_read_judged(folder, &j.index);
-    if (e == 0)
-        e = read_order(folder, &order);
+        e = dmv_index_find_missing(folder, old, &j.index, &j.missing);
     if (e == 0)
         e = dmv_index_is_explained(old, &j.index, order);
     if (e < 0)
@@ -218,15 +215,19 @@ static int build_doubted(DmvShadow *shadow, const char *kver, int folder, int be
     DMV_CLEANUP(judgement_deinit) Judgement first = {0};
     DMV_CLEANUP(judgement_deinit) Judgement second = {0};
     DMV_CLEANUP_INDEX_JUDGED DmvIndexJudged old = {0};
+    DMV_CLEANUP_FREE char *order = NULL;
     int e = dmv_index_read_judged(before, &old);
 
+    if (e < 0 || !old.data[DMV_INDEX_MODULES])
+        return e;
+    e = read_order(folder, &order);
     if (e == 0)
-        e = judge(folder, before, &old, &first);
-    if (e < 0 || !old.data[0] || (!first.missing && first.is_explained))
+        e = judge(folder, &old, order, &first);
+    if (e < 0 || (!first.missing && first.is_explained))
         return e;
     e = dmv_index_build_shadow(shadow, kver, reterr);
     if (e == 0)
-        e = judge(folder, before, &old, &second);
+        e = judge(folder, &old, order, &second);
     return e == 0 ? judge_again(folder, kver, &first, &second, reterr) : e;
 }
 
