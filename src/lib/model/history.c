@@ -281,15 +281,12 @@ int dmv_history_append(DmvHistory *h, DmvHistoryEntry *e, char **ret_line, size_
     return 0;
 }
 
-/* Of these the entry names the generation that waits, or that was undone. */
-static bool is_no_switch(const char *action)
+/* Of a change of the intent, but for a rollback, the entry names the generation that waits, and of a recovery
+ * the one that was undone. */
+static bool tells_of_switch(const char *action)
 {
-    static const char *const actions[] = {"select", "deselect", "pin", "unpin", "undo", "recover"};
-
-    for (size_t i = 0; i < DMV_N_ELEMENTS(actions); i++)
-        if (strcmp(actions[i], action) == 0)
-            return true;
-    return false;
+    return strcmp(action, "rollback") == 0 ||
+           (!dmv_history_is_change(action) && strcmp(action, "recover") != 0);
 }
 
 bool dmv_history_has_switch(const DmvHistory *h, int64_t generation)
@@ -297,7 +294,7 @@ bool dmv_history_has_switch(const DmvHistory *h, int64_t generation)
     for (size_t i = h->n; i > 0; i--) {
         const DmvHistoryEntry *e = &h->items[i - 1];
 
-        if (e->generation == generation && strcmp(e->outcome, "ok") == 0 && !is_no_switch(e->action))
+        if (e->generation == generation && strcmp(e->outcome, "ok") == 0 && tells_of_switch(e->action))
             return true;
     }
     return false;
