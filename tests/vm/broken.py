@@ -49,7 +49,7 @@ def comes_back(m, fault):
     if fault == "unsigned":
         enforce_signatures(m)
     before = m.dmvctl("status").get("generation")
-    m.settings(**settings)
+    m.settings(boot=settings)
     m.dmvctl("install", release)
     m.dmvctl("select", release)  # lifelines as they are: there is a way back
     number = m.dmvctl("status")["staged"]["number"]

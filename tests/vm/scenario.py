@@ -79,9 +79,10 @@ class Host(machine.Machine):
         """From now on the card's driver is in the initrd image, as it would be on a host that needs it there."""
         self.shell("cp /opt/initrd-with-card /boot/initrd.img-$(uname -r); echo e1000e >>/etc/initramfs-tools/modules; sync")
 
-    def settings(self, **boot):
-        """Settings of the section [boot], for the next daemon."""
-        text = "[boot]\n" + "".join(f"{name}={value}\n" for name, value in boot.items())
+    def settings(self, **sections):
+        """Settings for the next daemon: {name: value} a section."""
+        text = "".join(f"[{section}]\n" + "".join(f"{name}={value}\n" for name, value in settings.items())
+                       for section, settings in sections.items())
         self.shell("mkdir -p /etc/dmv/dmv.conf.d; cat >/etc/dmv/dmv.conf.d/test.conf; systemctl stop dmvd.service", input=text)
 
     def wait_for(self, what, question, seconds=900):

@@ -33,10 +33,11 @@ class XenHost(Host):
         return (int(lines[-1][0]), *lines[-1][1:]) if lines else None
 
     def wait_says(self, guest, disk, gateway, after=0):
-        """Until it has said that, and more than so many lines. Return: how many."""
-        said = self.wait_for(f"a word of guest {guest}",
-                             lambda: (lambda x: x and x[0] > after and x[1:] == (disk, gateway) and x)(self.says(guest)))
-        return said[0]
+        """Until it has said that, and more than so many lines."""
+        def has_said():
+            said = self.says(guest)
+            return said and said[0] > after and said[1:] == (disk, gateway)
+        self.wait_for(f"a word of guest {guest}", has_said)
 
     def wait_restored(self):
         """Until no guest is remembered as saved. The unit tries again what libxl has not brought back in its time."""
@@ -78,21 +79,21 @@ def start_guests(m):
     say("three guests run, and reach the network by their bridges")
 
 
-def impact(m, driver):
-    """Which guests a change of it would touch: (reloaded under, ended by the reboot, defined)."""
-    guests = m.dmvctl("impact", driver)["guests"]
+def touched(answer):
+    """Which guests a change would touch, by the answer of impact: (reloaded under, ended by the reboot, defined)."""
+    guests = answer["guests"]
     return tuple([g["name"] for g in guests[x] if x != "reboot" or g["modules"]] for x in ("now", "reboot", "defined"))
 
 
 def check_impact(m):
     """Exactly the guests on the bridge over the card; and the one whose disk is a file, for the driver of the root."""
-    channels = {c["channel"]: c["state"] for c in m.dmvctl("impact", CARD)["channels"]}
-    check("channels", channels,
+    answer = m.dmvctl("impact", CARD)
+    check("channels", {c["channel"]: c["state"] for c in answer["channels"]},
           {"libvirt": "ok", "xenstore": "ok", "hypervisor": "ok", "config": "ok", "xend": "absent"})
-    check("guests on the card", impact(m, CARD), (["db", "web"], ["db", "web"], []))
-    check("guests on the disk", impact(m, DISK), (["web"], ["web"], []))
+    check("guests on the card", touched(answer), (["db", "web"], ["db", "web"], []))
+    check("guests on the disk", touched(m.dmvctl("impact", DISK)), (["web"], ["web"], []))
     m.run("xl", "destroy", "db")
-    check("guests on the card without db", impact(m, CARD), (["web"], ["web"], ["db"]))
+    check("guests on the card without db", touched(m.dmvctl("impact", CARD)), (["web"], ["web"], ["db"]))
     say("impact names the guests on the card, also after one has stopped")
 
 
@@ -101,23 +102,22 @@ def give_card(m):
     check("its driver", m.run("readlink", f"/sys/bus/pci/devices/{GIVEN}/driver").strip().split("/")[-1], "e1000e")
     m.run("modprobe", "xen-pciback")
     m.run("xl", "pci-assignable-add", GIVEN)
-    guests = m.dmvctl("impact", CARD)["guests"]
-    check("kept for guests", guests["reserved"], [GIVEN])
+    check("kept for guests", m.dmvctl("impact", CARD)["guests"]["reserved"], [GIVEN])
     m.run(*virsh("define", "/var/lib/xen/install/router.xml"))
     start(m, *virsh("start", "router"))
-    guests = m.dmvctl("impact", CARD)["guests"]
+    answer = m.dmvctl("impact", CARD)
+    guests = answer["guests"]
     check("kept for guests, given away", guests["reserved"], [])
     check("guests with a card", [(g["name"], g["state"], [d["what"] for d in g["devices"]], [d["unusedDrivers"] for d in g["devices"]])
                                  for g in guests["passedThrough"]], [("router", "running", [GIVEN], [[CARD]])])
-    check("guests on the card beside router", impact(m, CARD), (["web"], ["web"], ["db"]))
+    check("guests on the card beside router", touched(answer), (["web"], ["web"], ["db"]))
     say("a card that was given to a guest is that guest's alone")
 
 
-def settle(m, policy):
-    """Settings for the next daemon. A channel answers late where a process takes a second to start; and the card is no lifeline of
-    this host, which is managed by the other one."""
-    m.shell("mkdir -p /etc/dmv/dmv.conf.d; cat >/etc/dmv/dmv.conf.d/test.conf; systemctl stop dmvd.service",
-            input=f"[boot]\nreboot=always\n[guests]\nwait=60\npolicy={policy}\n")
+def set_policy(m, policy):
+    """A channel answers late where a process takes a second to start; and the card is no lifeline of this host, which is managed by
+    the other one."""
+    m.settings(boot={"reboot": "always"}, guests={"wait": 60, "policy": policy})
 
 
 def stopped(m):
@@ -129,7 +129,7 @@ def stopped(m):
 def main_job(m):
     """Selected, rebooted, active. web and aside are saved by it and go on afterwards, router, which has a card, is shut down, and
     db is not libvirt's."""
-    settle(m, "save")
+    set_policy(m, "save")
     start(m, "xl", "create", "/etc/xen/db.cfg")
     inbox = m.loaded_build_id("e1000e")
     m.dmvctl("install", GOOD)
@@ -150,7 +150,7 @@ def main_job(m):
 
 
 def way_back(m):
-    settle(m, "shutdown")
+    set_policy(m, "shutdown")
     m.dmvctl("install", BROKEN)
     m.dmvctl("select", BROKEN)
     m.post("systemctl", "reboot")
@@ -165,7 +165,7 @@ def way_back(m):
 
 with host(sys.argv[1], XenHost) as m:
     check("the control domain", "control_d" in m.read("/proc/xen/capabilities"), True)
-    settle(m, "report")
+    set_policy(m, "report")
     start_guests(m)
     check_impact(m)
     give_card(m)
