@@ -123,6 +123,12 @@ def check_hang(m, name, unit):
     m.shell(f"rm -r {drop_in} && systemctl daemon-reload")
 
 
+def check_said_nothing(m, *workers):
+    """What workers take from themselves comes on top: whatever of it they had to pass over they would have said."""
+    words = m.run("journalctl", "-b", "--no-pager", "-o", "cat", *(word for worker in workers for word in ("-t", worker)))
+    check("said of Landlock and filters", [w for w in words.splitlines() if "this kernel" in w], [])
+
+
 def check_confinement(m):
     m.dmvctl("status")
     found = json.loads(m.run("python3", "-c", PROBE, "Fetch", "Apply"))
@@ -147,10 +153,8 @@ def check_confinement(m):
     for path in ("/usr/lib/modules", "/boot", "/var/lib/dmv"):
         check(f"dmv-apply in {path}", apply["makes"][path], "made")
 
-    # what the workers take from themselves comes on top: whatever of it they had to pass over they would have said
     check("Landlock in this kernel", found["abi"] >= 2, True)
-    words = m.run("journalctl", "-b", "--no-pager", "-o", "cat", "-t", "dmv-fetch", "-t", "dmv-apply")
-    check("said of Landlock and filters", [w for w in words.splitlines() if "this kernel" in w], [])
+    check_said_nothing(m, "dmv-fetch", "dmv-apply")
     for name, pattern in (("Fetch", "dmv-fetch@"), ("Apply", "dmv-apply@")):
         check_hang(m, name, pattern)
     say("confined: " + ", ".join(f"{n} {exposure(found[n])}" for n in ("dmvd", "dmv-fetch", "dmv-apply")))
@@ -167,6 +171,5 @@ def check_guest_confinement(m):
     for path in ("/usr/lib/modules", "/var/lib/dmv"):
         check(f"dmv-guest in {path}", guest["makes"][path] in ("EROFS", "EACCES"), True)
     check("dmv-guest sees of /boot and /var/lib/dmv", (guest["sees"]["/boot"], guest["sees"]["/var/lib/dmv"]), ([], []))
-    words = m.run("journalctl", "-b", "--no-pager", "-o", "cat", "-t", "dmv-guest")
-    check("said of Landlock and filters", [w for w in words.splitlines() if "this kernel" in w], [])
+    check_said_nothing(m, "dmv-guest")
     say(f"confined: dmv-guest {exposure(guest)}")
